@@ -1,0 +1,329 @@
+"""The virtual clock and everything that waits on it.
+
+One `Loop` is one simulation: its clock (integer nanoseconds), its randomness and its tasks.
+Nothing here reads the computer's clock or sleeps; time passes only when every task waits, and
+then jumps to the next timer. Events of the same instant run in the order they were made (FIFO),
+so a run with the same seed is the same run, byte for byte.
+
+    loop = Loop(seed=1)
+    task = loop.spawn(program())        # any `async def` that awaits only this module's futures
+    loop.run_until(task)                # runs others too, returns task.result()
+
+Two queues: `call_soon` (the kernel's softirq: packets on their way, no time passes) and a heap
+of timers. A task is resumed through `call_soon`, so a waker never runs the woken task's code
+inside its own call.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from heapq import heappop, heappush
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+SECOND = 1_000_000_000
+MILLISECOND = 1_000_000
+MICROSECOND = 1_000
+
+#: The date on every lab's wall clock when it starts: 2026-01-01 00:00:00 UTC, in ns since 1970.
+EPOCH = 1_767_225_600 * SECOND
+
+
+class Cancelled(BaseException):
+    """Thrown into a task that is being ended; a task may clean up, then must let it pass."""
+
+
+class TimeoutExpired(Exception):
+    """`Loop.wait_for` gave up: the virtual time allowed had passed."""
+
+
+class Deadlock(Exception):
+    """`run_until` was asked to wait for something that no event can bring about any more."""
+
+
+class Timer:
+    """A callback due at `when`; `cancel()` makes it never run."""
+
+    __slots__ = ("when", "callback", "args")
+
+    def __init__(self, when: int, callback: Callable[..., object], args: tuple):
+        self.when = when
+        self.callback: Callable[..., object] | None = callback
+        self.args = args
+
+    def cancel(self) -> None:
+        self.callback = None
+        self.args = ()
+
+    @property
+    def active(self) -> bool:
+        return self.callback is not None
+
+
+class Future(Generic[T]):
+    """A value that comes later. Awaiting it suspends the task until it is set."""
+
+    __slots__ = ("loop", "_done", "_result", "_exception", "_callbacks")
+
+    def __init__(self, loop: Loop):
+        self.loop = loop
+        self._done = False
+        self._result: Any = None
+        self._exception: BaseException | None = None
+        self._callbacks: list[Callable[[Future], object]] = []
+
+    def done(self) -> bool:
+        return self._done
+
+    def result(self) -> T:
+        if not self._done:
+            raise RuntimeError("the future has no result yet")
+        if self._exception is not None:
+            raise self._exception
+        return self._result
+
+    def set_result(self, value: T) -> None:
+        """Set the value; a second setting is ignored (a timeout and an answer may race)."""
+        if not self._done:
+            self._result = value
+            self._finish()
+
+    def set_exception(self, error: BaseException) -> None:
+        if not self._done:
+            self._exception = error
+            self._finish()
+
+    def add_done_callback(self, callback: Callable[[Future], object]) -> None:
+        if self._done:
+            self.loop.call_soon(callback, self)
+        else:
+            self._callbacks.append(callback)
+
+    def remove_done_callback(self, callback: Callable[[Future], object]) -> None:
+        if callback in self._callbacks:
+            self._callbacks.remove(callback)
+
+    def _finish(self) -> None:
+        self._done = True
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            self.loop.call_soon(callback, self)
+
+    def __await__(self) -> Generator[Future, None, T]:
+        if not self._done:
+            yield self
+        return self.result()
+
+
+class Task(Future[T]):
+    """A running coroutine; as a Future it is done when the coroutine has returned."""
+
+    __slots__ = ("name", "_coro", "_waiting")
+
+    def __init__(self, loop: Loop, coro: Coroutine[Any, Any, T], name: str):
+        super().__init__(loop)
+        self.name = name
+        self._coro = coro
+        self._waiting: Future | None = None
+        loop.call_soon(self._step, None)
+
+    def cancel(self) -> None:
+        """Throw Cancelled into the coroutine at the point where it waits."""
+        self.throw(Cancelled())
+
+    def throw(self, error: BaseException) -> None:
+        """Throw `error` into the coroutine at the point where it waits (a signal does this)."""
+        if self._done:
+            return
+        if self._waiting is not None:
+            self._waiting.remove_done_callback(self._wakeup)
+            self._waiting = None
+        self.loop.call_soon(self._step, error)
+
+    def _wakeup(self, future: Future) -> None:
+        if self._waiting is future:
+            self._waiting = None
+            self._step(None)
+
+    def _step(self, error: BaseException | None) -> None:
+        if self._done:
+            return
+        if error is not None and self._waiting is not None:
+            self._waiting.remove_done_callback(self._wakeup)
+            self._waiting = None
+        try:
+            waiting = self._coro.throw(error) if error is not None else self._coro.send(None)
+        except StopIteration as stop:
+            self.set_result(stop.value)
+        except Cancelled as cancelled:
+            self.set_exception(cancelled)
+        except Exception as failure:
+            self.set_exception(failure)
+        else:
+            self._waiting = waiting
+            waiting.add_done_callback(self._wakeup)
+
+
+class Loop:
+    """One simulation's clock, queue of events and source of randomness.
+
+    `now` is nanoseconds since the simulation began. `tracer` is None, or an object with
+    `record(...)` that new packets are handed to (see `sim/trace.py`).
+    """
+
+    def __init__(self, seed: int = 0):
+        self.now = 0
+        self.random = random.Random(seed)
+        self.tracer: Any = None
+        self.skb_ledger: Any = None
+        self._soon: deque[tuple[Callable[..., object], tuple]] = deque()
+        self._timers: list[tuple[int, int, Timer]] = []
+        self._sequence = 0
+
+    # -- making events ----------------------------------------------------------------------
+    def call_soon(self, callback: Callable[..., object], *args: object) -> None:
+        """Run `callback(*args)` at this same instant, after what is already queued."""
+        self._soon.append((callback, args))
+
+    def call_later(self, delay: int, callback: Callable[..., object], *args: object) -> Timer:
+        """Run `callback(*args)` after `delay` ns of virtual time."""
+        return self.call_at(self.now + max(0, int(delay)), callback, *args)
+
+    def call_at(self, when: int, callback: Callable[..., object], *args: object) -> Timer:
+        timer = Timer(when, callback, args)
+        self._sequence += 1
+        heappush(self._timers, (when, self._sequence, timer))
+        return timer
+
+    def spawn(self, coro: Coroutine[Any, Any, T], name: str = "") -> Task[T]:
+        return Task(self, coro, name)
+
+    def future(self) -> Future[Any]:
+        return Future(self)
+
+    def sleep(self, delay: int) -> Future[None]:
+        """A future that is done after `delay` ns: ``await loop.sleep(3 * SECOND)``."""
+        future: Future[None] = Future(self)
+        self.call_later(delay, future.set_result, None)
+        return future
+
+    async def wait_for(self, awaitable: Awaitable[T], timeout: int | None) -> T:
+        """The awaitable's value, or TimeoutExpired after `timeout` ns (None waits for ever).
+
+        A Future that times out is left alone; a coroutine is cancelled.
+        """
+        if timeout is None:
+            return await awaitable
+        own = not isinstance(awaitable, Future)
+        inner = self.spawn(awaitable) if own else awaitable  # type: ignore[arg-type]
+        gate: Future[None] = Future(self)
+
+        def open_gate(_: Future) -> None:
+            gate.set_result(None)
+
+        timer = self.call_later(timeout, gate.set_result, None)
+        inner.add_done_callback(open_gate)
+        try:
+            await gate
+        finally:
+            timer.cancel()
+            inner.remove_done_callback(open_gate)
+            if own and not inner.done():
+                inner.cancel()  # type: ignore[union-attr]
+        if not inner.done():
+            raise TimeoutExpired
+        return inner.result()
+
+    # -- running ----------------------------------------------------------------------------
+    def run_soon(self) -> None:
+        """Run every event of this instant, and those they make; no time passes."""
+        soon = self._soon
+        while soon:
+            callback, args = soon.popleft()
+            callback(*args)
+
+    def run_until(self, future: Future[T], limit: int | None = None) -> T:
+        """Run until `future` is done and return its result.
+
+        `limit`: at most so many ns of virtual time, then TimeoutExpired. Deadlock if nothing is
+        left that could finish it.
+        """
+        end = None if limit is None else self.now + limit
+        while not future.done():
+            if not self._advance(end):
+                if end is not None and self._timers:
+                    self.now = end
+                    raise TimeoutExpired
+                raise Deadlock("nothing is left to wait for")
+        return future.result()
+
+    def run_for(self, duration: int) -> None:
+        """Let `duration` ns of virtual time pass."""
+        end = self.now + duration
+        while self._advance(end):
+            pass
+        self.now = end
+
+    def _advance(self, end: int | None) -> bool:
+        """Run one batch: all events of this instant, else the next timer. False: none left."""
+        if self._soon:
+            soon = self._soon
+            callback, args = soon.popleft()
+            callback(*args)
+            return True
+        timers = self._timers
+        while timers and timers[0][2].callback is None:
+            heappop(timers)
+        if not timers or (end is not None and timers[0][0] > end):
+            return False
+        when, _, timer = heappop(timers)
+        self.now = when
+        callback, args = timer.callback, timer.args
+        timer.callback = None
+        callback(*args)  # type: ignore[misc]
+        return True
+
+
+class Queue(Generic[T]):
+    """First in, first out, between tasks: `put` never waits, `get` does."""
+
+    def __init__(self, loop: Loop):
+        self.loop = loop
+        self.items: deque[T] = deque()
+        self._getters: deque[Future[None]] = deque()
+
+    def put(self, item: T) -> None:
+        self.items.append(item)
+        while self._getters:
+            getter = self._getters.popleft()
+            if not getter.done():
+                getter.set_result(None)
+                break
+
+    async def get(self) -> T:
+        while not self.items:
+            getter: Future[None] = Future(self.loop)
+            self._getters.append(getter)
+            await getter
+        return self.items.popleft()
+
+
+class Signal:
+    """A condition many tasks may wait for: `await signal.wait()`, `signal.notify()` wakes all."""
+
+    def __init__(self, loop: Loop):
+        self.loop = loop
+        self._waiters: list[Future[None]] = []
+
+    def wait(self) -> Future[None]:
+        future: Future[None] = Future(self.loop)
+        self._waiters.append(future)
+        return future
+
+    def notify(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.set_result(None)

@@ -1,0 +1,1 @@
+"""What runs on an emulated machine: files, processes, a shell, commands and daemons."""

@@ -1,0 +1,164 @@
+"""Processes of an emulated machine.
+
+A program is `async def main(proc: Process, argv: list[str]) -> int`: it reads `proc.stdin`,
+writes `proc.stdout` and `proc.stderr`, awaits `proc.sleep(seconds)` or its sockets, and returns
+its exit status. It sees the machine only through its process: `proc.net` (its network
+namespace), `proc.files` (its view of the file tree), `proc.env`, `proc.cwd`, `proc.system`.
+
+A process that fails in Python is a defect of ours, never a learner's: it ends with status 70 and
+one line on standard error (`kubenet: <program>: internal error …`), not with a traceback.
+"""
+
+from __future__ import annotations
+
+import signal as _signal
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.sim.loop import SECOND, Cancelled, Future, Loop, Task
+from kubenet_course.userland.streams import BrokenPipe, Reader, Writer
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netns import NetNamespace
+    from kubenet_course.userland.files import FileView
+    from kubenet_course.userland.system import System
+
+Program = Callable[["Process", list[str]], Awaitable[int]]
+
+
+class Signalled(BaseException):
+    """Thrown into a program that got a signal it has no handler for (a program may catch it)."""
+
+    def __init__(self, signum: int):
+        super().__init__(signum)
+        self.signum = signum
+
+
+class Exit(BaseException):
+    """Raised by a program to end with `status` from any depth."""
+
+    def __init__(self, status: int = 0):
+        super().__init__(status)
+        self.status = status
+
+
+class Process:
+    """One running program. `returncode` is None while it runs, -N after signal N."""
+
+    def __init__(
+        self,
+        system: System,
+        pid: int,
+        argv: list[str],
+        *,
+        parent: Process | None,
+        env: dict[str, str],
+        cwd: str,
+        net: NetNamespace,
+        files: FileView,
+        stdin: Reader,
+        stdout: Writer,
+        stderr: Writer,
+        user: str = "root",
+    ):
+        self.system = system
+        self.pid = pid
+        self.argv = argv
+        self.parent = parent
+        self.env = env
+        self.cwd = cwd
+        self.net = net
+        self.files = files
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.user = user
+        self.started = system.loop.now
+        self.returncode: int | None = None
+        self.handlers: dict[int, Callable[[], object]] = {}
+        self.ignored: set[int] = set()
+        self.resources: list[Any] = []
+        self.exited: Future[int] = system.loop.future()
+        self.task: Task[int] | None = None
+
+    # -- what programs use ------------------------------------------------------------------
+    @property
+    def loop(self) -> Loop:
+        return self.system.loop
+
+    def print(self, *parts: object, end: str = "\n") -> None:
+        """Write text to standard output."""
+        self.stdout.write((" ".join(map(str, parts)) + end).encode())
+
+    def error(self, *parts: object, end: str = "\n") -> None:
+        """Write text to standard error."""
+        self.stderr.write((" ".join(map(str, parts)) + end).encode())
+
+    def sleep(self, seconds: float) -> Future[None]:
+        return self.loop.sleep(round(seconds * SECOND))
+
+    def owns(self, resource: Any) -> Any:
+        """Close `resource` (anything with close()) when the process ends; returns it."""
+        self.resources.append(resource)
+        return resource
+
+    def spawn(self, argv: list[str], **changes: Any) -> Process:
+        """Start a child by name, path or script; see `System.spawn` for the changes."""
+        return self.system.spawn(argv, parent=self, **changes)
+
+    async def wait(self, child: Process) -> int:
+        """Wait for a child and return its status (-N after signal N)."""
+        return await child.exited
+
+    # -- signals ----------------------------------------------------------------------------
+    def kill(self, signum: int) -> None:
+        """Deliver a signal as kill(2) does."""
+        if self.returncode is not None or signum == 0:
+            return
+        if signum == _signal.SIGKILL:
+            self._end(-signum)
+        elif signum in self.ignored or signum in (_signal.SIGCHLD, _signal.SIGWINCH, _signal.SIGCONT):
+            return
+        elif signum in self.handlers:
+            self.loop.call_soon(self.handlers[signum])
+        elif self.task is not None:
+            self.task.throw(Signalled(signum))
+
+    # -- life -------------------------------------------------------------------------------
+    def start(self, program: Program) -> None:
+        self.task = self.loop.spawn(self._run(program), " ".join(self.argv))
+
+    async def _run(self, program: Program) -> int:
+        try:
+            status = await program(self, self.argv)
+        except Exit as leave:
+            status = leave.status
+        except Signalled as signalled:
+            status = -signalled.signum
+        except BrokenPipe:
+            status = -_signal.SIGPIPE
+        except Cancelled:
+            status = -_signal.SIGKILL
+        except Exception as failure:
+            self.system.defects.append((self.argv, failure))
+            self.error(f"kubenet: {self.argv[0]}: internal error: {type(failure).__name__}: {failure}")
+            status = 70
+        self._end(status)
+        return status
+
+    def _end(self, status: int) -> None:
+        if self.returncode is not None:
+            return
+        self.returncode = status
+        for resource in reversed(self.resources):
+            resource.close()
+        self.resources.clear()
+        self.stdout.close()
+        self.stderr.close()
+        close_read = getattr(self.stdin, "close_read", None)
+        if close_read is not None:
+            close_read()
+        self.system.reap(self)
+        self.exited.set_result(status)
+        if self.task is not None and not self.task.done():
+            self.task.cancel()
