@@ -73,6 +73,9 @@ class Process:
         self.stdout = stdout
         self.stderr = stderr
         self.user = user
+        self.umask = parent.umask if parent else 0o022
+        #: Open files beyond 0, 1 and 2 that the program may use as /dev/fd/N.
+        self.fds: dict[int, Reader | Writer] = dict(parent.fds) if parent else {}
         self.started = system.loop.now
         self.returncode: int | None = None
         self.handlers: dict[int, Callable[[], object]] = {}
@@ -80,6 +83,8 @@ class Process:
         self.resources: list[Any] = []
         self.exited: Future[int] = system.loop.future()
         self.task: Task[int] | None = None
+        #: Started through a script's ``#!`` line: argv[0] is the interpreter, argv[1] the script.
+        self.script = False
 
     # -- what programs use ------------------------------------------------------------------
     @property
@@ -101,6 +106,21 @@ class Process:
         """Close `resource` (anything with close()) when the process ends; returns it."""
         self.resources.append(resource)
         return resource
+
+    @property
+    def ppid(self) -> int:
+        """The parent's pid; 1 for an orphan, 0 for init."""
+        if self.pid == 1:
+            return 0
+        return self.parent.pid if self.parent is not None and self.parent.returncode is None else 1
+
+    @property
+    def comm(self) -> str:
+        """The short name that ps and pkill know, of at most 15 characters."""
+        name = self.argv[0] if self.argv else ""
+        if self.script and len(self.argv) > 1:
+            name = self.argv[1]
+        return name.rpartition("/")[2].lstrip("-")[:15]
 
     def spawn(self, argv: list[str], **changes: Any) -> Process:
         """Start a child by name, path or script; see `System.spawn` for the changes."""
@@ -155,9 +175,7 @@ class Process:
         self.resources.clear()
         self.stdout.close()
         self.stderr.close()
-        close_read = getattr(self.stdin, "close_read", None)
-        if close_read is not None:
-            close_read()
+        self.stdin.close_read()
         self.system.reap(self)
         self.exited.set_result(status)
         if self.task is not None and not self.task.done():

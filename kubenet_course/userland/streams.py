@@ -23,6 +23,13 @@ class Reader:
         """One line with its newline; the rest where the last line has none; b"" at the end."""
         return b""
 
+    def add_reader(self) -> Reader:
+        """One more process reads from here (it inherited it); each ends with `close_read`."""
+        return self
+
+    def close_read(self) -> None:
+        """One reader less."""
+
     def close(self) -> None:
         """Stop reading."""
 
@@ -56,6 +63,10 @@ class Writer:
     def write(self, data: bytes) -> None:
         """Take all of `data`."""
 
+    def add_writer(self) -> Writer:
+        """One more process writes here (it inherited it); each ends with `close`."""
+        return self
+
     def close(self) -> None:
         """No more will be written."""
 
@@ -79,6 +90,7 @@ class Pipe(Reader, Writer):
     def __init__(self, loop: Loop):
         self.buffer = bytearray()
         self.writers = 1
+        self.readers = 1
         self.read_closed = False
         self._changed = Signal(loop)
 
@@ -99,12 +111,19 @@ class Pipe(Reader, Writer):
         if self.writers <= 0:
             self._changed.notify()
 
+    def add_reader(self) -> Pipe:
+        self.readers += 1
+        return self
+
     def close_read(self) -> None:
-        self.read_closed = True
-        self.buffer.clear()
+        """Close one reading end; with the last one the pipe is broken."""
+        self.readers -= 1
+        if self.readers <= 0:
+            self.read_closed = True
+            self.buffer.clear()
 
     async def read(self, size: int = -1) -> bytes:
-        while self.writers > 0 and (size < 0 or not self.buffer):
+        while self.writers > 0 and (size < 0 or not self.buffer) and size != 0:
             await self._changed.wait()
         take = len(self.buffer) if size < 0 else size
         chunk = bytes(self.buffer[:take])

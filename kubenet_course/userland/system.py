@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from errno import EAGAIN
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import Loop, TimeoutExpired
 from kubenet_course.userland.files import FileTree, FileView
 from kubenet_course.userland.process import Process, Program
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.host import Host
     from kubenet_course.kernel.netns import NetNamespace
 
+MAX_PROCESSES = 4096
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -34,7 +37,13 @@ class System:
         self.defects: list[tuple[list[str], Exception]] = []
         self.limits: dict[str, int] = {}
         self._next_pid = host.first_pid
+        self._managed_netns: set[NetNamespace] = set()
         self.files.populate()
+        self.init = Process(
+            self, 1, ["/sbin/init"], parent=None, env=self.default_env(), cwd="/", net=host.init_net,
+            files=self.files.view, stdin=Reader(), stdout=Writer(), stderr=Writer(),
+        )
+        self.processes[1] = self.init
 
     # -- processes --------------------------------------------------------------------------
     def new_pid(self) -> int:
@@ -59,13 +68,18 @@ class System:
     ) -> Process:
         """Start a program; what is not given is inherited from `parent`.
 
-        Without `program`, `argv[0]` is looked up as execvp(3) does (PATH, a path, a ``#!``
+        A stream that is given belongs to the new process, which closes its end of it when it
+        ends; an inherited one is shared (`add_reader`, `add_writer`). Without `program`,
+        `argv[0]` is looked up as execvp(3) does (PATH, a path, a ``#!``
         script); raises KernelError(ENOENT or EACCES) where there is none.
         """
         base = parent
+        if len(self.processes) >= MAX_PROCESSES:
+            raise KernelError(EAGAIN)
         env = dict(env if env is not None else (base.env if base else self.default_env()))
-        files = files or (base.files if base else FileView(self.files))
+        files = files or (base.files if base else self.files.view)
         cwd = cwd or (base.cwd if base else "/root")
+        given = argv
         if program is None:
             program, argv = self.files.load_program(argv, env, cwd, files)
         process = Process(
@@ -77,17 +91,36 @@ class System:
             cwd=cwd,
             net=net or (base.net if base else self.host.init_net),
             files=files,
-            stdin=stdin or (base.stdin if base else Reader()),
-            stdout=stdout or (base.stdout if base else Writer()),
-            stderr=stderr or (base.stderr if base else Writer()),
+            stdin=stdin or (base.stdin.add_reader() if base else Reader()),
+            stdout=stdout or (base.stdout.add_writer() if base else Writer()),
+            stderr=stderr or (base.stderr.add_writer() if base else Writer()),
             user=user or (base.user if base else "root"),
         )
+        process.script = argv is not given
         self.processes[process.pid] = process
         process.start(program)
         return process
 
     def reap(self, process: Process) -> None:
         self.processes.pop(process.pid, None)
+        if process.net is not self.host.init_net:
+            self.release_netns(process.net)
+
+    # -- network namespaces -----------------------------------------------------------------
+    def new_netns(self) -> NetNamespace:
+        """unshare(CLONE_NEWNET): a namespace that lives as long as a process or a mount uses it."""
+        net = self.host.new_netns()
+        self._managed_netns.add(net)
+        return net
+
+    def release_netns(self, net: NetNamespace) -> None:
+        """Destroy `net` if `new_netns` made it and nothing uses it any more."""
+        if net not in self._managed_netns or self.files.netns_mounted(net):
+            return
+        if any(process.net is net for process in self.processes.values()):
+            return
+        self._managed_netns.discard(net)
+        net.destroy()
 
     def default_env(self) -> dict[str, str]:
         return {

@@ -1,0 +1,111 @@
+"""Turning a command line into a program, as execve(2) and execvp(3) do.
+
+An executable file's first line says what it is: ``#!kubenet:NAME`` is the machine code of this
+kernel and stands for `system.programs[NAME]`, so a program survives cp, tar and chmod; ``#!/bin/sh``
+is a script for the shell; anything else without a ``#!`` is a script too, as execvp has it.
+"""
+
+from __future__ import annotations
+
+from errno import EACCES, EISDIR, ELOOP, ENOENT, ENOEXEC
+from typing import TYPE_CHECKING
+
+from kubenet_course.errors import KernelError
+from kubenet_course.userland.files.nodes import Directory, Node
+
+if TYPE_CHECKING:
+    from kubenet_course.userland.files.tree import FileView
+    from kubenet_course.userland.process import Process, Program
+    from kubenet_course.userland.system import System
+
+MAGIC = b"#!kubenet:"
+SHELLS = frozenset({"sh", "bash", "dash", "ash"})
+
+
+def image(name: str) -> bytes:
+    """The content of the executable file of `system.programs[name]`."""
+    return MAGIC + name.encode() + b"\n"
+
+
+def which(name: str, path: str, cwd: str, files: FileView) -> str | None:
+    """The path that execvp(3) would try for `name`, or None; a name with a slash is itself."""
+    if "/" in name:
+        return name
+    for directory in path.split(":"):
+        candidate = f"{directory or '.'}/{name}"
+        try:
+            node = files.find(candidate, cwd).node
+        except KernelError:
+            continue
+        if node is not None and node.mode & 0o111 and not isinstance(node, Directory):
+            return candidate
+    return None
+
+
+def load_program(
+    system: System, argv: list[str], env: dict[str, str], cwd: str, files: FileView
+) -> tuple[Program, list[str]]:
+    """The program for `argv`, and the argv it gets (a script's interpreter comes first).
+
+    Raises KernelError: ENOENT, EACCES (not executable, or a directory), ENOEXEC.
+    """
+    name = argv[0]
+    path = which(name, env.get("PATH", "/usr/local/bin:/usr/bin:/bin"), cwd, files) if name else None
+    if path is None:
+        raise KernelError(ENOENT)
+    return load_file(system, path, argv, cwd, files)
+
+
+def load_file(
+    system: System, path: str, argv: list[str], cwd: str, files: FileView, depth: int = 0
+) -> tuple[Program, list[str]]:
+    """execve(2) on one path."""
+    node = files.node(path, cwd)
+    check_executable(node)
+    data = node.read(None)
+    if data.startswith(MAGIC):
+        name = data[len(MAGIC) :].split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+        program = system.programs.get(name)
+        if program is None:
+            raise KernelError(ENOEXEC)
+        return program, argv
+    if not data.startswith(b"#!"):
+        if data[:4] == b"\x7fELF" or b"\0" in data[:128]:
+            raise KernelError(ENOEXEC)
+        return system.programs["bash"], ["bash", path, *argv[1:]]
+    if depth >= 5:
+        raise KernelError(ELOOP)
+    words = data[2:].split(b"\n", 1)[0].decode("utf-8", "surrogateescape").strip().split(None, 1)
+    if not words:
+        raise KernelError(ENOEXEC)
+    interpreter = words[0]
+    if interpreter.rpartition("/")[2] == "env" and len(words) == 2:
+        interpreter = words.pop(1).split()[0]
+        found = which(interpreter, "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", cwd, files)
+        if found is None:
+            return _missing_interpreter(interpreter), argv
+        interpreter = found
+    if not files.exists(interpreter):
+        if interpreter.rpartition("/")[2].startswith(("python", "perl", "ruby", "node")):
+            return _missing_interpreter(interpreter), argv
+        raise KernelError(ENOENT)
+    return load_file(system, interpreter, [words[0], *words[1:], path, *argv[1:]], cwd, files, depth + 1)
+
+
+def check_executable(node: Node) -> None:
+    if isinstance(node, Directory):
+        raise KernelError(EACCES)
+    if not node.mode & 0o111:
+        raise KernelError(EACCES)
+    if node.kind != 0o100000:
+        raise KernelError(EACCES if node.kind != 0o040000 else EISDIR)
+
+
+def _missing_interpreter(interpreter: str) -> Program:
+    """A program that says what cannot be run here."""
+
+    async def main(proc: Process, argv: list[str]) -> int:
+        proc.error(f"kubenet: {argv[0]}: scripts for {interpreter!r} cannot run on an emulated machine")
+        return 127
+
+    return main

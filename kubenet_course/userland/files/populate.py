@@ -1,0 +1,305 @@
+"""The files of a freshly installed minimal Debian 12 that matter for networking, and /dev.
+
+Texts are facts in Debian's layout. What a lab wants otherwise it writes over.
+"""
+
+from __future__ import annotations
+
+import json
+from errno import ENOSPC
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from kubenet_course.errors import KernelError
+from kubenet_course.userland.files import procfs, sysfs
+from kubenet_course.userland.files.loader import image
+from kubenet_course.userland.files.nodes import (
+    CharDevice,
+    Directory,
+    Node,
+    RegularFile,
+    Symlink,
+)
+from kubenet_course.userland.streams import Reader, Writer
+
+if TYPE_CHECKING:
+    from kubenet_course.userland.files.tree import FileTree
+    from kubenet_course.userland.process import Process
+
+DIRECTORIES = """
+boot dev dev/pts dev/shm:1777 etc etc/alternatives etc/apt etc/cron.d etc/default etc/init.d etc/iproute2
+etc/iproute2/rt_protos.d etc/iproute2/rt_tables.d etc/network etc/network/if-up.d etc/profile.d etc/ssh
+etc/ssl etc/sysctl.d home media mnt opt opt/cni opt/cni/bin proc:555 root:700 run run/lock:1777 run/netns
+srv sys:555 tmp:1777 usr usr/bin usr/games usr/include usr/lib usr/lib/cni usr/libexec usr/local
+usr/local/bin usr/local/lib usr/local/sbin usr/local/share usr/sbin usr/share usr/src var var/backups
+var/cache var/lib var/lib/cni var/lib/dhcp var/lib/misc var/log var/mail var/opt var/spool var/tmp:1777
+usr/lib64
+""".split()
+
+LINKS = {
+    "bin": "usr/bin",
+    "sbin": "usr/sbin",
+    "lib": "usr/lib",
+    "lib64": "usr/lib64",
+    "var/run": "/run",
+    "var/lock": "/run/lock",
+    "etc/mtab": "/proc/mounts",
+    "etc/os-release": "../usr/lib/os-release",
+    "etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
+    "etc/sysctl.d/99-sysctl.conf": "../sysctl.conf",
+    "dev/fd": "/proc/self/fd",
+    "dev/stdin": "/proc/self/fd/0",
+    "dev/stdout": "/proc/self/fd/1",
+    "dev/stderr": "/proc/self/fd/2",
+}
+
+FILES = {
+    "usr/lib/os-release": """PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+NAME="Debian GNU/Linux"
+VERSION_ID="12"
+VERSION="12 (bookworm)"
+VERSION_CODENAME=bookworm
+ID=debian
+HOME_URL="https://www.debian.org/"
+SUPPORT_URL="https://www.debian.org/support"
+BUG_REPORT_URL="https://bugs.debian.org/"
+""",
+    "etc/debian_version": "12.11\n",
+    "etc/issue": "Debian GNU/Linux 12 \\n \\l\n\n",
+    "etc/host.conf": "multi on\n",
+    "etc/networks": "default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n\n",
+    "etc/resolv.conf": "",
+    "etc/fstab": "# UNCONFIGURED FSTAB FOR BASE SYSTEM\n",
+    "etc/shells": "# /etc/shells: valid login shells\n/bin/sh\n/bin/bash\n/usr/bin/bash\n",
+    "etc/sysctl.conf": "# Settings applied at boot; see sysctl.d(5).\n#net.ipv4.ip_forward=1\n",
+    "etc/nsswitch.conf": """# /etc/nsswitch.conf
+passwd:         files
+group:          files
+shadow:         files
+gshadow:        files
+
+hosts:          files dns
+networks:       files
+
+protocols:      db files
+services:       db files
+ethers:         db files
+rpc:            db files
+
+netgroup:       nis
+""",
+    "etc/iproute2/rt_tables": """#
+# reserved values
+#
+255\tlocal
+254\tmain
+253\tdefault
+0\tunspec
+#
+# local
+#
+#1\tinr.ruhep
+""",
+    "etc/iproute2/rt_protos": """#
+# Reserved protocols.
+#
+0\tunspec
+1\tredirect
+2\tkernel
+3\tboot
+4\tstatic
+8\tgated
+9\tra
+10\tmrt
+11\tzebra
+12\tbird
+13\tdnrouted
+14\txorp
+15\tntk
+16\tdhcp
+18\tkeepalived
+42\tbabel
+99\topenr
+186\tbgp
+187\tisis
+188\tospf
+189\trip
+192\teigrp
+""",
+    "etc/iproute2/rt_scopes": """#
+# reserved values
+#
+0\tglobal
+255\tnowhere
+254\thost
+253\tlink
+#
+# pseudo-reserved
+#
+200\tsite
+""",
+    "etc/iproute2/rt_realms": "#\n# reserved values\n#\n0\tcosmos\n",
+    "etc/iproute2/rt_dsfield": "0x0\tdefault\n0x28\tAF11\n0x30\tAF12\n0x38\tAF13\n0x48\tAF21\n0x50\tAF22\n"
+    "0x58\tAF23\n0x68\tAF31\n0x70\tAF32\n0x78\tAF33\n0x88\tAF41\n0x90\tAF42\n0x98\tAF43\n0x20\tCS1\n"
+    "0x40\tCS2\n0x60\tCS3\n0x80\tCS4\n0xA0\tCS5\n0xC0\tCS6\n0xE0\tCS7\n0xB8\tEF\n",
+    "etc/iproute2/group": "# device group names\n0\tdefault\n",
+    "etc/passwd": """root:x:0:0:root:/root:/bin/bash
+daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
+bin:x:2:2:bin:/bin:/usr/sbin/nologin
+sys:x:3:3:sys:/dev:/usr/sbin/nologin
+sync:x:4:65534:sync:/bin:/bin/sync
+www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+""",
+    "etc/group": """root:x:0:
+daemon:x:1:
+bin:x:2:
+sys:x:3:
+adm:x:4:
+tty:x:5:
+www-data:x:33:
+users:x:100:
+nogroup:x:65534:
+""",
+    "etc/profile": "# /etc/profile: what login shells read\n",
+    "etc/bash.bashrc": "# /etc/bash.bashrc: what interactive shells read\n",
+    "root/.bashrc": "# ~/.bashrc: what interactive shells read\n",
+    "root/.profile": "# ~/.profile: what login shells read\n",
+    "usr/share/zoneinfo/Etc/UTC": "",
+    "var/log/wtmp": "",
+}
+
+#: Programs that Debian puts into /usr/sbin.
+SBIN = frozenset(
+    """arp arptables bridge brctl chroot conntrack dnsmasq ebtables ethtool haproxy ifconfig ifdown
+    ifup init ip6tables ip6tables-restore ip6tables-save iptables iptables-legacy
+    iptables-legacy-restore iptables-legacy-save iptables-nft iptables-nft-save iptables-restore
+    iptables-save iptables-translate ip6tables-legacy ip6tables-nft ipset ipvsadm ipvsadm-restore
+    ipvsadm-save ipmaddr iptunnel mii-tool modprobe nameif nft nginx nologin ovs-vswitchd plipconfig
+    rarp route rtacct rtmon service slattach sshd sysctl tc tcptraceroute
+    traceroute vconfig xtables-monitor""".split()
+)
+
+
+@lru_cache(1)
+def _netdb() -> dict[str, str]:
+    """/etc/services and /etc/protocols as text."""
+    raw = json.loads(resources.files("kubenet_course.userland.files").joinpath("netdb.json").read_text())
+    return {
+        "etc/services": "".join(_columns(line) for line in raw["services"]),
+        "etc/protocols": "".join(_columns(line) for line in raw["protocols"]),
+    }
+
+
+def _columns(line: str) -> str:
+    name, number, *aliases = line.split()
+    tabs = "\t" if len(name) >= 8 else "\t\t"
+    return f"{name}{tabs}{number}" + (f"\t\t{' '.join(aliases)}" if aliases else "") + "\n"
+
+
+def populate(tree: FileTree) -> None:
+    """Make everything, with /proc and /sys."""
+    for entry in DIRECTORIES:
+        path, _, mode = entry.partition(":")
+        _put(tree, path, Directory(int(mode or "755", 8)))
+    for path, target in LINKS.items():
+        _put(tree, path, Symlink(target))
+    name = tree.system.host.hostname
+    texts = {
+        **FILES,
+        **_netdb(),
+        "etc/hostname": f"{name}\n",
+        "etc/hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n\n"
+        "# The following lines are desirable for IPv6 capable hosts\n"
+        "::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n",
+    }
+    for path, text in texts.items():
+        _put(tree, path, RegularFile(text.encode()))
+    for program in sorted(tree.system.programs):
+        where = "usr/sbin" if program in SBIN else "usr/bin"
+        _put(tree, f"{where}/{program}", RegularFile(image(program), 0o755))
+    _put(tree, "usr/sbin/ip", Symlink("/bin/ip"))
+    for path, device in _devices(tree).items():
+        _put(tree, path, device)
+    _put(tree, "proc", procfs.root(tree))
+    _put(tree, "sys", sysfs.root(tree))
+
+
+def _put(tree: FileTree, path: str, node: Node) -> None:
+    here = tree.root
+    *parents, name = path.split("/")
+    for part in parents:
+        child = here.entries.get(part)
+        if child is None:
+            child = Directory(ino=tree.new_ino())
+            here.entries[part] = child
+            here.nlink += 1
+        assert isinstance(child, Directory), path
+        here = child
+    node.ino = tree.new_ino()
+    here.entries[name] = node
+    if isinstance(node, Directory):
+        here.nlink += 1
+
+
+class _Zeros(Reader):
+    """/dev/zero: as many as are asked for."""
+
+    async def read(self, size: int = -1) -> bytes:
+        return bytes(size if size >= 0 else 1 << 20)
+
+    async def readline(self) -> bytes:
+        return bytes(4096)
+
+
+class _Random(Reader):
+    """/dev/urandom, from the machine's seed."""
+
+    def __init__(self, tree: FileTree):
+        self.random = tree.system.host.random
+
+    async def read(self, size: int = -1) -> bytes:
+        return self.random.randbytes(size if size >= 0 else 1 << 16)
+
+    async def readline(self) -> bytes:
+        return self.random.randbytes(256)
+
+
+def _devices(tree: FileTree) -> dict[str, Node]:
+    def null_reader(proc: Process | None) -> Reader:
+        return Reader()
+
+    def zeros(proc: Process | None) -> Reader:
+        return _Zeros()
+
+    def randomness(proc: Process | None) -> Reader:
+        return _Random(tree)
+
+    def terminal_out(proc: Process | None) -> Writer:
+        return proc.stdout.add_writer() if proc else Writer()
+
+    def some_random(proc: Process | None) -> bytes:
+        return tree.system.host.random.randbytes(4096)
+
+    return {
+        "dev/null": CharDevice((1, 3), null_reader),
+        "dev/zero": CharDevice((1, 5), zeros, read=lambda proc: bytes(4096)),
+        "dev/full": CharDevice((1, 7), zeros, _full),
+        "dev/random": CharDevice((1, 8), randomness, read=some_random),
+        "dev/urandom": CharDevice((1, 9), randomness, read=some_random),
+        "dev/tty": CharDevice((5, 0), null_reader, terminal_out),
+        "dev/console": CharDevice((5, 1), null_reader),
+    }
+
+
+class _FullWriter(Writer):
+    """/dev/full: every write fails with ENOSPC."""
+
+    def write(self, data: bytes) -> None:
+        if data:
+            raise KernelError(ENOSPC)
+
+
+def _full(proc: Process | None) -> Writer:
+    return _FullWriter()
