@@ -1,0 +1,244 @@
+"""IPv4 addresses of devices, and the routes that come with them (net/ipv4/devinet.c, fib_frontend.c).
+
+Adding 10.0.1.11/24 to a device that is up makes, in table local, ``local 10.0.1.11`` and
+``broadcast 10.0.1.255``, and in table main ``10.0.1.0/24 … proto kernel scope link src 10.0.1.11``.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubenet_course.errors import KernelError
+from kubenet_course.kernel.inet import fib
+from kubenet_course.wire.addresses import LOOPBACK4, IPv4Address, Network
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.devices.base import NetDevice
+    from kubenet_course.kernel.netns import NetNamespace
+
+SCOPE_NAMES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
+
+
+@dataclass(slots=True, eq=False)
+class InetAddress:
+    """struct in_ifaddr: `local` with `prefixlen`; `peer` is `local` unless point to point.
+
+    `valid` and `preferred` are lifetimes' ends in ns of the virtual clock, None for ever.
+    """
+
+    local: IPv4Address
+    prefixlen: int
+    label: str
+    peer: IPv4Address
+    broadcast: IPv4Address | None = None
+    scope: int = 0
+    secondary: bool = False
+    noprefixroute: bool = False
+    metric: int = 0
+    valid: int | None = None
+    preferred: int | None = None
+
+    @property
+    def network(self) -> Network:
+        return Network.of(self.peer, self.prefixlen)
+
+
+def address_add(net: NetNamespace, dev: NetDevice, new: InetAddress, *, replace: bool = False) -> None:
+    """inet_rtm_newaddr() and __inet_insert_ifa().
+
+    KernelError(EEXIST, "ipv4: Address already assigned") for the same address and prefix length.
+    """
+    addresses = net.ipv4.addresses[dev]
+    for old in addresses:
+        if old.local == new.local and old.prefixlen == new.prefixlen and old.network == new.network:
+            if not replace:
+                raise KernelError(errno.EEXIST, "ipv4: Address already assigned")
+            old.valid, old.preferred, old.metric = new.valid, new.preferred, new.metric
+            return
+    if new.prefixlen > 32:
+        raise KernelError(errno.EINVAL, "ipv4: Invalid prefix length")
+    for old in addresses:
+        if not old.secondary and old.scope == new.scope and old.prefixlen == new.prefixlen and new.peer in old.network:
+            new.secondary = True
+            break
+    if new.secondary:
+        addresses.append(new)
+    else:
+        # Primaries come before secondaries and are ordered by scope (last of equal or narrower scope).
+        position = 0
+        for number, old in enumerate(addresses):
+            if not old.secondary and new.scope <= old.scope:
+                position = number + 1
+        addresses.insert(position, new)
+    net.ipv4.locals[new.local] = net.ipv4.locals.get(new.local, 0) + 1
+    if dev.up:
+        _add_routes(net, dev, new)
+    net.ipv4.flush_cache()
+
+
+def address_remove(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
+    """__inet_del_ifa(): its secondaries go too, or are promoted (sysctl promote_secondaries)."""
+    addresses = net.ipv4.addresses[dev]
+    promote = any(
+        net.sysctl.conf("ipv4", name, "promote_secondaries")
+        for name in ("all", dev.name)
+        if (name == "all" or name in net.devices)
+    )
+    followers = []
+    if not address.secondary:
+        followers = [
+            other
+            for other in addresses
+            if other.secondary and other.prefixlen == address.prefixlen and other.local in address.network
+        ]
+    _take_out(net, dev, address)
+    if promote and followers:
+        heir, *rest = followers
+        for other in followers:
+            _remove_routes(net, dev, other)
+        heir.secondary = False
+        for other in (heir, *rest):
+            if dev.up:
+                _add_routes(net, dev, other)
+    else:
+        for other in followers:
+            _take_out(net, dev, other)
+    net.ipv4.flush_cache()
+
+
+def _take_out(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
+    net.ipv4.addresses[dev].remove(address)
+    count = net.ipv4.locals.get(address.local, 0) - 1
+    if count > 0:
+        net.ipv4.locals[address.local] = count
+    else:
+        net.ipv4.locals.pop(address.local, None)
+    _remove_routes(net, dev, address)
+    if count <= 0:
+        from kubenet_course.kernel.inet import fib_semantics
+
+        fib_semantics.flush_local_source(net, address.local)
+
+
+def device_up(net: NetNamespace, dev: NetDevice) -> None:
+    """inetdev_event(NETDEV_UP): lo gets 127.0.0.1/8; the routes of all addresses appear."""
+    if dev.is_loopback and not net.ipv4.addresses[dev]:
+        address_add(net, dev, InetAddress(LOOPBACK4, 8, dev.name, LOOPBACK4, scope=fib.RT_SCOPE_HOST))
+        return
+    for address in net.ipv4.addresses[dev]:
+        _add_routes(net, dev, address)
+    from kubenet_course.kernel.inet import fib_semantics
+
+    fib_semantics.sync_linkdown(net, dev)
+    net.ipv4.flush_cache()
+
+
+def _implied_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> list[fib.FibRoute]:
+    """fib_add_ifaddr(): the routes one address brings."""
+
+    def route(kind: str, prefix: Network, scope: int, table: int, metric: int = 0) -> fib.FibRoute:
+        return fib.FibRoute(
+            prefix,
+            kind,
+            table,
+            fib.RTPROT_KERNEL,
+            scope,
+            metric=metric,
+            prefsrc=source,
+            nexthops=[fib.NextHop(dev)],
+        )
+
+    source = address.local
+    if address.secondary:
+        primary = next(
+            (a for a in net.ipv4.addresses[dev] if not a.secondary and a.prefixlen == address.prefixlen and address.local in a.network),
+            None,
+        )
+        if primary is None:
+            return []
+        source = primary.local
+    host = Network(address.local, 32)
+    routes = [route(fib.LOCAL, host, fib.RT_SCOPE_HOST, fib.RT_TABLE_LOCAL)]
+    if not dev.up:
+        return routes
+    if address.broadcast is not None and int(address.broadcast) != 0xFFFFFFFF:
+        brd = Network(address.broadcast, 32)
+        routes.append(route(fib.BROADCAST, brd, fib.RT_SCOPE_LINK, fib.RT_TABLE_LOCAL))
+    network = address.network
+    zeronet = network.address.is_zeronet  # type: ignore[union-attr]
+    if not zeronet and not address.secondary and (address.prefixlen < 32 or address.peer != address.local):
+        if not address.noprefixroute:
+            kind, table = (fib.LOCAL, fib.RT_TABLE_LOCAL) if dev.is_loopback else (fib.UNICAST, fib.RT_TABLE_MAIN)
+            scope = fib.RT_SCOPE_HOST if dev.is_loopback else fib.RT_SCOPE_LINK
+            routes.append(route(kind, network, scope, table, address.metric))
+        if address.prefixlen < 31:
+            last = Network(network.broadcast, 32)
+            routes.append(route(fib.BROADCAST, last, fib.RT_SCOPE_LINK, fib.RT_TABLE_LOCAL))
+    return routes
+
+
+def _add_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
+    for new in _implied_routes(net, dev, address):
+        table = net.ipv4.table(new.table)
+        present = [
+            old
+            for old in table.at(new.prefix)
+            if old.type == new.type and old.dev is dev and old.metric == new.metric
+            and old.prefsrc == new.prefsrc and old.protocol == new.protocol
+        ]  # fmt: skip
+        if not present:
+            new.nexthops[0].scope = fib.RT_SCOPE_NOWHERE if new.type != fib.UNICAST else fib.RT_SCOPE_NOWHERE
+            new.nexthops[0].linkdown = not dev.carrier
+            table.insert(new)
+
+
+def _remove_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
+    """fib_del_ifaddr(): what no other address of the device still needs."""
+    wanted = {
+        (route.table, route.prefix, route.type, route.prefsrc)
+        for other in net.ipv4.addresses.get(dev, ())
+        if other is not address
+        for route in _implied_routes(net, dev, other)
+    }
+    up, dev.up = dev.up, True
+    try:
+        gone = _implied_routes(net, dev, address)
+    finally:
+        dev.up = up
+    for route in gone:
+        if (route.table, route.prefix, route.type, route.prefsrc) in wanted:
+            continue
+        table = net.ipv4.table(route.table)
+        for old in list(table.at(route.prefix)):
+            if (
+                old.type == route.type
+                and old.dev is dev
+                and old.protocol == fib.RTPROT_KERNEL
+                and old.prefsrc == route.prefsrc
+            ):
+                table.remove(old)
+                break
+
+
+def select_source(net: NetNamespace, dev: NetDevice | None, destination: int, scope: int) -> IPv4Address | None:
+    """inet_select_addr(): a primary address of `dev`, best on the destination's subnet."""
+    first = None
+    if dev is not None:
+        for address in net.ipv4.addresses.get(dev, ()):
+            if address.secondary or min(address.scope, 254) > scope:
+                continue
+            if not destination or destination in address.network:
+                return address.local
+            if first is None:
+                first = address.local
+        if first is not None:
+            return first
+    for other in net.devices.values():
+        for address in net.ipv4.addresses.get(other, ()):
+            if address.secondary or address.scope == fib.RT_SCOPE_LINK or address.scope > scope:
+                continue
+            if other.up:
+                return address.local
+    return None

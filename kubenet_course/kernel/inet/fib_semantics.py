@@ -1,0 +1,248 @@
+"""`ip route add | replace | change | append | del`: what is accepted, and the words of refusal
+(net/ipv4/fib_semantics.c, fib_trie.c, fib_frontend.c).
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from kubenet_course.errors import KernelError
+from kubenet_course.kernel.inet import fib
+from kubenet_course.wire.addresses import IPv4Address
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.devices.base import NetDevice
+    from kubenet_course.kernel.netns import NetNamespace
+
+
+def address_type(net: NetNamespace, address: int, dev: NetDevice | None = None) -> str:
+    """inet_addr_type(): what table local says of an address."""
+    if address == 0 or address == 0xFFFFFFFF:
+        return fib.BROADCAST
+    if address >> 28 == 0xE:
+        return fib.MULTICAST
+    found = net.ipv4.tables[fib.RT_TABLE_LOCAL].lookup(address)
+    if found is None:
+        return fib.UNICAST
+    route, _ = found
+    if dev is not None and route.dev is not dev:
+        return fib.UNICAST
+    return route.type
+
+
+def route_add(
+    net: NetNamespace, route: fib.FibRoute, *, create: bool = True, excl: bool = True, replace: bool = False, append: bool = False
+) -> None:
+    """fib_table_insert(): the four verbs differ in their netlink flags only.
+
+    add: create, excl. replace: create, replace. change: replace. append: create, append.
+    """
+    _check(net, route)
+    table = net.ipv4.table(route.table)
+    here = table.at(route.prefix)
+    same_key = [old for old in here if old.tos == route.tos and old.metric == route.metric]
+    if same_key:
+        if excl:
+            raise KernelError(errno.EEXIST)
+        twin = next((old for old in same_key if _identical(old, route)), None)
+        if replace:
+            if twin is not None:
+                if twin is same_key[0]:
+                    return
+                raise KernelError(errno.EEXIST)
+            position = here.index(same_key[0])
+            table.remove(same_key[0])
+            table.insert(route, position if table.at(route.prefix) else None)
+            net.ipv4.flush_cache()
+            return
+        if twin is not None:
+            raise KernelError(errno.EEXIST)
+        if not append:
+            table.insert(route, here.index(same_key[0]))
+            net.ipv4.flush_cache()
+            return
+    elif not create:
+        raise KernelError(errno.ENOENT)
+    table.insert(route)
+    net.ipv4.flush_cache()
+
+
+def _identical(old: fib.FibRoute, new: fib.FibRoute) -> bool:
+    return (
+        (old.type, old.scope, old.protocol, old.prefsrc, old.metrics)
+        == (new.type, new.scope, new.protocol, new.prefsrc, new.metrics)
+        and len(old.nexthops) == len(new.nexthops)
+        and all(a.same(b) for a, b in zip(old.nexthops, new.nexthops))
+    )
+
+
+def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> fib.FibRoute:
+    """fib_table_delete(): the first route that agrees in every field named; ESRCH for none.
+
+    `fields`: which of tos, metric, type, scope, protocol, prefsrc, nexthops were said.
+    """
+    table = net.ipv4.tables.get(wanted.table)
+    for old in table.at(wanted.prefix) if table is not None else ():
+        if old.tos != wanted.tos:
+            continue
+        if "metric" in fields and old.metric != wanted.metric:
+            continue
+        if "type" in fields and old.type != wanted.type:
+            continue
+        if "scope" in fields and old.scope != wanted.scope:
+            continue
+        if "protocol" in fields and old.protocol != wanted.protocol:
+            continue
+        if "prefsrc" in fields and old.prefsrc != wanted.prefsrc:
+            continue
+        if "nexthops" in fields and not _hops_agree(old, wanted):
+            continue
+        table.remove(old)  # type: ignore[union-attr]
+        net.ipv4.flush_cache()
+        return old
+    raise KernelError(errno.ESRCH)
+
+
+def _hops_agree(old: fib.FibRoute, wanted: fib.FibRoute) -> bool:
+    """fib_nh_match(): a device or gateway that was named must be the route's."""
+    if len(wanted.nexthops) > 1:
+        return len(old.nexthops) == len(wanted.nexthops) and all(a.same(b) for a, b in zip(old.nexthops, wanted.nexthops))
+    hop = wanted.nexthops[0]
+    if not old.nexthops:
+        return hop.dev is None and hop.gateway is None
+    return any(
+        (hop.dev is None or hop.dev is own.dev) and (hop.gateway is None or hop.gateway == own.gateway)
+        for own in old.nexthops
+    )
+
+
+def _check(net: NetNamespace, route: fib.FibRoute) -> None:
+    """fib_create_info()."""
+    if route.type in fib.TYPE_ERRORS:
+        if any(hop.gateway or hop.dev for hop in route.nexthops):
+            raise KernelError(errno.EINVAL, "Route type can not have a nexthop")
+        route.nexthops = []
+    elif route.type in (fib.LOCAL, fib.BROADCAST, fib.UNICAST, fib.MULTICAST, fib.ANYCAST):
+        if not route.nexthops:
+            raise KernelError(errno.EINVAL)
+        if route.scope == fib.RT_SCOPE_HOST:
+            hop = route.nexthops[0]
+            if len(route.nexthops) > 1:
+                raise KernelError(errno.EINVAL, "Route with host scope can not have multiple nexthops")
+            if hop.gateway is not None:
+                raise KernelError(errno.EINVAL, "Route with host scope can not have a gateway")
+            if hop.dev is None:
+                raise KernelError(errno.ENODEV)
+            hop.scope = fib.RT_SCOPE_NOWHERE
+        else:
+            for hop in route.nexthops:
+                _check_nexthop(net, hop, route.scope, route.table)
+    if route.prefsrc is not None:
+        local = route.type == fib.LOCAL and route.prefix.prefixlen == 32 and route.prefsrc == route.prefix.address
+        if not local and address_type(net, route.prefsrc) != fib.LOCAL:
+            raise KernelError(errno.EINVAL, "Invalid prefsrc address")
+    for hop in route.nexthops:
+        if hop.dev is not None:
+            hop.linkdown = hop.dev.up and not hop.dev.carrier
+
+
+def _check_nexthop(net: NetNamespace, hop: fib.NextHop, scope: int, table: int) -> None:
+    """fib_check_nh()."""
+    if hop.gateway is None:
+        if hop.dev is None:
+            raise KernelError(errno.ENODEV)
+        if hop.onlink:
+            raise KernelError(errno.EINVAL, "Invalid flags for nexthop - PERVASIVE and ONLINK can not be set")
+        if not hop.dev.up:
+            raise KernelError(errno.ENETDOWN, "Device for nexthop is not up")
+        hop.scope = fib.RT_SCOPE_LINK if scope < fib.RT_SCOPE_LINK else fib.RT_SCOPE_NOWHERE
+        return
+    if hop.onlink:
+        if scope >= fib.RT_SCOPE_LINK:
+            raise KernelError(errno.EINVAL, "Nexthop has invalid scope")
+        if hop.dev is None:
+            raise KernelError(errno.ENODEV, "Nexthop device required for onlink")
+        if not hop.dev.up:
+            raise KernelError(errno.ENETDOWN, "Nexthop device is down")
+        if address_type(net, hop.gateway) != fib.UNICAST:
+            raise KernelError(errno.EINVAL, "Nexthop has invalid gateway")
+        hop.scope = fib.RT_SCOPE_LINK
+        return
+    found = _gateway_lookup(net, hop, scope, table)
+    if found is None:
+        raise KernelError(errno.ENETUNREACH, "Nexthop has invalid gateway")
+    via, hops = found
+    if via.type not in (fib.UNICAST, fib.LOCAL):
+        raise KernelError(errno.EINVAL, "Nexthop has invalid gateway")
+    if hop.dev is None:
+        hop.dev = hops[0].dev if hops else via.dev
+    hop.scope = via.scope
+    if hop.dev is None:
+        raise KernelError(errno.EINVAL, "No egress device for nexthop gateway")
+    if not hop.dev.up:
+        raise KernelError(errno.ENETDOWN, "Nexthop device is not up")
+    if via.type == fib.LOCAL and not hop.dev.is_loopback:
+        raise KernelError(errno.EINVAL, "Nexthop has invalid gateway")
+    if scope >= hop.scope:
+        raise KernelError(errno.EINVAL, "Nexthop has invalid scope")
+
+
+def _gateway_lookup(
+    net: NetNamespace, hop: fib.NextHop, scope: int, table: int
+) -> tuple[fib.FibRoute, list[fib.NextHop]] | None:
+    """The route to the gateway itself: in the route's own table first, then by the rules."""
+    wanted = max(scope + 1, fib.RT_SCOPE_LINK)
+    oif = hop.dev.ifindex if hop.dev is not None else 0
+    assert hop.gateway is not None
+    if table and table not in (fib.RT_TABLE_MAIN, fib.RT_TABLE_LOCAL) and table in net.ipv4.tables:
+        found = net.ipv4.tables[table].lookup(hop.gateway, oif=oif, scope=wanted)
+        if found is not None:
+            return found
+    key = fib.FlowKey(int(hop.gateway), oif=hop.dev.name if hop.dev else "")
+    for rule in net.ipv4.rules.walk(key):
+        asked = net.ipv4.tables.get(rule.table)
+        if asked is None or rule.action != "lookup":
+            continue
+        found = asked.lookup(hop.gateway, oif=oif, scope=wanted)
+        if found is not None:
+            return found if found[0].type != fib.THROW else None
+    return None
+
+
+# -- devices and addresses that go away -------------------------------------------------------
+def flush_device(net: NetNamespace, dev: NetDevice, *, force: bool) -> None:
+    """fib_disable_ip() / fib_sync_down_dev(): routes over a device that went down.
+
+    `force`: the device goes away, local routes too; else the `local` ones stay.
+    """
+    for table in net.ipv4.tables.values():
+        for route in list(table):
+            if not any(hop.dev is dev for hop in route.nexthops):
+                continue
+            if route.type == fib.LOCAL and not force and not dev.is_loopback:
+                continue
+            for hop in route.nexthops:
+                if hop.dev is dev:
+                    hop.dead = True
+            if all(hop.dead for hop in route.nexthops):
+                table.remove(route)
+
+
+def sync_linkdown(net: NetNamespace, dev: NetDevice) -> None:
+    """fib_sync_down_dev()/up() on carrier changes: mark next hops `linkdown`, revive dead ones."""
+    for table in net.ipv4.tables.values():
+        for route in table:
+            for hop in route.nexthops:
+                if hop.dev is dev:
+                    hop.linkdown = not dev.carrier
+                    if dev.up:
+                        hop.dead = False
+
+
+def flush_local_source(net: NetNamespace, address: IPv4Address) -> None:
+    """fib_sync_down_addr(): routes whose preferred source address is gone."""
+    for table in net.ipv4.tables.values():
+        for route in list(table):
+            if route.prefsrc == address and not (route.type == fib.LOCAL and route.prefix.address == address):
+                table.remove(route)

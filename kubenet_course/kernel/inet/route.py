@@ -1,0 +1,407 @@
+"""From a packet's addresses to where it goes: the route look-up (net/ipv4/route.c).
+
+An `Rtable` is the answer, kept on the packet as `skb.dst`: for input it names what happens next
+(`deliver`, `forward`, or the error to send back), for output the device, next hop and source.
+Answers are cached per namespace until anything they depend on changes.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.errors import KernelError
+from kubenet_course.kernel.inet import fib
+from kubenet_course.kernel.inet.devinet import select_source
+from kubenet_course.sim.loop import SECOND
+from kubenet_course.wire.addresses import IPv4Address
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.devices.base import NetDevice
+    from kubenet_course.kernel.neighbour import Neighbour
+    from kubenet_course.kernel.netns import NetNamespace
+    from kubenet_course.kernel.skbuff import SkBuff
+
+
+class Rtable:
+    """One routing decision (struct rtable).
+
+    `type` is the route's type; `dev` the way out; `gateway` the next hop's address, None where the
+    destination is on the link; `source` the address this host would use; `route` and `rule` are
+    the lines of `ip route` and `ip rule` that decided.
+    """
+
+    __slots__ = (
+        "net", "type", "dev", "gateway", "source", "destination", "route", "rule", "error", "iif",
+        "redirect", "mtu_locked", "neigh", "pmtu", "exception", "forward", "tclassid",
+    )  # fmt: skip
+
+    def __init__(self, net: NetNamespace, kind: str, dev: NetDevice | None, destination: IPv4Address):
+        self.net = net
+        self.type = kind
+        self.dev = dev
+        self.destination = destination
+        self.gateway: Any = None
+        self.source: Any = None
+        self.route: fib.FibRoute | None = None
+        self.rule: fib.FibRule | None = None
+        self.error = 0
+        self.iif: NetDevice | None = None
+        self.redirect = False
+        self.neigh: Neighbour | None = None
+        self.pmtu = 0
+        self.exception: Any = None
+        self.forward = False
+
+    @property
+    def mtu(self) -> int:
+        """ipv4_mtu(): a learned path MTU, the route's, or the device's."""
+        if self.pmtu:
+            return self.pmtu
+        if self.route is not None and "mtu" in self.route.metrics:
+            return self.route.metrics["mtu"]
+        assert self.dev is not None
+        return self.dev.mtu
+
+    @property
+    def nexthop(self) -> IPv4Address:
+        return self.gateway if self.gateway is not None else self.destination
+
+    def neighbour(self) -> Neighbour:
+        """The neighbour entry of the next hop (rt_neigh / ip_neigh_for_gw())."""
+        neigh = self.neigh
+        if neigh is None or neigh.state == "FAILED" or neigh.table.entries.get((neigh.ip, neigh.dev)) is not neigh:
+            assert self.dev is not None
+            gateway = self.gateway
+            if gateway is not None and gateway.family == 6:
+                neigh = self.net.nd.get(gateway, self.dev)
+            else:
+                neigh = self.net.arp.get(self.nexthop, self.dev)
+            self.neigh = neigh
+        return neigh
+
+    def link_failure(self, skb: SkBuff) -> None:
+        """ipv4_link_failure(): the next hop did not answer; tell the sender."""
+        from kubenet_course.kernel.inet.icmp import icmp_send
+        from kubenet_course.wire.icmp import ICMP_DEST_UNREACH, ICMP_HOST_UNREACH
+
+        icmp_send(self.net, skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH)
+
+
+class NextHopException:
+    """fnhe: what ICMP taught about one destination: a path MTU or a redirect's gateway."""
+
+    __slots__ = ("pmtu", "gateway", "expires", "locked")
+
+    def __init__(self) -> None:
+        self.pmtu = 0
+        self.gateway: IPv4Address | None = None
+        self.expires = 0
+        self.locked = False
+
+
+def fib_lookup(
+    net: NetNamespace, key: fib.FlowKey, oif: int = 0
+) -> tuple[fib.FibRule, fib.FibRoute, list[fib.NextHop]]:
+    """fib_rules_lookup(): the first rule whose table answers.
+
+    KernelError(ENETUNREACH) where none does; the route's own error for unreachable and the like.
+    """
+    ipv4 = net.ipv4
+    linkdown = bool(net.sysctl.get_int("net", "ipv4", "conf", "all", "ignore_routes_with_linkdown"))
+    for rule in ipv4.rules.walk(key):
+        if rule.action != "lookup":
+            code = {"blackhole": errno.EINVAL, "unreachable": errno.ENETUNREACH, "prohibit": errno.EACCES}
+            raise KernelError(code.get(rule.action, errno.EINVAL))
+        table = ipv4.tables.get(rule.table)
+        if table is None:
+            continue
+        found = table.lookup(key.destination, oif=oif, tos=key.tos, ignore_linkdown=linkdown)
+        if found is None:
+            continue
+        route, hops = found
+        if route.prefix.prefixlen <= rule.suppress_prefixlength:
+            continue
+        if route.type == fib.THROW:
+            continue
+        if route.type in fib.TYPE_ERRORS:
+            failure = KernelError(fib.TYPE_ERRORS[route.type])
+            failure.route, failure.rule = route, rule  # type: ignore[attr-defined]
+            raise failure
+        return rule, route, hops
+    raise KernelError(errno.ENETUNREACH)
+
+
+def _choose(net: NetNamespace, hops: list[fib.NextHop], source: int, destination: int, ports: int = 0) -> fib.NextHop:
+    """fib_select_multipath(): by a hash of the flow, in proportion to the weights."""
+    if len(hops) == 1:
+        return hops[0]
+    total = sum(hop.weight for hop in hops)
+    mixed = (source * 0x9E3779B1 ^ destination * 0x85EBCA6B ^ ports * 0xC2B2AE35) & 0xFFFFFFFF
+    mixed ^= mixed >> 15
+    point = (mixed * 0x2C1B3C6D & 0xFFFFFFFF) * total >> 32
+    for hop in hops:
+        point -= hop.weight
+        if point < 0:
+            return hop
+    return hops[-1]
+
+
+def ip_route_output(
+    net: NetNamespace,
+    destination: IPv4Address,
+    source: int = 0,
+    *,
+    oif: NetDevice | None = None,
+    mark: int = 0,
+    tos: int = 0,
+    protocol: int = 0,
+    source_port: int = 0,
+    destination_port: int = 0,
+) -> Rtable:
+    """ip_route_output_key_hash(): how this host sends to `destination`.
+
+    KernelError: ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL (blackhole), ENODEV, ENETDOWN.
+    """
+    multipath_ports = net.ipv4.rules.custom and (source_port or destination_port)
+    key = (destination, source, oif, mark, tos, (protocol, source_port, destination_port) if multipath_ports else 0)
+    cached = net.ipv4.output_cache.get(key)
+    if cached is not None:
+        return cached
+    rt = _route_output(net, destination, source, oif, mark, tos, protocol, source_port, destination_port)
+    _apply_exception(net, rt)
+    if len(net.ipv4.output_cache) > 65536:
+        net.ipv4.output_cache.clear()
+    net.ipv4.output_cache[key] = rt
+    return rt
+
+
+def _route_output(
+    net: NetNamespace, destination: IPv4Address, source: int, oif: NetDevice | None, mark: int, tos: int,
+    protocol: int, source_port: int, destination_port: int,
+) -> Rtable:  # fmt: skip
+    ipv4 = net.ipv4
+    if source:
+        if source == 0xFFFFFFFF or source >> 28 == 0xE or source >> 24 == 0:
+            raise KernelError(errno.EINVAL)
+        if oif is None and (destination.is_multicast or destination == 0xFFFFFFFF):
+            oif = next((d for d in net.devices.values() if any(a.local == source for a in ipv4.addresses[d])), None)
+            if oif is None:
+                raise KernelError(errno.EINVAL)
+    if oif is not None and not oif.up:
+        raise KernelError(errno.ENETUNREACH)
+    if oif is not None and not source:
+        scope = fib.RT_SCOPE_LINK if destination.is_multicast or destination == 0xFFFFFFFF else fib.RT_SCOPE_UNIVERSE
+        if scope == fib.RT_SCOPE_LINK:
+            source = select_source(net, oif, 0, fib.RT_SCOPE_LINK) or 0
+    if destination == 0:
+        destination = IPv4Address(source) if source else IPv4Address(0x7F000001)
+        rt = Rtable(net, fib.LOCAL, net.loopback, destination)
+        rt.source = IPv4Address(source) if source else destination
+        return rt
+    flow = fib.FlowKey(
+        int(destination), source, "lo" if not oif else "", oif.name if oif else "", mark, tos, protocol, source_port, destination_port
+    )
+    try:
+        rule, route, hops = fib_lookup(net, flow, oif.ifindex if oif else 0)
+    except KernelError as failure:
+        if oif is not None and failure.errno == errno.ENETUNREACH and not hasattr(failure, "route"):
+            # No route, but a device was named: assume that the destination is on its link.
+            rt = Rtable(net, fib.UNICAST, oif, destination)
+            rt.source = IPv4Address(source) if source else select_source(net, oif, 0, fib.RT_SCOPE_LINK)
+            if rt.source is None:
+                rt.source = IPv4Address(0)
+            if destination.is_multicast:
+                rt.type = fib.MULTICAST
+            return rt
+        raise
+    if route.type == fib.LOCAL:
+        rt = Rtable(net, fib.LOCAL, net.loopback, destination)
+        rt.source = IPv4Address(source) if source else (route.prefsrc or destination)
+        rt.route, rt.rule = route, rule
+        if oif is None and route.dev is not None:
+            rt.iif = route.dev
+        return rt
+    hop = _choose(net, hops, source, int(destination))
+    kind = route.type
+    if destination == 0xFFFFFFFF:
+        kind = fib.BROADCAST
+    elif destination.is_multicast:
+        kind = fib.MULTICAST
+    rt = Rtable(net, kind, hop.dev, destination)
+    rt.route, rt.rule = route, rule
+    rt.gateway = hop.gateway
+    if source:
+        rt.source = IPv4Address(source)
+    else:
+        rt.source = route.prefsrc or select_source(net, hop.dev, int(hop.gateway or destination) if route.prefsrc is None else 0, max(route.scope, 0))
+        if rt.source is None:
+            rt.source = IPv4Address(0)
+    return rt
+
+
+def ip_route_input(net: NetNamespace, skb: SkBuff) -> Rtable | None:
+    """ip_route_input_noref(): what to do with a packet that came in; sets and returns `skb.dst`.
+
+    None where the packet was dropped here (a martian, or no route and nothing to say).
+    """
+    network = skb.network
+    key = (network.destination, network.source, skb.in_dev, skb.mark, network.tos)
+    rt = net.ipv4.input_cache.get(key)
+    if rt is None:
+        found = _route_input(net, skb)
+        if isinstance(found, str):
+            skb.drop(found, skb.in_dev)
+            return None
+        rt = found
+        if len(net.ipv4.input_cache) > 65536:
+            net.ipv4.input_cache.clear()
+        net.ipv4.input_cache[key] = rt
+    skb.dst = rt
+    if skb.trace is not None:
+        skb.trace.route(skb, rt)
+    return rt
+
+
+def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
+    """ip_route_input_slow(): an Rtable, or the reason to drop the packet for."""
+    ip = skb.network
+    dev: NetDevice = skb.in_dev  # type: ignore[assignment]
+    source, destination = ip.source, ip.destination
+    if source.is_multicast or source == 0xFFFFFFFF:
+        return "IP_INVALID_SOURCE"
+    if destination == 0xFFFFFFFF or (source == 0 and destination == 0):
+        return _broadcast_input(net, dev, destination)
+    if source.is_zeronet:
+        return "IP_INVALID_SOURCE"
+    if destination.is_zeronet:
+        return "IP_INVALID_DEST"
+    route_localnet = any(net.sysctl.conf("ipv4", name, "route_localnet") for name in ("all", dev.name))
+    if not dev.is_loopback and not route_localnet and (destination.is_loopback or source.is_loopback):
+        return "IP_LOCALNET"
+    if destination.is_multicast:
+        if net.ipv4.joined(dev, destination):
+            return Rtable(net, fib.LOCAL, net.loopback, destination)
+        return "IP_INVALID_DEST"
+    flow = fib.FlowKey(int(destination), int(source), dev.name, "", skb.mark, ip.tos, ip.protocol, *_ports(skb))
+    forwarding = bool(net.sysctl.conf("ipv4", dev.name, "forwarding"))
+    try:
+        rule, route, hops = fib_lookup(net, flow)
+    except KernelError as failure:
+        code = failure.errno if forwarding or hasattr(failure, "route") else errno.EHOSTUNREACH
+        if failure.errno == errno.EINVAL:
+            return "ROUTE_BLACKHOLE"
+        return _error_route(net, dev, destination, code, getattr(failure, "route", None), forwarding)
+    reason = validate_source(net, skb, dev, route)
+    if reason is not None:
+        return reason
+    if route.type == fib.BROADCAST:
+        return _broadcast_input(net, dev, destination)
+    if route.type == fib.LOCAL:
+        rt = Rtable(net, fib.LOCAL, net.loopback, destination)
+        rt.route, rt.rule, rt.iif = route, rule, dev
+        return rt
+    if not forwarding:
+        return _error_route(net, dev, destination, errno.EHOSTUNREACH, None, forwarding)
+    hop = _choose(net, hops, int(source), int(destination))
+    rt = Rtable(net, fib.UNICAST, hop.dev, destination)
+    rt.route, rt.rule, rt.iif, rt.gateway, rt.forward = route, rule, dev, hop.gateway, True
+    if hop.dev is dev and net.sysctl.conf("ipv4", dev.name, "send_redirects") | net.sysctl.conf("ipv4", "all", "send_redirects"):
+        shared = net.sysctl.conf("ipv4", dev.name, "shared_media") | net.sysctl.conf("ipv4", "all", "shared_media")
+        rt.redirect = bool(shared) or any(int(source) in a.network for a in net.ipv4.addresses[dev])
+    _apply_exception(net, rt)
+    return rt
+
+
+def _ports(skb: SkBuff) -> tuple[int, int]:
+    transport = skb.transport
+    port = getattr(transport, "source_port", None)
+    return (port, transport.destination_port) if port is not None else (0, 0)
+
+
+def _broadcast_input(net: NetNamespace, dev: NetDevice, destination: IPv4Address) -> Rtable:
+    rt = Rtable(net, fib.BROADCAST, net.loopback, destination)
+    rt.iif = dev
+    return rt
+
+
+def _error_route(
+    net: NetNamespace, dev: NetDevice, destination: IPv4Address, code: int, route: fib.FibRoute | None, forwarding: bool
+) -> Rtable:
+    rt = Rtable(net, fib.UNREACHABLE, net.loopback, destination)
+    rt.error, rt.iif, rt.route, rt.forward = code, dev, route, forwarding
+    return rt
+
+
+def validate_source(net: NetNamespace, skb: SkBuff, dev: NetDevice, route: fib.FibRoute) -> str | None:
+    """fib_validate_source(): the reverse path filter; a drop reason, or None where it may pass."""
+    source = skb.network.source
+    if net.ipv4.is_local(source) and not dev.is_loopback:
+        if not any(net.sysctl.conf("ipv4", name, "accept_local") for name in ("all", dev.name)):
+            return "IP_LOCAL_SOURCE"
+    mode = max(net.sysctl.conf("ipv4", "all", "rp_filter"), net.sysctl.conf("ipv4", dev.name, "rp_filter"))
+    if not mode or dev.is_loopback:
+        return None
+    mark = skb.mark if net.sysctl.conf("ipv4", dev.name, "src_valid_mark") else 0
+    flow = fib.FlowKey(int(source), int(skb.network.destination), dev.name, "", mark, skb.network.tos)
+    try:
+        _, back, hops = fib_lookup(net, flow)
+    except KernelError:
+        return "IP_RPFILTER"
+    if back.type != fib.UNICAST and not (back.type == fib.LOCAL):
+        return "IP_RPFILTER"
+    if any(hop.dev is dev for hop in hops):
+        return None
+    return "IP_RPFILTER" if mode == 1 else None
+
+
+# -- what ICMP teaches --------------------------------------------------------------------------
+def _apply_exception(net: NetNamespace, rt: Rtable) -> None:
+    """Use a learned path MTU or redirect for this destination, while it lasts."""
+    known = net.ipv4.exceptions.get(int(rt.destination))
+    if known is None or rt.type != fib.UNICAST:
+        return
+    if known.expires and known.expires <= net.loop.now:
+        del net.ipv4.exceptions[int(rt.destination)]
+        return
+    rt.exception = known
+    if known.pmtu:
+        rt.pmtu = min(known.pmtu, rt.dev.mtu if rt.dev else known.pmtu)
+    if known.gateway is not None and not rt.forward:
+        rt.gateway = known.gateway
+
+
+def update_pmtu(net: NetNamespace, destination: IPv4Address, mtu: int) -> None:
+    """ip_rt_update_pmtu(): remember the path MTU for mtu_expires (600) seconds."""
+    least = net.sysctl.get_int("net", "ipv4", "route", "min_pmtu")
+    entry = net.ipv4.exceptions.setdefault(int(destination), NextHopException())
+    if mtu < least:
+        entry.locked = True
+        mtu = least
+    entry.pmtu = mtu
+    entry.expires = net.loop.now + net.sysctl.get_int("net", "ipv4", "route", "mtu_expires") * SECOND
+    net.ipv4.flush_cache()
+    net.loop.call_at(entry.expires, net.ipv4.flush_cache)
+
+
+def update_redirect(net: NetNamespace, destination: IPv4Address, old: IPv4Address, new: IPv4Address, dev: NetDevice) -> None:
+    """__ip_do_redirect(): take a better gateway on the same link from the old one's word."""
+    conf = net.sysctl.conf
+    accepts = conf("ipv4", dev.name, "accept_redirects"), conf("ipv4", "all", "accept_redirects")
+    forwarding = conf("ipv4", dev.name, "forwarding")
+    if not (all(accepts) if forwarding else any(accepts)):
+        return
+    if new == old or new.is_multicast or not any(int(new) in a.network for a in net.ipv4.addresses[dev]):
+        return
+    if net.ipv4.is_local(new):
+        return
+    try:
+        rt = ip_route_output(net, destination)
+    except KernelError:
+        return
+    if rt.gateway != old:
+        return
+    entry = net.ipv4.exceptions.setdefault(int(destination), NextHopException())
+    entry.gateway = new
+    entry.expires = net.loop.now + 300 * SECOND
+    net.ipv4.flush_cache()

@@ -1,0 +1,126 @@
+"""IPv4 of one namespace: addresses, tables, rules, caches, and the protocols above.
+
+This is where the rooms of IPv4 meet; the work is in `devinet.py` (addresses), `fib.py`,
+`route.py` (look-up), `fib_semantics.py` (`ip route add`), `ip_input.py`, `ip_output.py`, `icmp.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.kernel.inet.fib import RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN, FibRules, FibTable
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.devices.base import NetDevice
+    from kubenet_course.kernel.inet.devinet import InetAddress
+    from kubenet_course.kernel.netns import NetNamespace
+    from kubenet_course.kernel.skbuff import SkBuff
+
+
+class InetState:
+    """`addresses[dev]` are a device's addresses in order; `locals` counts each local address."""
+
+    def __init__(self, net: NetNamespace):
+        from kubenet_course.kernel.inet import arp, fragment, ip_input
+
+        self.net = net
+        self.tables: dict[int, FibTable] = {
+            number: FibTable(number, 32) for number in (RT_TABLE_LOCAL, RT_TABLE_MAIN, RT_TABLE_DEFAULT)
+        }
+        self.rules = FibRules(32)
+        self.addresses: dict[NetDevice, list[InetAddress]] = {}
+        self.locals: dict[int, int] = {}
+        self.groups: dict[NetDevice, dict[int, int]] = {}
+        self.input_cache: dict[tuple, Any] = {}
+        self.output_cache: dict[tuple, Any] = {}
+        self.exceptions: dict[int, Any] = {}
+        self.peers: dict[int, list[int]] = {}
+        self.fragments = fragment.FragmentQueues(net, 4)
+        self.next_id = net.host.random.getrandbits(16)
+        #: Handlers of IP protocols by number, called as handler(net, skb); set by `protocols()`.
+        self.protocols: dict[int, Any] = ip_input.default_protocols()
+        self._ip_rcv = ip_input.ip_rcv
+        self._arp_rcv = arp.arp_rcv
+        self.rp_filter_all = 0
+
+    # -- packets ----------------------------------------------------------------------------
+    def receive(self, skb: SkBuff) -> None:
+        self._ip_rcv(self.net, skb)
+
+    def receive_arp(self, skb: SkBuff) -> None:
+        self._arp_rcv(self.net, skb)
+
+    # -- tables -----------------------------------------------------------------------------
+    def table(self, number: int) -> FibTable:
+        """The table, made where it is new (fib_new_table())."""
+        if number not in self.tables:
+            self.tables[number] = FibTable(number, 32)
+        return self.tables[number]
+
+    def flush_cache(self) -> None:
+        """rt_cache_flush(): something changed that routes depend on."""
+        self.input_cache.clear()
+        self.output_cache.clear()
+
+    def sysctl_changed(self, path: tuple[str, ...]) -> None:
+        self.flush_cache()
+
+    # -- addresses --------------------------------------------------------------------------
+    def is_local(self, address: int) -> bool:
+        return address in self.locals or address >> 24 == 127
+
+    def is_broadcast(self, address: int, dev: NetDevice) -> bool:
+        """Whether `address` is a broadcast address on `dev`."""
+        if address == 0xFFFFFFFF:
+            return True
+        return any(
+            own.broadcast == address or (own.prefixlen < 31 and own.network.broadcast == address)
+            for own in self.addresses.get(dev, ())
+        )
+
+    def device_addresses(self, dev: NetDevice) -> list[InetAddress]:
+        return self.addresses.get(dev, [])
+
+    def joined(self, dev: NetDevice, group: int) -> bool:
+        return group == 0xE0000001 or group in self.groups.get(dev, {})
+
+    # -- devices ----------------------------------------------------------------------------
+    def device_added(self, dev: NetDevice) -> None:
+        self.addresses[dev] = []
+        self.groups[dev] = {}
+
+    def device_removed(self, dev: NetDevice) -> None:
+        from kubenet_course.kernel.inet import devinet, fib_semantics
+
+        for address in list(self.addresses.get(dev, ())):
+            devinet.address_remove(self.net, dev, address)
+        fib_semantics.flush_device(self.net, dev, force=True)
+        self.addresses.pop(dev, None)
+        self.groups.pop(dev, None)
+        self.flush_cache()
+
+    def device_renamed(self, dev: NetDevice, old: str) -> None:
+        for address in self.addresses.get(dev, ()):
+            if address.label == old:
+                address.label = dev.name
+        self.flush_cache()
+
+    def device_up(self, dev: NetDevice) -> None:
+        from kubenet_course.kernel.inet import devinet
+
+        devinet.device_up(self.net, dev)
+
+    def device_down(self, dev: NetDevice) -> None:
+        from kubenet_course.kernel.inet import fib_semantics
+
+        fib_semantics.flush_device(self.net, dev, force=False)
+        self.flush_cache()
+
+    def carrier_changed(self, dev: NetDevice) -> None:
+        from kubenet_course.kernel.inet import fib_semantics
+
+        fib_semantics.sync_linkdown(self.net, dev)
+        self.flush_cache()
+
+    def mtu_changed(self, dev: NetDevice) -> None:
+        self.flush_cache()

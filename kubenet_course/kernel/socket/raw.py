@@ -1,0 +1,114 @@
+"""Raw IP sockets (net/ipv4/raw.c, net/ipv6/raw.c): ping, traceroute -I, and the like."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.errors import KernelError
+from kubenet_course.kernel.socket.base import Datagram, Socket
+from kubenet_course.wire.addresses import IpAddress
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netns import NetNamespace
+    from kubenet_course.kernel.skbuff import SkBuff
+
+
+class RawSocket(Socket):
+    """Gets a copy of every packet of `protocol`; sends a transport header of the caller's."""
+
+    type_name = "raw"
+
+    def __init__(self, net: NetNamespace, family: int, protocol: int):
+        super().__init__(net, family, protocol)
+        self.accept: Any = None
+        net.sockets.raw.append(self)
+
+    def bind(self, address: IpAddress) -> None:
+        """KernelError(EADDRNOTAVAIL) where the address is not this host's."""
+        ip = self.net.ipv4 if self.family == 4 else self.net.ipv6
+        if address != 0 and not ip.is_local(address):
+            raise KernelError(errno.EADDRNOTAVAIL)
+        self.local = address if address != 0 else None
+
+    def connect(self, address: IpAddress, scope: str = "") -> None:
+        """Set the destination and learn the source; the route's error as KernelError."""
+        rt = self._route(address, scope)
+        self.remote = address
+        if self.local is None:
+            self.local = rt.source
+
+    def _route(self, address: IpAddress, scope: str = "") -> Any:
+        if self.family == 4:
+            from kubenet_course.kernel.inet.route import ip_route_output
+
+            return ip_route_output(
+                self.net, address, self.local or 0, oif=self.device, mark=self.mark, tos=self.tos, protocol=self.protocol  # type: ignore[arg-type]
+            )
+        from kubenet_course.kernel.inet6.route import ip6_route_output
+
+        dev = self.device or (self.net.device(scope) if scope else None)
+        return ip6_route_output(self.net, address, self.local or 0, oif=dev, mark=self.mark)  # type: ignore[arg-type]
+
+    def send(self, transport: Any, payload: bytes, address: IpAddress | None = None, scope: str = "") -> SkBuff:
+        """Send one packet; KernelError for no route, EMSGSIZE, EACCES (broadcast), EPERM (firewall)."""
+        self.raise_pending()
+        target = address if address is not None else self.remote
+        if target is None:
+            raise KernelError(errno.EDESTADDRREQ)
+        rt = self._route(target, scope)
+        if self.family == 6:
+            from kubenet_course.kernel.inet6.output import ip6_build, ip6_local_out
+
+            skb = ip6_build(self.net, rt, self.protocol, transport, payload, source=self.local, hop_limit=self.ttl, sk=self, mark=self.mark)  # type: ignore[arg-type]
+            sent = ip6_local_out(self.net, skb)
+        else:
+            from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
+
+            if rt.type == "broadcast" and not self.broadcast:
+                raise KernelError(errno.EACCES)
+            df = bool(self.dont_fragment) if self.dont_fragment is not None else False
+            skb = ip_build(
+                self.net, rt, self.protocol, transport, payload, source=self.local, ttl=self.ttl, tos=self.tos, df=df, mark=self.mark, sk=self  # type: ignore[arg-type]
+            )
+            if df and skb.len > rt.mtu:
+                size = skb.len
+                skb.drop("PKT_TOO_BIG", rt.dev)
+                failure = KernelError(errno.EMSGSIZE)
+                failure.mtu = rt.mtu  # type: ignore[attr-defined]
+                del size
+                raise failure
+            sent = ip_local_out(self.net, skb)
+        if not sent:
+            raise KernelError(errno.EPERM)
+        return skb
+
+    # -- receiving --------------------------------------------------------------------------
+    def wants(self, skb: SkBuff) -> bool:
+        """raw_v4_input(): protocol, addresses and device agree."""
+        ip = skb.network
+        if ip.protocol != self.protocol:
+            return False
+        if self.local is not None and ip.destination != self.local:
+            return False
+        if self.remote is not None and ip.source != self.remote:
+            return False
+        if self.device is not None and skb.in_dev is not self.device:
+            return False
+        return self.accept is None or self.accept(skb)
+
+    def receive(self, skb: SkBuff) -> None:
+        payload = skb.payload if isinstance(skb.payload, bytes) else skb.payload.frame_bytes()
+        self.deliver(
+            Datagram(payload, skb.network.source, 0, skb.network, skb.transport, skb.in_dev, self.net.loop.now)
+        )
+
+    def error_matches(self, inner: Any) -> bool:
+        """raw_icmp_error(): the quoted packet was sent by this socket."""
+        if self.remote is not None and inner.destination != self.remote:
+            return False
+        return self.local is None or inner.source == self.local
+
+    def unhash(self) -> None:
+        if self in self.net.sockets.raw:
+            self.net.sockets.raw.remove(self)

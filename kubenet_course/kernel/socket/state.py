@@ -1,0 +1,145 @@
+"""The sockets of one namespace, by what finds them when a packet comes."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.errors import KernelError
+from kubenet_course.kernel.socket.base import Datagram, Socket, SocketError
+from kubenet_course.wire import icmp as icmp4
+from kubenet_course.wire import icmpv6
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netns import NetNamespace
+    from kubenet_course.kernel.skbuff import SkBuff
+
+#: icmp_err_convert[]: (errno, fatal) by code of ICMP_DEST_UNREACH.
+UNREACH_ERRNO = {
+    0: (errno.ENETUNREACH, False),
+    1: (errno.EHOSTUNREACH, False),
+    2: (errno.ENOPROTOOPT, True),
+    3: (errno.ECONNREFUSED, True),
+    4: (errno.EMSGSIZE, False),
+    5: (errno.EOPNOTSUPP, False),
+    6: (errno.ENETUNREACH, True),
+    7: (errno.EHOSTDOWN, True),
+    8: (errno.ENONET, True),
+    9: (errno.ENETUNREACH, True),
+    10: (errno.EHOSTUNREACH, True),
+    11: (errno.ENETUNREACH, False),
+    12: (errno.EHOSTUNREACH, False),
+    13: (errno.EHOSTUNREACH, True),
+    14: (errno.EHOSTUNREACH, True),
+    15: (errno.EHOSTUNREACH, True),
+}
+
+#: tab_unreach[] of net/ipv6/icmp.c.
+UNREACH6_ERRNO = {
+    0: (errno.ENETUNREACH, False),
+    1: (errno.EACCES, True),
+    2: (errno.EHOSTUNREACH, False),
+    3: (errno.EHOSTUNREACH, False),
+    4: (errno.ECONNREFUSED, True),
+    5: (errno.EACCES, True),
+    6: (errno.EACCES, True),
+}
+
+
+class SocketTables:
+    """`udp` and `tcp` are filled by their protocols; `raw` and `packet` are lists."""
+
+    def __init__(self, net: NetNamespace):
+        self.net = net
+        self.udp: dict[int, list[Any]] = {}
+        self.tcp_listen: dict[int, list[Any]] = {}
+        self.tcp_bound: dict[int, list[Any]] = {}
+        self.tcp_established: dict[tuple, Any] = {}
+        self.raw: list[Any] = []
+        self.packet: list[Any] = []
+        self._last_inode = 20000 + net.host.random.randrange(2000)
+
+    def new_inode(self) -> int:
+        self._last_inode += 1
+        return self._last_inode
+
+    def all(self) -> list[Socket]:
+        """Every open socket once."""
+        found: dict[int, Socket] = {}
+        for table in (self.udp, self.tcp_listen, self.tcp_bound):
+            for sockets in table.values():
+                found.update((id(sock), sock) for sock in sockets)
+        for sock in (*self.tcp_established.values(), *self.raw, *self.packet):
+            found[id(sock)] = sock
+        return list(found.values())
+
+    def close_all(self) -> None:
+        for sock in self.all():
+            sock.close()
+
+    def ephemeral_port(self, table: dict[int, list[Any]]) -> int:
+        """A free port of net.ipv4.ip_local_port_range; KernelError(EADDRINUSE) if none is left."""
+        low, high = map(int, self.net.sysctl.read(("net", "ipv4", "ip_local_port_range")).split())
+        span = high - low + 1
+        start = self.net.host.random.randrange(span)
+        for step in range(span):
+            port = low + (start + step) % span
+            if port not in table:
+                return port
+        raise KernelError(errno.EADDRINUSE)
+
+    # -- delivery ---------------------------------------------------------------------------
+    def raw_deliver(self, skb: SkBuff, family: int) -> bool:
+        """raw_local_deliver(): every raw socket of the protocol gets a copy."""
+        taken = False
+        for sock in list(self.raw):
+            if sock.family == family and sock.wants(skb):
+                taken = True
+                sock.receive(skb)
+        return taken
+
+    def ping_deliver(self, skb: SkBuff, family: int) -> None:
+        """ping_rcv(): echo replies to ping sockets (SOCK_DGRAM, IPPROTO_ICMP); none are open here
+        because net.ipv4.ping_group_range is empty in a fresh namespace, so raw sockets serve."""
+
+    def icmp_error(self, family: int, skb: SkBuff, header: Any, inner: Any, transport: Any, payload: bytes) -> None:
+        """An ICMP error about a packet `inner` of ours: find its socket, tell it."""
+        code, hard = _convert(family, header)
+        error = SocketError(
+            code, skb.network.source, header.type, header.code, header.rest, inner, transport, payload, skb.network, self.net.loop.now
+        )
+        for sock in list(self.raw):
+            if sock.family == family and sock.protocol == inner.protocol and sock.error_matches(inner):
+                sock.report(error, hard)
+        if transport is None:
+            return
+        if inner.protocol == 17:
+            from kubenet_course.kernel.socket.udp import udp_err
+
+            udp_err(self.net, family, error, hard)
+        elif inner.protocol == 6:
+            from kubenet_course.kernel.socket.tcp import tcp_err
+
+            tcp_err(self.net, family, error, hard)
+
+
+def _convert(family: int, header: Any) -> tuple[int, bool]:
+    """icmp_err_convert / icmpv6_err_convert: (errno, whether it is fatal)."""
+    if family == 4:
+        if header.type == icmp4.ICMP_DEST_UNREACH:
+            return UNREACH_ERRNO.get(header.code, (errno.EHOSTUNREACH, True))
+        if header.type == icmp4.ICMP_TIME_EXCEEDED:
+            return errno.EHOSTUNREACH, False
+        if header.type == icmp4.ICMP_PARAMETERPROB:
+            return errno.EPROTO, True
+        return errno.EHOSTUNREACH, False
+    if header.type == icmpv6.ICMPV6_DEST_UNREACH:
+        return UNREACH6_ERRNO.get(header.code, (errno.EPROTO, False))
+    if header.type == icmpv6.ICMPV6_PKT_TOOBIG:
+        return errno.EMSGSIZE, False
+    if header.type == icmpv6.ICMPV6_TIME_EXCEED:
+        return errno.EHOSTUNREACH, False
+    return errno.EPROTO, header.type == icmpv6.ICMPV6_PARAMPROB
+
+
+__all__ = ["Datagram", "SocketTables"]

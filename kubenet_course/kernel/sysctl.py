@@ -1,0 +1,191 @@
+"""/proc/sys/net of one network namespace.
+
+Values are the text that a read gives, without the newline. The defaults in
+`sysctl_defaults.json` were read from a fresh namespace of a real kernel (6.18). Directories
+`conf/<device>` and `neigh/<device>` come and go with their devices and begin as copies of
+`default`. Code that needs a value on every packet keeps its own copy (see `watch`).
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from kubenet_course.errors import KernelError
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netns import NetNamespace
+
+Path = tuple[str, ...]
+PER_DEVICE = (("net", "ipv4", "conf"), ("net", "ipv4", "neigh"), ("net", "ipv6", "conf"), ("net", "ipv6", "neigh"))
+
+#: Files whose values are words, not numbers.
+TEXT_FILES = frozenset(
+    {"tcp_congestion_control", "tcp_allowed_congestion_control", "ip_local_reserved_ports", "tcp_fastopen_key"}
+)
+READ_ONLY = frozenset({"tcp_available_congestion_control", "nf_conntrack_count", "stable_secret"})
+BOOLEAN = frozenset({"ip_forward_update_priority", "nf_conntrack_acct", "nf_conntrack_events"})
+
+
+@lru_cache(1)
+def _defaults() -> tuple[tuple[Path, str], ...]:
+    text = resources.files("kubenet_course.kernel").joinpath("sysctl_defaults.json").read_text()
+    return tuple((tuple(path.split("/")), value) for path, value in json.loads(text).items())
+
+
+class Sysctl:
+    """Read, write and list by path tuple, ``("net", "ipv4", "ip_forward")``.
+
+    Errors are KernelError: ENOENT, EINVAL (not a number, out of range), EPERM (read-only).
+    """
+
+    def __init__(self, net: NetNamespace):
+        self.net = net
+        self._own: dict[Path, str] = {}
+        self._gone: set[Path] = set()
+        self._devices: dict[Path, str] = {}
+        self._watchers: dict[Path, list[Callable[[str], object]]] = {}
+
+    # -- files ------------------------------------------------------------------------------
+    def read(self, path: Path) -> str:
+        if path in self._own:
+            return self._own[path]
+        if path in self._devices:
+            return self._devices[path]
+        default = _default_values().get(path)
+        if default is None or path in self._gone or not self._visible(path):
+            raise KernelError(errno.ENOENT)
+        return default
+
+    def write(self, path: Path, text: str) -> None:
+        self.read(path)
+        name = path[-1]
+        if name in READ_ONLY:
+            raise KernelError(errno.EACCES)
+        value = text.strip()
+        if name not in TEXT_FILES:
+            value = self._numbers(path, value)
+        self._store(path, value)
+        self._after_write(path, value)
+
+    def listdir(self, path: Path) -> list[str] | None:
+        """Names below `path`, sorted, or None where it is no directory."""
+        depth = len(path)
+        names = {
+            known[depth]
+            for known in (*_default_values(), *self._own, *self._devices)
+            if known[:depth] == path and len(known) > depth and self._visible(known)
+        }
+        return sorted(names) if names else None
+
+    def get_int(self, *path: str) -> int:
+        """The first number in a file."""
+        return int(self.read(path).split()[0])
+
+    def watch(self, path: Path, callback: Callable[[str], object]) -> None:
+        """Call `callback(value)` after each write to `path`."""
+        self._watchers.setdefault(path, []).append(callback)
+
+    def conf(self, family: str, device: str, key: str) -> int:
+        """A per-device setting, e.g. ``conf("ipv4", "eth0", "rp_filter")``."""
+        return self.get_int("net", family, "conf", device, key)
+
+    # -- devices ----------------------------------------------------------------------------
+    def device_added(self, name: str) -> None:
+        for root in PER_DEVICE:
+            if name == "lo":
+                continue
+            # A namespace of its own has no neigh/default: new devices begin with lo's values.
+            for path in self._keys(root, "default") or self._keys(root, "lo"):
+                self._devices[(*root, name, path[-1])] = self.read(path)
+
+    def device_removed(self, name: str) -> None:
+        for root in PER_DEVICE:
+            for store in (self._devices, self._own):
+                for path in [p for p in store if p[:4] == (*root, name)]:
+                    del store[path]
+                    self._watchers.pop(path, None)
+
+    def device_renamed(self, old: str, new: str) -> None:
+        for root in PER_DEVICE:
+            for path in [p for p in self._devices if p[:4] == (*root, old)]:
+                self._devices[(*root, new, path[-1])] = self._devices.pop(path)
+
+    # -- inside -----------------------------------------------------------------------------
+    def _visible(self, path: Path) -> bool:
+        if path[:2] == ("net", "bridge"):
+            return self.net.host.has_bridge_netfilter
+        return True
+
+    def _keys(self, root: Path, device: str) -> list[Path]:
+        return _keys_below((*root, device))
+
+    def _store(self, path: Path, value: str) -> None:
+        if path in self._devices:
+            self._devices[path] = value
+        else:
+            self._own[path] = value
+
+    def _numbers(self, path: Path, text: str) -> str:
+        """proc_dointvec(): whitespace-separated integers; EINVAL for anything else."""
+        words = text.split()
+        old = self.read(path).split()
+        if not words:
+            return self.read(path)
+        try:
+            numbers = [int(word, 0) for word in words[: max(1, len(old))]]
+        except ValueError:
+            raise KernelError(errno.EINVAL) from None
+        if any(not -(2**63) <= number < 2**63 for number in numbers):
+            raise KernelError(errno.EINVAL)
+        if path[-1] in BOOLEAN and any(number not in (0, 1) for number in numbers):
+            raise KernelError(errno.EINVAL)
+        merged = [str(number) for number in numbers] + old[len(numbers) :]
+        return "\t".join(merged)
+
+    def _after_write(self, path: Path, value: str) -> None:
+        """The kernel's own reactions, then the watchers'."""
+        family, *rest = path[1:]
+        if path == ("net", "ipv4", "ip_forward"):
+            self._forward_change(value)
+        elif family in ("ipv4", "ipv6") and rest[0] == "conf":
+            device, key = rest[1], rest[2]
+            if key == "forwarding" and device == "all":
+                if family == "ipv4":
+                    self._set(("net", "ipv4", "ip_forward"), value)
+                    self._forward_change(value)
+                else:
+                    self._copy_everywhere("ipv6", key, value)
+            elif key == "disable_ipv6" and device == "all":
+                self._copy_everywhere("ipv6", key, value)
+        for callback in self._watchers.get(path, ()):
+            callback(value)
+        self.net.sysctl_changed(path, value)
+
+    def _forward_change(self, value: str) -> None:
+        """inet_forward_change(): ip_forward is conf/all, and sets every device and default."""
+        self._copy_everywhere("ipv4", "forwarding", value)
+        self._set(("net", "ipv4", "ip_forward"), value)
+
+    def _copy_everywhere(self, family: str, key: str, value: str) -> None:
+        for device in ("all", "default", *self.net.devices):
+            self._set(("net", family, "conf", device, key), value)
+
+    def _set(self, path: Path, value: str) -> None:
+        self._store(path, value)
+        for callback in self._watchers.get(path, ()):
+            callback(value)
+
+
+@lru_cache(1)
+def _default_values() -> dict[Path, str]:
+    return dict(_defaults())
+
+
+@lru_cache(64)
+def _keys_below(root: Path) -> list[Path]:
+    return [path for path, _ in _defaults() if path[:-1] == root]
