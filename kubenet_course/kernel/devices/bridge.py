@@ -317,6 +317,8 @@ class Bridge(NetDevice):
             self.pass_up(skb, vlan)
         elif entry is not None and entry.port is not None:
             entry.used = self.net.loop.now
+            if skb.trace is not None:
+                skb.trace.bridge(skb, self, "forward", (entry.port.dev,))
             if self._may_send(entry.port, port, vlan):
                 self._to_port(skb, entry.port, vlan)
             else:
@@ -344,6 +346,8 @@ class Bridge(NetDevice):
             allowed = port.flood if not group else (port.bcast_flood if destination == self.broadcast else port.mcast_flood)
             if allowed and self._may_send(port, came, vlan):
                 targets.append(port)
+        if skb.trace is not None:
+            skb.trace.bridge(skb, self, "flood", [port.dev for port in targets])
         if not targets:
             if group:
                 skb.consume(self)
@@ -379,6 +383,8 @@ class Bridge(NetDevice):
             skb.drop("VLAN_FILTER", self)
             return
         skb.physin = skb.dev
+        if skb.trace is not None:
+            skb.trace.bridge(skb, self, "up", ())
         netif_receive(self, skb)
 
     def xmit(self, skb: SkBuff) -> None:
@@ -395,6 +401,8 @@ class Bridge(NetDevice):
         destination = skb.eth.destination
         entry = None if destination >> 40 & 1 else self.fdb_find(destination, vlan)
         if entry is not None and entry.port is not None:
+            if skb.trace is not None:
+                skb.trace.bridge(skb, self, "forward", (entry.port.dev,))
             if self._may_send(entry.port, None, vlan):
                 self._to_port(skb, entry.port, vlan)
             else:

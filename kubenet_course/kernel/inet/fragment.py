@@ -81,6 +81,8 @@ class FragmentQueues:
         for slot in ("eth", "dev", "in_dev", "pkt_type", "dst", "nfct", "ctinfo", "physin", "physout", "trace", "ethertype"):
             setattr(whole, slot, getattr(skb if slot == "dst" else first, slot))
         whole.cb = {"frag_max_size": largest}
+        if whole.trace is not None:
+            whole.trace.merged(list(queue.pieces.values()), whole)
         for piece in queue.pieces.values():
             piece.consume(self.net)
         self.net.count("IpReasmOKs")

@@ -123,6 +123,8 @@ def ip_fragment(net: NetNamespace, skb: SkBuff, rt: Rtable, mtu: int) -> None:
         part = SkBuff(net.loop, header, None, piece, length=header.total_length, mark=skb.mark, sk=skb.sk)
         part.trace, part.nfct, part.ctinfo, part.priority = skb.trace, skb.nfct, skb.ctinfo, skb.priority
         part.dst, part.dev, part.in_dev, part.pkt_type = rt, rt.dev, skb.in_dev, skb.pkt_type
+        if part.trace is not None:
+            part.trace.caused(skb, part)
         part.physin, part.physout, part.cb = skb.physin, skb.physout, skb.cb
         offset += len(piece)
         net.count("IpFragCreates")

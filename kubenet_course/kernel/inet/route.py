@@ -214,6 +214,8 @@ def _route_output(
             if destination.is_multicast:
                 rt.type = fib.MULTICAST
             return rt
+        if net.loop.tracer is not None:
+            net.loop.tracer.unsent(net, destination, failure.errno, getattr(failure, "route", None), getattr(failure, "rule", None))
         raise
     if route.type == fib.LOCAL:
         rt = Rtable(net, fib.LOCAL, net.loopback, destination)

@@ -95,6 +95,8 @@ class SocketTables:
         for sock in list(self.raw):
             if sock.family == family and sock.wants(skb):
                 taken = True
+                if skb.trace is not None:
+                    skb.trace.delivered(skb, sock)
                 sock.receive(skb)
         return taken
 
