@@ -1,0 +1,1 @@
+"""Labs: topologies as data, machines, history, on two kernels."""

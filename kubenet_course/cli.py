@@ -1,0 +1,206 @@
+"""`kubenet-course`: lab, sh, run, doctor.
+
+    kubenet-course lab                      open the course in JupyterLab
+    kubenet-course sh [--lab NAME]          a prompt on an emulated machine
+    kubenet-course run [--backend emulated|mininet] [--lab NAME] [--on MACHINE] [--json] SCRIPT
+    kubenet-course doctor                   what this computer can do, and what to install
+
+Exit status: 0; 1 where the lab or the computer cannot do it; 2 for a wrong command line, with one
+sentence on standard error. `run` itself succeeds whatever its commands return.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn, TextIO
+
+from kubenet_course.errors import KubenetError
+
+BACKENDS = ("emulated", "mininet")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, with status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        sentence = message[0].upper() + message[1:]
+        print(f"{self.prog}: {sentence.rstrip('.')}. See {self.prog} --help.", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="kubenet-course", description="How packets travel through Linux and Kubernetes.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    lab = commands.add_parser("lab", help="open the course in JupyterLab")
+    lab.add_argument("--folder", help="where the notebooks are, or are copied to")
+    lab.add_argument("jupyter", nargs="*", metavar="OPTION", help="options for jupyter lab, after --")
+
+    shell = commands.add_parser("sh", help="a prompt on a machine of a lab")
+    _lab_options(shell)
+
+    run = commands.add_parser("run", help="run a script, statement by statement, and print a transcript")
+    _lab_options(run)
+    run.add_argument("--json", action="store_true", help='one object a line: {"cmd","stdout","stderr","rc"}')
+    run.add_argument("script", metavar="SCRIPT", help="a file, or - for standard input")
+
+    commands.add_parser("doctor", help="what this computer can do, and what to install")
+    return parser
+
+
+def _lab_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backend", choices=BACKENDS, default="emulated", help="the kernel underneath")
+    parser.add_argument(
+        "--lab", metavar="NAME", default="single", help="a scenario, or a topology in a .yaml file"
+    )
+    parser.add_argument(
+        "--on", metavar="MACHINE", help="the machine to begin on; the first host if not given"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; `argv` without the program's name."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.error("a command is missing: lab, sh, run or doctor")
+    try:
+        return int(_COMMANDS[options.command](options))
+    except KubenetError as error:
+        print(f"kubenet-course: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _open_lab(options: argparse.Namespace) -> tuple[Any, str]:
+    """The lab of the command line, and the machine to begin on. A wrong name is a wrong command line."""
+    from kubenet_course.errors import LabError
+    from kubenet_course.lab.lab import Lab, find_topology
+
+    try:
+        topology = find_topology(options.lab)
+        first = next((node.name for node in topology if node.kind != "switch"), topology.nodes[0].name)
+        machine = topology.node(options.on).name if options.on else first
+    except LabError as error:
+        print(f"kubenet-course {options.command}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    return Lab(topology, backend=options.backend), machine
+
+
+# -- run ---------------------------------------------------------------------------------------
+def _run(options: argparse.Namespace) -> int:
+    from kubenet_course.lab.statements import statements
+
+    try:
+        if options.script == "-":
+            lines: Iterable[str] = sys.stdin
+        else:
+            with open(options.script, encoding="utf-8", errors="replace") as handle:
+                lines = handle.readlines()
+    except OSError as error:
+        print(f"kubenet-course run: {options.script}: {error.strerror}.", file=sys.stderr)
+        return 2
+    lab, machine = _open_lab(options)
+    with lab:
+        for notice in lab.notices:
+            print(f"kubenet-course: {notice}", file=sys.stderr)
+        for statement in statements(lines):
+            if statement.machine is not None:
+                machine = lab.spec.node(statement.machine).name
+            result = lab.run(machine, statement.text, session="main")
+            _report(statement.text, machine, result, options.json, sys.stdout)
+    return 0
+
+
+def _report(text: str, machine: str, result: Any, as_json: bool, out: TextIO) -> None:
+    """One step of a transcript; see STYLE.md and tests/transcripts for the form."""
+    if as_json:
+        fields = {"cmd": text, "stdout": result.stdout, "stderr": result.stderr, "rc": result.returncode}
+        print(json.dumps(fields), file=out, flush=True)
+        return
+    print(f"{machine}$ {text}", file=out)
+    output = result.stdout + result.stderr
+    print(output, end="" if output.endswith("\n") or not output else "\n", file=out)
+    if result.returncode:
+        print(f"[{result.returncode}]", file=out)
+    out.flush()
+
+
+# -- sh ----------------------------------------------------------------------------------------
+def _sh(options: argparse.Namespace) -> int:
+    from kubenet_course.lab.statements import is_complete, split_prompt
+
+    lab, machine = _open_lab(options)
+    with lab:
+        if sys.stdin.isatty():
+            _line_editing()
+            others = f" Others: {', '.join(n for n in lab.machines if n != machine)} (type: NAME$ command)."
+            print(
+                f"You are root on {machine}, in the lab {lab.name}.{others if len(lab.machines) > 1 else ''}"
+            )
+        while True:
+            pending = ""
+            try:
+                while not pending or not is_complete(pending):
+                    prompt = f"{machine}$ " if not pending else "> "
+                    pending += ("\n" if pending else "") + input(prompt if sys.stdin.isatty() else "")
+                    if not pending.strip():
+                        pending = ""
+            except EOFError:
+                if sys.stdin.isatty():
+                    print()
+                return 0
+            except KeyboardInterrupt:
+                print("^C")
+                continue
+            chosen, text = split_prompt(pending)
+            if chosen is not None:
+                if chosen not in lab:
+                    print(f"kubenet: there is no machine {chosen}; there are: {', '.join(lab.machines)}")
+                    continue
+                machine = chosen
+            if text.strip() in ("exit", "logout"):
+                return 0
+            if text.strip():
+                result = lab.run(machine, text, session="main")
+                sys.stdout.write(result.stdout)
+                sys.stdout.flush()
+                sys.stderr.write(result.stderr)
+                sys.stderr.flush()
+
+
+def _line_editing() -> None:
+    """Arrow keys and history, where this Python has them."""
+    import importlib.util
+
+    if importlib.util.find_spec("readline") is not None:
+        __import__("readline")
+
+
+# -- lab and doctor ----------------------------------------------------------------------------
+def _lab(options: argparse.Namespace) -> int:
+    from kubenet_course.setup import open_course
+
+    return open_course(options.folder, options.jupyter)
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from kubenet_course.setup import doctor
+
+    print(doctor())
+    return 0
+
+
+_COMMANDS = {"lab": _lab, "sh": _sh, "run": _run, "doctor": _doctor}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""How a lab is looked at: thin methods that hand over to `kubenet_course.widgets` and `.course`.
+
+This is the one place where a lower room names higher ones. It does so by name, at the moment of the
+call, so that `import kubenet_course.lab` needs neither ipywidgets nor a notebook, and that a picture
+is added by a file in `widgets/` alone. The contract: `kubenet_course.widgets.<name>` has
+`show(lab, *args, **options)`, which returns an object whose repr() is the same facts as text.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from kubenet_course.errors import LabError
+
+
+def _show(picture: str, lab: Any, *args: Any, **options: Any) -> Any:
+    module = f"kubenet_course.widgets.{picture}"
+    try:
+        show = importlib.import_module(module).show
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise LabError(f"this installation has no picture {picture!r}") from None
+    return show(lab, *args, **options)
+
+
+class Pictures:
+    """The looking half of `Lab`."""
+
+    def topology(self, **options: Any) -> Any:
+        """The machines, cables, bridges and addresses."""
+        return _show("topology", self, **options)
+
+    def routes(self, machine: str, **options: Any) -> Any:
+        """A machine's routing table."""
+        return _show("routes", self, machine, **options)
+
+    def neighbours(self, machine: str, **options: Any) -> Any:
+        """A machine's neighbour (ARP, NDP) table."""
+        return _show("neighbours", self, machine, **options)
+
+    def fdb(self, bridge: str, **options: Any) -> Any:
+        """The MAC addresses that a bridge has learned, by port."""
+        return _show("fdb", self, bridge, **options)
+
+    def nat(self, machine: str, **options: Any) -> Any:
+        """The NAT rules and what they have matched."""
+        return _show("nat", self, machine, **options)
+
+    def firewall(self, machine: str, **options: Any) -> Any:
+        """The filter rules and what they have matched."""
+        return _show("firewall", self, machine, **options)
+
+    def connections(self, machine: str, **options: Any) -> Any:
+        """The connections that connection tracking knows."""
+        return _show("connections", self, machine, **options)
+
+    def journey(self, machine: str, command: str, **options: Any) -> Any:
+        """Run a command and follow its packets, stage by stage."""
+        return _show("journey", self, machine, command, **options)
+
+    def explain(self, *args: Any, **options: Any) -> Any:
+        """Why something does not work, and what would mend it."""
+        return _show("explain", self, *args, **options)
+
+    def pcap(self, interface: str, path: str, **options: Any) -> Any:
+        """Write what passed an interface to a pcap file."""
+        return _show("pcap", self, interface, path, **options)
