@@ -1,0 +1,1 @@
+"""Exercises: one file each; see `course/exercise.py` for the shape."""

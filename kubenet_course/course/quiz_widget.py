@@ -1,0 +1,61 @@
+"""A quiz in a notebook: plain ipywidgets, usable with the keyboard; its text form is the questions."""
+
+from __future__ import annotations
+
+import html
+
+import ipywidgets as widgets
+
+from kubenet_course.course.quiz import Question, Quiz
+
+
+class QuestionBox(widgets.VBox):
+    """One question: choose, press Check, read whether it is so and why."""
+
+    def __init__(self, number: int, question: Question):
+        self.question = question
+        title = widgets.HTML(f"<b>{number}. {html.escape(question.question)}</b>")
+        self.boxes: list[widgets.Checkbox] = []
+        self.choice: widgets.RadioButtons | None = None
+        if question.several:
+            self.boxes = [widgets.Checkbox(description=text, indent=False, layout={"width": "95%"}) for text in question.answers]
+            answers: list[widgets.Widget] = list(self.boxes)
+        else:
+            self.choice = widgets.RadioButtons(options=list(question.answers), value=None, layout={"width": "max-content"})
+            answers = [self.choice]
+        self.button = widgets.Button(description="Check", tooltip="Check this answer")
+        self.explain = widgets.Button(description="Explain", tooltip="Show the right answer and why", disabled=True)
+        self.verdict = widgets.HTML("", layout={"min_height": "1.4em"})
+        self.button.on_click(self._check)
+        self.explain.on_click(self._explain)
+        super().__init__([title, *answers, widgets.HBox([self.button, self.explain]), self.verdict])
+
+    def chosen(self) -> set[int]:
+        """The numbers of the chosen answers, from 1."""
+        if self.choice is not None:
+            return set() if self.choice.index is None else {self.choice.index + 1}
+        return {number for number, box in enumerate(self.boxes, 1) if box.value}
+
+    def _check(self, _: object) -> None:
+        right, words = self.question.answered(self.chosen())
+        mark = "✔" if right else "✘"
+        self.verdict.value = f'<span role="status">{mark} {html.escape(words)}</span>'
+        self.explain.disabled = right
+
+    def _explain(self, _: object) -> None:
+        answers = "; ".join(self.question.answers[number - 1] for number in sorted(self.question.right))
+        self.verdict.value = f'<span role="status">{html.escape(answers)} — {html.escape(self.question.because)}</span>'
+
+
+class QuizWidget(widgets.VBox):
+    """All questions of a quiz."""
+
+    def __init__(self, quiz: Quiz):
+        self.quiz = quiz
+        super().__init__([QuestionBox(number, question) for number, question in enumerate(quiz.questions, 1)])
+
+    def __repr__(self) -> str:
+        return str(self.quiz)
+
+    def _repr_keys(self):  # type: ignore[no-untyped-def]
+        return iter(())

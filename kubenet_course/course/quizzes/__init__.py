@@ -1,0 +1,1 @@
+"""Quizzes, one YAML file each; see `course/quiz.py` for the shape."""

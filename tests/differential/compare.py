@@ -1,0 +1,111 @@
+"""Run a script on both kernels, compare every step, shrink what disagrees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from kubenet_course.lab.lab import Lab
+from tests.differential.grammar import Family
+from tests.support.normalise import normalise
+
+Step = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one step gave, after normalising."""
+
+    stdout: str
+    stderr: str
+    returncode: int
+
+    def __str__(self) -> str:
+        return f"{self.stdout}{self.stderr}[{self.returncode}]"
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """The first step at which the two kernels differ, with the script up to it."""
+
+    family: str
+    seed: int
+    script: Sequence[Step]
+    emulated: Answer
+    real: Answer
+
+    def __str__(self) -> str:
+        lines = [f"--- {self.family} seed {self.seed}: {len(self.script)} steps"]
+        lines += [f"{machine}$ {command}" for machine, command in self.script]
+        lines += ["··· emulated", str(self.emulated), "··· real", str(self.real)]
+        return "\n".join(lines)
+
+
+def answers(lab_name: str, script: Sequence[Step], backend: str, stop: Callable[[int, Answer], bool] | None = None) -> list[Answer]:
+    """Each step's normalised answer on a fresh lab."""
+    found = []
+    with Lab.load(lab_name, backend=backend) as lab:
+        for number, (machine, command) in enumerate(script):
+            done = lab.run(machine, command)
+            answer = Answer(normalise(done.stdout, command), normalise(done.stderr, command), done.returncode)
+            found.append(answer)
+            if stop is not None and stop(number, answer):
+                break
+    return found
+
+
+def first_difference(lab_name: str, script: Sequence[Step]) -> tuple[int, Answer, Answer] | None:
+    """Index of the first step with different answers, and both; None where all agree.
+
+    A step that differs is looked at a second time on a fresh pair: only what differs every time counts,
+    because the real kernel is sometimes late.
+    """
+    emulated = answers(lab_name, script, "emulated")
+    real = answers(lab_name, script, "mininet", lambda number, answer: answer != emulated[number])
+    for number, (ours, theirs) in enumerate(zip(emulated, real)):
+        if ours != theirs:
+            return number, ours, theirs
+    return None
+
+
+def check(family: Family, seed: int, steps: int) -> Disagreement | None:
+    """One script on both kernels; a disagreement that shows twice, shrunk."""
+    script = family.script(seed, steps)
+    found = first_difference(family.lab, script)
+    if found is None:
+        return None
+    script = script[: found[0] + 1]
+    again = first_difference(family.lab, script)
+    if again is None:
+        return None
+    script, found = shrink(family.lab, script[: again[0] + 1], again)
+    return Disagreement(family.name, seed, script, found[1], found[2])
+
+
+def shrink(
+    lab_name: str, script: list[Step], found: tuple[int, Answer, Answer], tries: int = 60
+) -> tuple[list[Step], tuple[int, Answer, Answer]]:
+    """Leave out steps (halves first, then one by one) while the last step still disagrees."""
+    size = max(1, len(script) // 2)
+    while size and tries:
+        start = 0
+        shrunk = False
+        while start < len(script) - 1 and tries:
+            shorter = script[:start] + script[min(start + size, len(script) - 1) :]
+            tries -= 1
+            differs = first_difference(lab_name, shorter)
+            if differs is not None and differs[0] == len(shorter) - 1:
+                script, found, shrunk = shorter, differs, True
+            else:
+                start += size
+        if not shrunk or size > 1:
+            size //= 2
+    return script, found
+
+
+def check_many(family: Family, seeds: Sequence[int], steps: int, jobs: int) -> list[Disagreement]:
+    """Many scripts side by side (the real kernel mostly waits)."""
+    with ThreadPoolExecutor(jobs) as pool:
+        results = pool.map(lambda seed: check(family, seed, steps), seeds)
+        return [result for result in results if result is not None]

@@ -1,0 +1,1 @@
+"""Families of random scripts, one a file, each with a FAMILY."""
