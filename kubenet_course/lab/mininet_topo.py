@@ -19,8 +19,8 @@ from kubenet_course.lab.topology import End, Interface, Link, Node, Topology, du
 
 IP_BASE = ipaddress.ip_network("10.0.0.0/8")
 #: Classes of Mininet itself: what their config() does, we do anyway.
-_PLAIN = ("Node", "Host", "CPULimitedHost", "Switch", "LinuxBridge", "OVSSwitch", "OVSBridge", 
-          "OVSKernelSwitch",           "UserSwitch", "IVSSwitch", "OVSBatch")  # fmt: skip
+_PLAIN = ("Node", "Host", "CPULimitedHost", "Switch", "LinuxBridge", "OVSSwitch", "OVSBridge",
+          "OVSKernelSwitch", "UserSwitch", "IVSSwitch", "OVSBatch")  # fmt: skip
 _IGNORED = frozenset(
     ("cls", "isSwitch", "ip", "mac", "defaultRoute", "inNamespace", "privateDirs", "dpid", "stp")
 )

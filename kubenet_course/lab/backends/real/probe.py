@@ -56,7 +56,7 @@ def modes() -> list[Mode]:
             (*user, "--map-root-user", *_NAMESPACES, "--mount-proc"),
             True,
             "Labs run in real namespaces, without root, with one id: programs that change their user "
-            "(tcpdump, nginx's and dnsmasq's defaults) fail; install uidmap and have an entry in /etc/subuid.",
+            "(tcpdump, nginx's and dnsmasq's defaults) fail; install uidmap and an entry in /etc/subuid.",
         ),
         Mode(
             "one id, no new /proc",
