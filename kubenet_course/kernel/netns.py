@@ -65,15 +65,18 @@ class NetNamespace:
             index = self._last_index + 1
             while index in self.by_index:
                 index += 1
+        in_order = index > self._last_index
         self._last_index = max(self._last_index, index)
         dev.net = self
         dev.ifindex = index
         self.by_index[index] = dev
         self.devices[dev.name] = dev
-        self._sort()
+        if not in_order:
+            self._sort()
         self.sysctl.device_added(dev.name)
         self.ipv4.device_added(dev)
         self.ipv6.device_added(dev)
+        dev.registered()
 
     def remove_device(self, dev: NetDevice) -> None:
         """Take it out of the namespace (moved away or unregistered); it is down already."""

@@ -1,0 +1,382 @@
+"""The emulated backend: a lab on the Linux kernel in pure Python of `kubenet_course.kernel`.
+
+The only place above `userland` that knows kernel objects. A machine is a `kernel.host.Host` with a
+`userland.system.System` on it; all machines of a lab share one `sim.loop.Loop`. Nothing is run in
+a shell to build a lab (unless its topology has commands), so a hundred machines take milliseconds.
+
+Interfaces, addresses and indexes come about in the order in which the real backend makes them.
+Duplicate address detection is skipped while building, as there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kubenet_course.errors import KernelError, LabError
+from kubenet_course.kernel.devices.bridge import Bridge
+from kubenet_course.kernel.devices.veth import Veth
+from kubenet_course.kernel.host import Host
+from kubenet_course.kernel.inet import fib
+from kubenet_course.kernel.inet.devinet import InetAddress, address_add
+from kubenet_course.kernel.inet.fib_semantics import route_add
+from kubenet_course.kernel.netns import NetNamespace
+from kubenet_course.lab import limits
+from kubenet_course.lab.machine import Completed
+from kubenet_course.lab.topology import Link, Node, Topology
+from kubenet_course.sim.loop import SECOND, Deadlock, Loop, TimeoutExpired
+from kubenet_course.userland.files.nodes import Directory, RegularFile
+from kubenet_course.userland.process import Process, Program
+from kubenet_course.userland.programs import standard_programs
+from kubenet_course.userland.streams import BytesReader, Capture
+from kubenet_course.userland.system import System
+from kubenet_course.wire.addresses import IPv4Address, MacAddress, Network
+
+#: Folders of commands beyond `userland.commands`, as far as this installation has them.
+COMMAND_FOLDERS = (
+    "kubenet_course.dns.commands",
+    "kubenet_course.docker.commands",
+    "kubenet_course.cni.commands",
+    "kubenet_course.kube.commands",
+)
+OWN_FOLDERS = ("/etc", "/root", "/home", "/tmp", "/opt", "/srv", "/var/lib", "/var/tmp")
+KILL_AFTER = 1.0  # seconds between an interrupt and the kill that follows
+_DAD = ("net", "ipv6", "conf")
+
+
+class EmulatedBackend:
+    """A lab's machines on one virtual clock."""
+
+    name = "emulated"
+
+    def __init__(self, topology: Topology, *, limit: float | None = None, seed: int = 0):
+        self.loop = Loop(seed)
+        self.limit = limits.EMULATED_SECONDS if limit is None else limit
+        self.notices: list[str] = []
+        programs = _programs()
+        self.machines: dict[str, EmulatedMachine] = {
+            node.name: EmulatedMachine(self, node.name, System(Host(self.loop, node.name, seed), programs))
+            for node in topology.nodes
+        }
+        _build(topology, self)
+
+    def query(self, machine: str, argv: Sequence[str]) -> Completed:
+        """Run a command that only looks: its process number is given back."""
+        system = self.machines[machine].system
+        pid = system._next_pid
+        try:
+            return self.machines[machine].run(argv)
+        finally:
+            system._next_pid = pid
+
+    def changed_files(self, machine: str) -> dict[str, str]:
+        """Path → digest of the files in the folders that a learner writes to."""
+        found: dict[str, str] = {}
+        root = self.machines[machine].system.files.root
+        for folder in OWN_FOLDERS:
+            node: Any = root
+            for part in folder.strip("/").split("/"):
+                node = node.entries.get(part) if isinstance(node, Directory) else None
+            if isinstance(node, Directory):
+                _digests(folder, node, found)
+        return found
+
+    def close(self) -> None:
+        """Nothing outside of this object is held."""
+        self.machines = {}
+
+
+def _digests(path: str, folder: Directory, found: dict[str, str]) -> None:
+    for name, node in sorted(folder.entries.items()):
+        if isinstance(node, Directory):
+            _digests(f"{path}/{name}", node, found)
+        elif type(node) is RegularFile:
+            found[f"{path}/{name}"] = hashlib.sha256(bytes(node.data)).hexdigest()[:16]
+
+
+def _programs() -> dict[str, Program]:
+    """Every command of this installation."""
+    there = [name for name in COMMAND_FOLDERS if _exists(name)]
+    return standard_programs(*there)
+
+
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+class EmulatedMachine:
+    """A machine on the emulated kernel: `machine.Machine`."""
+
+    def __init__(self, backend: EmulatedBackend, name: str, system: System):
+        self.backend = backend
+        self.name = name
+        self.system = system
+        self.sessions: dict[str, Any] = {}
+
+    @property
+    def net(self) -> NetNamespace:
+        return self.system.host.init_net
+
+    # -- programs ---------------------------------------------------------------------------
+    def run(
+        self,
+        command: str | Sequence[str],
+        *,
+        stdin: str = "",
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        session: str | None = None,
+    ) -> Completed:
+        """See `machine.Machine.run`; seconds are those of the lab's virtual clock."""
+        if timeout is None:
+            timeout = limits.interrupt_after(command) or self.backend.limit
+        if session is not None:
+            return self._run_in_session(session, command, env, timeout)
+        argv = ["bash", "-c", command] if isinstance(command, str) else list(command)
+        out, err = Capture(), Capture()
+        try:
+            process = self._start(argv, stdin, env, out, err)
+        except KernelError as error:
+            return _not_started(argv[0], error)
+        self._finish(process, process.exited, timeout)
+        status = process.returncode or 0
+        return Completed(out.text(), err.text(), status if status >= 0 else 128 - status)
+
+    def _start(self, argv: list[str], stdin: str, env: Mapping[str, str] | None, out: Capture, err: Capture) -> Process:
+        environment = {**self.system.default_env(), **(env or {})}
+        reader = BytesReader(stdin.encode("utf-8", "surrogateescape"))
+        return self.system.spawn(argv, stdin=reader, stdout=out, stderr=err, env=environment)
+
+    def _run_in_session(
+        self, name: str, command: str | Sequence[str], env: Mapping[str, str] | None, timeout: float
+    ) -> Completed:
+        from kubenet_course.lab.backends.emulated_session import Session
+
+        session = self.sessions.get(name)
+        if session is None or session.process.returncode is not None:
+            session = self.sessions[name] = Session(self.system, env)
+        text = command if isinstance(command, str) else shlex.join(command)
+        done = session.submit(text)
+        self._finish(session.process, done, timeout, spare=session.process)
+        return session.take()
+
+    def _finish(self, process: Process, done: Any, timeout: float, spare: Process | None = None) -> None:
+        """Run until `done`; after `timeout` interrupt, then kill. `spare` is not hit in the first two rounds."""
+        loop = self.backend.loop
+        limit = timeout
+        for round_ in range(4):
+            if round_:
+                for victim in self.system.foreground(process):
+                    if victim is not spare or round_ == 3:
+                        victim.kill(2 if round_ == 1 else 9)
+            try:
+                loop.run_until(done, round(limit * SECOND))
+                break
+            except TimeoutExpired:
+                limit = KILL_AFTER
+            except Deadlock:
+                loop.now += round(limit * SECOND)  # nothing will ever happen: the learner waits, then Ctrl-C
+                limit = KILL_AFTER
+        loop.run_soon()
+
+    def spawn(
+        self, argv: Sequence[str], *, stdin: str = "", env: Mapping[str, str] | None = None
+    ) -> EmulatedRunning:
+        out, err = Capture(), Capture()
+        try:
+            process = self._start(list(argv), stdin, env, out, err)
+        except KernelError as error:
+            raise OSError(error.errno, error.strerror, argv[0]) from None
+        self.backend.loop.run_soon()
+        return EmulatedRunning(process, out, err, self.backend.loop)
+
+    # -- files ------------------------------------------------------------------------------
+    def read(self, path: str) -> str:
+        return self.read_bytes(path).decode("utf-8", "replace")
+
+    def read_bytes(self, path: str) -> bytes:
+        try:
+            return self.system.files.view.read(path, self.system.init)
+        except KernelError as error:
+            raise OSError(error.errno, error.strerror, path) from None
+
+    def write(self, path: str, content: str | bytes, mode: int | None = None, append: bool = False) -> None:
+        data = content.encode() if isinstance(content, str) else content
+        view = self.system.files.view
+        try:
+            parent = path.rpartition("/")[0]
+            if parent and not view.isdir(parent, self.system.init):
+                view.mkdir(parent, parents=True)
+            if append and view.exists(path, self.system.init):
+                data = view.read(path, self.system.init) + data
+            view.write(path, data, self.system.init)
+            if mode is not None:
+                view.chmod(path, mode)
+        except KernelError as error:
+            raise OSError(error.errno, error.strerror, path) from None
+
+    def exists(self, path: str) -> bool:
+        return self.system.files.view.exists(path, self.system.init)
+
+
+class EmulatedRunning:
+    """A started program; it goes on whenever the lab's clock does."""
+
+    def __init__(self, process: Process, out: Capture, err: Capture, loop: Loop):
+        self.process = process
+        self.pid = process.pid
+        self._captures = out, err
+        self._loop = loop
+
+    def poll(self) -> int | None:
+        status = self.process.returncode
+        return status if status is None or status >= 0 else 128 - status
+
+    def output(self) -> tuple[str, str]:
+        return self._captures[0].text(), self._captures[1].text()
+
+    def terminate(self, signum: int = 15) -> None:
+        self.process.kill(signum)
+        self._loop.run_soon()
+
+
+def _not_started(name: str, error: KernelError) -> Completed:
+    if error.strerror == "No such file or directory" and "/" not in name:
+        return Completed("", f"bash: line 1: {name}: command not found\n", 127)
+    return Completed("", f"bash: line 1: {name}: {error.strerror}\n", 127 if error.errno == 2 else 126)
+
+
+# -- building ----------------------------------------------------------------------------------
+def _build(topology: Topology, backend: EmulatedBackend) -> None:
+    """Cables, bridges, files, addresses, routes, daemons and commands, as `real/builder.py` orders them."""
+    machines = backend.machines
+    for node in topology.nodes:
+        net = machines[node.name].net
+        for name in ("all", "default"):
+            net.sysctl.write((*_DAD, name, "accept_dad"), "0")
+        net.loopback.set_up()
+    for link in topology.links:
+        _connect(topology, link, backend)
+    for node in topology.nodes:
+        if node.kind == "switch":
+            _make_switch(node, machines[node.name])
+    for node in topology.nodes:
+        _configure(node, machines[node.name], topology)
+    backend.loop.run_soon()
+    for node in topology.nodes:
+        net = machines[node.name].net
+        for name in (*net.devices, "default"):
+            if name != "lo":
+                net.sysctl.write((*_DAD, name, "accept_dad"), "1")
+    for node in topology.nodes:
+        for command in node.commands:
+            result = machines[node.name].run(command)
+            if result.returncode:
+                raise LabError(f"{node.name}: {command}: {result.output.strip()}")
+
+
+def _connect(topology: Topology, link: Link, backend: EmulatedBackend) -> None:
+    nets = [backend.machines[end.node].net for end in (link.a, link.b)]
+    macs = [
+        MacAddress.parse(topology.node(end.node).interface(end.interface).mac) for end in (link.a, link.b)
+    ]
+    ends = Veth.pair(nets[0], link.a.interface, nets[1], link.b.interface, macs[0], macs[1])
+    for dev in ends:
+        dev.delay = link.delay
+        if link.mtu:
+            dev.set_mtu(link.mtu)
+    rest = {
+        word: value
+        for word, value in (("jitter", link.jitter), ("loss", link.loss), ("bandwidth", link.bandwidth))
+        if value
+    }
+    if rest:
+        _shape(link, rest, backend)
+
+
+def _shape(link: Link, wanted: dict[str, float], backend: EmulatedBackend) -> None:
+    """Loss, jitter and bandwidth by `tc`, where this installation has it."""
+    netem = [f"delay 0us {link.jitter // 1000}us"] if link.jitter else []
+    netem += [f"loss {link.loss:g}%"] if link.loss else []
+    for end in (link.a, link.b):
+        machine = backend.machines[end.node]
+        base = f"tc qdisc add dev {end.interface}"
+        lines = [f"{base} root handle 10: netem {' '.join(netem)}"] if netem else []
+        if link.bandwidth:
+            parent = "parent 10:1" if netem else "root"
+            lines.append(f"{base} {parent} handle 5: tbf rate {link.bandwidth:g}mbit burst 15000 latency 50ms")
+        for line in lines:
+            if "tc" not in machine.system.programs or machine.run(line.split()).returncode:
+                what = "bandwidth" if "tbf" in line else "loss and jitter" if link.jitter else "loss"
+                backend.notices.append(f"{end}: {what} cannot be had on the emulated kernel.")
+
+
+def _make_switch(node: Node, machine: EmulatedMachine) -> None:
+    if node.implementation == "ovs":
+        lines = [f"ovs-vsctl add-br {node.name} -- set bridge {node.name} datapath_type=netdev"]
+        lines += [f"ovs-vsctl add-port {node.name} {i.name}" for i in node.interfaces]
+        for line in lines:
+            result = machine.run(line)
+            if result.returncode:
+                raise LabError(f"{node.name}: {line}: {result.output.strip()}")
+        return
+    bridge = Bridge(machine.net, node.name)
+    bridge.mac_set = False
+    machine.net.add_device(bridge)
+    bridge.stp = node.stp
+    for interface in node.interfaces:
+        bridge.add_port(machine.net.device(interface.name))
+    bridge.set_up()
+
+
+def _configure(node: Node, machine: EmulatedMachine, topology: Topology) -> None:
+    for path, content in node.files.items():
+        machine.write(path, content)
+    for key, value in node.all_sysctls.items():
+        machine.net.sysctl.write(tuple(key.replace("/", ".").split(".")), str(value))
+    for interface in node.interfaces:
+        dev = machine.net.device(interface.name)
+        for address in interface.addresses:
+            if ":" in address:
+                _ip(machine, f"addr add {address} dev {interface.name}")
+            else:
+                _add_ipv4(machine.net, dev, address)
+        dev.set_up()
+    default = node.default.split()
+    if default and ":" not in node.default and (len(default) == 1 or (len(default) == 2 and default[0] == "via")):
+        _add_default(machine, default[-1], node)
+    elif default:
+        words = node.default if len(default) > 1 else f"via {default[0]}"
+        _ip(machine, f"{'-6 ' if ':' in node.default else ''}route add default {words}")
+    for route in node.routes:
+        _ip(machine, f"{'-6 ' if ':' in route.split()[0] else ''}route add {route}")
+
+
+def _add_ipv4(net: NetNamespace, dev: Any, text: str) -> None:
+    """`ip addr add TEXT brd + dev DEV`."""
+    local, _, length = text.partition("/")
+    address, prefixlen = IPv4Address.parse(local), int(length)
+    broadcast = Network.of(address, prefixlen).broadcast if prefixlen < 31 else None
+    address_add(net, dev, InetAddress(address, prefixlen, dev.name, address, broadcast=broadcast))  # type: ignore[arg-type]
+
+
+def _add_default(machine: EmulatedMachine, gateway: str, node: Node) -> None:
+    """`ip route add default via GATEWAY`."""
+    hop = fib.NextHop(gateway=IPv4Address.parse(gateway))
+    try:
+        route_add(machine.net, fib.FibRoute(Network(IPv4Address(0), 0), nexthops=[hop]))
+    except KernelError as error:
+        raise LabError(f"{node.name}: route add default via {gateway}: {error.extack or error.strerror}") from None
+
+
+def _ip(machine: EmulatedMachine, line: str) -> None:
+    result = machine.run(["ip", *line.split()])
+    if result.returncode:
+        raise LabError(f"{machine.name}: ip {line}: {result.output.strip()}")
