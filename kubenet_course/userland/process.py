@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.sim.loop import SECOND, Cancelled, Future, Loop, Task
-from kubenet_course.userland.streams import BrokenPipe, Reader, Writer
+from kubenet_course.userland.streams import BrokenPipe, Reader, WriteError, Writer
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
@@ -79,7 +79,7 @@ class Process:
         self.started = system.loop.now
         self.returncode: int | None = None
         self.handlers: dict[int, Callable[[], object]] = {}
-        self.ignored: set[int] = set()
+        self.ignored: set[int] = set(parent.ignored) if parent else set()
         self.resources: list[Any] = []
         self.exited: Future[int] = system.loop.future()
         self.task: Task[int] | None = None
@@ -93,11 +93,11 @@ class Process:
 
     def print(self, *parts: object, end: str = "\n") -> None:
         """Write text to standard output."""
-        self.stdout.write((" ".join(map(str, parts)) + end).encode())
+        self.stdout.write((" ".join(map(str, parts)) + end).encode("utf-8", "surrogateescape"))
 
     def error(self, *parts: object, end: str = "\n") -> None:
         """Write text to standard error."""
-        self.stderr.write((" ".join(map(str, parts)) + end).encode())
+        self.stderr.write((" ".join(map(str, parts)) + end).encode("utf-8", "surrogateescape"))
 
     def sleep(self, seconds: float) -> Future[None]:
         return self.loop.sleep(round(seconds * SECOND))
@@ -159,12 +159,24 @@ class Process:
             status = -_signal.SIGPIPE
         except Cancelled:
             status = -_signal.SIGKILL
+        except WriteError as error:
+            status = self._report_write_error(error)
         except Exception as failure:
             self.system.defects.append((self.argv, failure))
-            self.error(f"kubenet: {self.argv[0]}: internal error: {type(failure).__name__}: {failure}")
             status = 70
+            try:
+                self.error(f"kubenet: {self.argv[0]}: internal error: {type(failure).__name__}: {failure}")
+            except (WriteError, BrokenPipe):
+                status = 70
         self._end(status)
         return status
+
+    def _report_write_error(self, error: WriteError) -> int:
+        try:
+            self.error(f"{self.argv[0]}: write error: {error.strerror}")
+        except (WriteError, BrokenPipe):
+            return 1
+        return 1
 
     def _end(self, status: int) -> None:
         if self.returncode is not None:

@@ -5,11 +5,16 @@ Writing never waits (a pipe holds any amount); reading does. Everything is bytes
 
 from __future__ import annotations
 
+from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import Loop, Signal
 
 
 class BrokenPipe(Exception):
     """Written to a pipe that nobody reads any more (EPIPE); ends a process like SIGPIPE."""
+
+
+class WriteError(KernelError):
+    """write(2) failed (a full device, a refused sysctl value); programs say `NAME: write error: …`."""
 
 
 class Reader:

@@ -13,7 +13,7 @@ from errno import EACCES, EINVAL, EPERM
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
-from kubenet_course.userland.streams import BytesReader, Reader, Writer
+from kubenet_course.userland.streams import BytesReader, Reader, WriteError, Writer
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -262,7 +262,10 @@ class _CallbackWriter(Writer):
 
     def write(self, data: bytes) -> None:
         if data:
-            self.node.write(data, self.proc, True, self.now)
+            try:
+                self.node.write(data, self.proc, True, self.now)
+            except KernelError as error:
+                raise WriteError(error.errno, error.extack) from None
 
 
 class FileReader(Reader):

@@ -11,7 +11,6 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from kubenet_course.errors import KernelError
 from kubenet_course.userland.files import procfs, sysfs
 from kubenet_course.userland.files.loader import image
 from kubenet_course.userland.files.nodes import (
@@ -21,7 +20,7 @@ from kubenet_course.userland.files.nodes import (
     RegularFile,
     Symlink,
 )
-from kubenet_course.userland.streams import Reader, Writer
+from kubenet_course.userland.streams import Reader, WriteError, Writer
 
 if TYPE_CHECKING:
     from kubenet_course.userland.files.tree import FileTree
@@ -298,7 +297,7 @@ class _FullWriter(Writer):
 
     def write(self, data: bytes) -> None:
         if data:
-            raise KernelError(ENOSPC)
+            raise WriteError(ENOSPC)
 
 
 def _full(proc: Process | None) -> Writer:

@@ -1,0 +1,168 @@
+"""Redirections: opening, duplicating and closing file descriptors of the shell's process.
+
+The process itself is the table: `stdin`, `stdout`, `stderr` are 0 to 2, `proc.fds` the others.
+"""
+
+from __future__ import annotations
+
+from errno import EBADF
+from typing import TYPE_CHECKING
+
+from kubenet_course.errors import KernelError
+from kubenet_course.userland.shell.errors import ExpansionError
+from kubenet_course.userland.shell.nodes import Redirect
+from kubenet_course.userland.streams import BytesReader, Reader, WriteError, Writer
+
+if TYPE_CHECKING:
+    from kubenet_course.userland.process import Process
+    from kubenet_course.userland.shell.interpreter import Shell
+
+Stream = Reader | Writer
+
+
+class Closed(Reader, Writer):
+    """A descriptor that was closed: every use is EBADF."""
+
+    async def read(self, size: int = -1) -> bytes:
+        raise KernelError(EBADF)
+
+    async def readline(self) -> bytes:
+        raise KernelError(EBADF)
+
+    def write(self, data: bytes) -> None:
+        if data:
+            raise WriteError(EBADF)
+
+
+def get_fd(proc: Process, number: int) -> Stream | None:
+    """The open stream of a descriptor, or None."""
+    if number <= 2:
+        stream: Stream = (proc.stdin, proc.stdout, proc.stderr)[number]
+        return None if isinstance(stream, Closed) else stream
+    return proc.fds.get(number)
+
+
+def set_fd(proc: Process, number: int, stream: Stream | None) -> None:
+    """Make `number` be `stream`; None closes it."""
+    if number == 0:
+        proc.stdin = stream if isinstance(stream, Reader) else Closed()
+    elif number == 1:
+        proc.stdout = stream if isinstance(stream, Writer) else Closed()
+    elif number == 2:
+        proc.stderr = stream if isinstance(stream, Writer) else Closed()
+    elif stream is None:
+        proc.fds.pop(number, None)
+    else:
+        proc.fds[number] = stream
+
+
+class Redirections:
+    """Descriptors changed for one command; `undo` puts them back."""
+
+    def __init__(self, shell: Shell):
+        self.shell = shell
+        self.proc = shell.proc
+        self.saved: list[tuple[int, Stream | None]] = []
+        self.opened: list[Stream] = []
+
+    def undo(self) -> None:
+        for number, stream in reversed(self.saved):
+            set_fd(self.proc, number, stream)
+        self.saved.clear()
+        for opened in self.opened:
+            opened.close()
+        self.opened.clear()
+
+    def keep(self) -> None:
+        """`exec`: the changes stay; the streams that were replaced are closed."""
+        first: dict[int, Stream | None] = {}
+        for number, stream in self.saved:
+            first.setdefault(number, stream)
+        kept = [get_fd(self.proc, number) for number in (0, 1, 2)]
+        for number, stream in first.items():
+            now = get_fd(self.proc, number)
+            if isinstance(now, Writer) and now not in self.opened and number != 0:
+                now.add_writer()
+            if stream is not None and stream is not now and number <= 2:
+                if number == 0 and isinstance(stream, Reader):
+                    stream.close_read()
+                elif isinstance(stream, Writer) and (stream not in kept or hasattr(stream, "writers")):
+                    stream.close()
+        self.saved.clear()
+        self.opened.clear()
+
+    def _set(self, number: int, stream: Stream | None) -> None:
+        self.saved.append((number, get_fd(self.proc, number)))
+        set_fd(self.proc, number, stream)
+
+    async def apply(self, redirects: list[Redirect]) -> None:
+        """Do them in order; raises ExpansionError with bash's message."""
+        for redirect in redirects:
+            await self._one(redirect)
+
+    async def _one(self, redirect: Redirect) -> None:
+        shell, op = self.shell, redirect.op
+        if op in ("<<", "<<-"):
+            assert redirect.body is not None
+            text = await shell.expand_string(redirect.body)
+            self._set(redirect.fd or 0, BytesReader(text.encode("utf-8", "surrogateescape")))
+            return
+        if op == "<<<":
+            text = await shell.expand_string(redirect.target) + "\n"
+            self._set(redirect.fd or 0, BytesReader(text.encode("utf-8", "surrogateescape")))
+            return
+        words = await shell.expand_words([redirect.target])
+        if len(words) != 1:
+            raise ExpansionError(f"{redirect.target.raw}: ambiguous redirect")
+        target = words[0]
+        if op in (">&", "<&") and self._duplicate(redirect, target):
+            return
+        try:
+            self._open(redirect, target)
+        except KernelError as error:
+            text = error.strerror
+            if "C" in shell.state.options and op == ">" and text == "File exists":
+                text = "cannot overwrite existing file"
+            raise ExpansionError(f"{target}: {text}") from None
+
+    def _duplicate(self, redirect: Redirect, target: str) -> bool:
+        """``2>&1``, ``>&-``; False where ``>&word`` means a file."""
+        default = 1 if redirect.op == ">&" else 0
+        number = default if redirect.fd is None else redirect.fd
+        if target == "-":
+            self._set(number, None)
+            return True
+        close = target.endswith("-")
+        digits = target.removesuffix("-")
+        if not digits.isdecimal():
+            if redirect.op == ">&" and redirect.fd is None:
+                return False
+            raise ExpansionError(f"{target}: ambiguous redirect")
+        stream = get_fd(self.proc, int(digits)) if len(digits) < 8 else None
+        if stream is None:
+            raise ExpansionError(f"{digits}: Bad file descriptor")
+        self._set(number, stream)
+        if close:
+            self._set(int(digits), None)
+        return True
+
+    def _open(self, redirect: Redirect, target: str) -> None:
+        op, proc = redirect.op, self.proc
+        files = proc.files
+        if op == "<":
+            reader = files.open_reader(target, proc)
+            self.opened.append(reader)
+            self._set(redirect.fd or 0, reader)
+            return
+        if op == "<>":
+            if not files.exists(target, proc):
+                files.write(target, b"", proc)
+            reader = files.open_reader(target, proc)
+            self._set(redirect.fd or 0, reader)
+            return
+        exclusive = op == ">" and "C" in self.shell.state.options
+        writer = files.open_writer(target, proc, append=op in (">>", "&>>"), exclusive=exclusive)
+        self.opened.append(writer)
+        self._set(1 if redirect.fd is None else redirect.fd, writer)
+        if op in ("&>", "&>>", ">&"):
+            self._set(2, writer)
