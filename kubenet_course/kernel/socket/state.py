@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
@@ -53,7 +54,8 @@ class SocketTables:
         self.net = net
         self.udp: dict[int, list[Any]] = {}
         self.tcp_listen: dict[int, list[Any]] = {}
-        self.tcp_bound: dict[int, list[Any]] = {}
+        #: Who holds which TCP port: listeners, connections and those in TIME_WAIT, in order.
+        self.tcp_bound: dict[int, dict[Any, None]] = {}
         self.tcp_established: dict[tuple, Any] = {}
         self.raw: list[Any] = []
         self.packet: list[Any] = []
@@ -74,8 +76,9 @@ class SocketTables:
         return list(found.values())
 
     def close_all(self) -> None:
+        """The namespace goes: connections end without a word."""
         for sock in self.all():
-            sock.close()
+            getattr(sock, "abort", sock.close)()
 
     def ephemeral_port(self, table: dict[int, list[Any]]) -> int:
         """A free port of net.ipv4.ip_local_port_range; KernelError(EADDRINUSE) if none is left."""
@@ -87,6 +90,74 @@ class SocketTables:
             if port not in table:
                 return port
         raise KernelError(errno.EADDRINUSE)
+
+    # -- TCP ports --------------------------------------------------------------------------
+    def bind_conflict(self, sock: Any, wanted: Any, port: int, listening: bool = False) -> bool:
+        """inet_csk_bind_conflict(): whether somebody holds the port in a way that excludes `sock`."""
+        for other in self.tcp_bound.get(port, ()):
+            if other is sock:
+                continue
+            if sock.device is not None and other.device is not None and sock.device is not other.device:
+                continue
+            if sock.reuse_address and other.reuse_address and other.state != "LISTEN":
+                continue
+            if sock.reuse_port and other.reuse_port:
+                continue
+            if listening and other.state != "LISTEN":
+                continue
+            if _addresses_meet(sock, wanted, other):
+                return True
+        return False
+
+    def open_port(self, sock: Any, wanted: Any) -> int:
+        """inet_csk_find_open_port(): odd ports first, to leave the even ones to connect()."""
+        for port in self._candidates(1):
+            if not self.bind_conflict(sock, wanted, port):
+                return port
+        raise KernelError(errno.EADDRINUSE)
+
+    def _candidates(self, parity: int) -> Iterator[int]:
+        low, high = map(int, self.net.sysctl.read(("net", "ipv4", "ip_local_port_range")).split())
+        reserved = _port_list(self.net.sysctl.read(("net", "ipv4", "ip_local_reserved_ports")))
+        span = high - low + 1
+        start = self.net.host.random.randrange(span) & ~1 | parity
+        for half in (start, start ^ 1):
+            for step in range(0, span, 2):
+                port = low + (half + step) % span
+                if port not in reserved:
+                    yield port
+
+    def hash_connect(self, sock: Any) -> None:
+        """__inet_hash_connect(): a local port that makes the connection's four numbers unique.
+
+        KernelError(EADDRNOTAVAIL) where there is none.
+        """
+        if sock.local_port:
+            if self._connection_exists(sock, sock.local_port):
+                raise KernelError(errno.EADDRNOTAVAIL)
+            return
+        for port in self._candidates(0):
+            holders = self.tcp_bound.get(port, ())
+            if any(other.user_bound for other in holders) or (holders and self._connection_exists(sock, port)):
+                continue
+            sock.local_port = port
+            self.hold_port(sock)
+            return
+        raise KernelError(errno.EADDRNOTAVAIL)
+
+    def _connection_exists(self, sock: Any, port: int) -> bool:
+        return (sock.remote, sock.remote_port, sock.local, port, sock.version) in self.tcp_established
+
+    def hold_port(self, sock: Any) -> None:
+        self.tcp_bound.setdefault(sock.local_port, {})[sock] = None
+
+    def unbind(self, sock: Any) -> None:
+        """inet_put_port()."""
+        holders = self.tcp_bound.get(sock.local_port)
+        if holders is not None and sock in holders:
+            del holders[sock]
+            if not holders:
+                del self.tcp_bound[sock.local_port]
 
     # -- delivery ---------------------------------------------------------------------------
     def raw_deliver(self, skb: SkBuff, family: int) -> bool:
@@ -123,6 +194,28 @@ class SocketTables:
             from kubenet_course.kernel.socket.tcp import tcp_err
 
             tcp_err(self.net, family, error, hard)
+
+
+def _addresses_meet(sock: Any, wanted: Any, other: Any) -> bool:
+    """inet_rcv_saddr_equal(): whether two bindings can receive the same packet."""
+    theirs = other.local
+    version = wanted.family if wanted is not None else sock.family
+    other_version = theirs.family if theirs is not None else other.family
+    if version != other_version:
+        if wanted is None and sock.family == 6 and not sock.v6only:
+            return True
+        return theirs is None and other.family == 6 and not other.v6only
+    return wanted is None or theirs is None or wanted == theirs
+
+
+def _port_list(text: str) -> set[int]:
+    """``8080,30000-30010`` as a set."""
+    ports: set[int] = set()
+    for part in text.split(","):
+        low, _, high = part.strip().partition("-")
+        if low.isdigit():
+            ports.update(range(int(low), int(high if high.isdigit() else low) + 1))
+    return ports
 
 
 def _convert(family: int, header: Any) -> tuple[int, bool]:
