@@ -52,7 +52,9 @@ def build(
 def _unsent(event: Event, name_of: Namer) -> Unsent:
     destination, error, route, _ = event.facts
     machine, namespace = name_of(event.net)
-    return Unsent(machine, namespace, str(destination), os.strerror(error), route_line(route) if route else "")
+    return Unsent(
+        machine, namespace, str(destination), os.strerror(error), route_line(route) if route else ""
+    )
 
 
 # -- which packets belong -------------------------------------------------------------------------
@@ -81,7 +83,14 @@ def belonging(events: list[Event], machine: str, name_of: Namer) -> dict[int, in
 
 def _housekeeping(event: Event) -> bool:
     """The kernel's own IPv6 chatter: neighbour and router discovery, group membership."""
-    return getattr(event.network, "protocol", 0) == 58 and getattr(event.transport, "type", 0) not in (1, 2, 3, 4, 128, 129)
+    return getattr(event.network, "protocol", 0) == 58 and getattr(event.transport, "type", 0) not in (
+        1,
+        2,
+        3,
+        4,
+        128,
+        129,
+    )
 
 
 def _asked_by_hand(event: Event) -> bool:
@@ -138,7 +147,17 @@ class _Writer:
 
     def packets(self) -> tuple[Packet, ...]:
         return tuple(
-            Packet(d.number, d.summary, d.cause, d.why, tuple(d.stages), d.outcome, d.reason, d.words, d.end_place)
+            Packet(
+                d.number,
+                d.summary,
+                d.cause,
+                d.why,
+                tuple(d.stages),
+                d.outcome,
+                d.reason,
+                d.words,
+                d.end_place,
+            )
             for d in sorted(self.drafts.values(), key=lambda d: d.number)
         )
 
@@ -156,8 +175,17 @@ class _Writer:
         draft.spot = spot
         draft.stages.append(
             Stage(
-                self.count, event.time - self.start, draft.number, machine, namespace, more.pop("device", event.device),
-                kind, spot, text, headers(event.eth, event.network, event.transport), **more,
+                self.count,
+                event.time - self.start,
+                draft.number,
+                machine,
+                namespace,
+                more.pop("device", event.device),
+                kind,
+                spot,
+                text,
+                headers(event.eth, event.network, event.transport),
+                **more,
             )  # fmt: skip
         )
 
@@ -196,7 +224,9 @@ class _Writer:
         draft.spot = "PREROUTING"
 
     def _on_route(self, event: Event, draft: _Draft) -> None:
-        self._stage(event, draft, "route", "route in", _route_words(event.facts[0], event.network.destination))
+        self._stage(
+            event, draft, "route", "route in", _route_words(event.facts[0], event.network.destination)
+        )
 
     def _on_stage(self, event: Event, draft: _Draft) -> None:
         if event.facts[0] in ("ip_forward", "ip6_forward"):
@@ -205,8 +235,18 @@ class _Writer:
             self._stage(event, draft, "forward", "FORWARD", f"forwarding is on; {word} {ttl + 1} → {ttl}")
             draft.spot = "POSTROUTING"
         elif event.facts[0] in ("ip_local_deliver", "ip6_input", "ip6_local_deliver"):
-            what = event.transport.__class__.__name__.removesuffix("Header").upper() if event.transport is not None else "IP"
-            self._stage(event, draft, "deliver", "INPUT", f"for this machine: handed to {what.replace('ICMPV6', 'ICMPv6')}")
+            what = (
+                event.transport.__class__.__name__.removesuffix("Header").upper()
+                if event.transport is not None
+                else "IP"
+            )
+            self._stage(
+                event,
+                draft,
+                "deliver",
+                "INPUT",
+                f"for this machine: handed to {what.replace('ICMPV6', 'ICMPv6')}",
+            )
         else:
             self._stage(event, draft, "hook", draft.spot, str(event.facts[0]))
 
@@ -235,7 +275,11 @@ class _Writer:
         decision, ports = event.facts
         target = _mac_words(event.eth.destination) if event.eth is not None else ""
         if decision == "up":
-            text = f"{target}: up to {event.device} itself" if event.eth.destination >> 40 & 1 else f"{target} is the bridge's own: up"
+            text = (
+                f"{target}: up to {event.device} itself"
+                if event.eth.destination >> 40 & 1
+                else f"{target} is the bridge's own: up"
+            )
         elif decision == "forward":
             text = f"{target} is behind {ports[0]}: out there only"
         elif not ports:
@@ -248,7 +292,13 @@ class _Writer:
     def _on_delivered(self, event: Event, draft: _Draft) -> None:
         sock, owner = event.facts
         draft.taken_by = owner
-        self._stage(event, draft, "socket", "program", f"{_socket_words(sock)}{f' of {owner}' if owner else ''} gets it")
+        self._stage(
+            event,
+            draft,
+            "socket",
+            "program",
+            f"{_socket_words(sock)}{f' of {owner}' if owner else ''} gets it",
+        )
 
     # -- netfilter --------------------------------------------------------------------------
     def _on_hook(self, event: Event, draft: _Draft) -> None:
@@ -305,7 +355,9 @@ class _Writer:
         elif draft.taken_by:
             draft.words = draft.taken_by
         elif event.transport is not None:
-            draft.words = event.transport.__class__.__name__.removesuffix("Header").upper().replace("ICMPV6", "ICMPv6")
+            draft.words = (
+                event.transport.__class__.__name__.removesuffix("Header").upper().replace("ICMPV6", "ICMPv6")
+            )
         if draft.stages and draft.stages[-1].kind == "bridge":
             draft.outcome, draft.words = "ends", "there is nobody else to send it to"
         elif draft.spot in ("POSTROUTING", "route out", "OUTPUT") and sock is None:
@@ -363,7 +415,9 @@ def _route_words(route: RouteFacts, destination: Any) -> str:
         return f"{destination} is a {route.type} address" + (f": {line}" if line else "")
     hop = f"next hop {route.gateway}" if route.gateway is not None else "on the link"
     text = f"{destination} matches {line}" if line else f"{destination} is taken to be on the link"
-    return f"{text}: {hop}, out of {route.device}" + (" (the way it came: an ICMP redirect is due)" if route.redirect else "")
+    return f"{text}: {hop}, out of {route.device}" + (
+        " (the way it came: an ICMP redirect is due)" if route.redirect else ""
+    )
 
 
 def _table_name(rule: Any) -> str:

@@ -150,7 +150,9 @@ class Unsent:
 
 def journey_text(journey: Journey) -> str:
     """The journey, packet by packet; the stage numbers give the order between packets."""
-    lines = [f"{journey.machine}$ {journey.command}" + (f"  [{journey.returncode}]" if journey.returncode else "")]
+    lines = [
+        f"{journey.machine}$ {journey.command}" + (f"  [{journey.returncode}]" if journey.returncode else "")
+    ]
     lines += [f"  {unsent}" for unsent in journey.unsent]
     if not journey.packets and not journey.unsent:
         lines.append("  No packet was sent.")

@@ -10,14 +10,30 @@ from typing import Any
 
 from kubenet_course.view.journey import Header
 from kubenet_course.wire.arp import ArpHeader
-from kubenet_course.wire.icmp import ICMP_DEST_UNREACH, ICMP_ECHO, ICMP_ECHOREPLY, ICMP_FRAG_NEEDED, IcmpHeader
+from kubenet_course.wire.icmp import (
+    ICMP_DEST_UNREACH,
+    ICMP_ECHO,
+    ICMP_ECHOREPLY,
+    ICMP_FRAG_NEEDED,
+    IcmpHeader,
+)
 from kubenet_course.wire.icmpv6 import Icmpv6Header
 from kubenet_course.wire.ipv4 import IP_DF, IP_MF, Ipv4Header
 from kubenet_course.wire.ipv6 import Ipv6Header
 from kubenet_course.wire.tcp import TcpHeader
 from kubenet_course.wire.udp import UdpHeader
 
-PROTOCOLS = {1: "ICMP", 2: "IGMP", 4: "IPIP", 6: "TCP", 17: "UDP", 41: "IPv6", 47: "GRE", 58: "ICMPv6", 132: "SCTP"}
+PROTOCOLS = {
+    1: "ICMP",
+    2: "IGMP",
+    4: "IPIP",
+    6: "TCP",
+    17: "UDP",
+    41: "IPv6",
+    47: "GRE",
+    58: "ICMPv6",
+    132: "SCTP",
+}
 ND_TYPES = {133: "router solicitation", 134: "router advertisement", 135: "neighbor solicitation",
             136: "neighbor advertisement", 137: "redirect"}  # fmt: skip
 
@@ -71,7 +87,11 @@ def headers(eth: Any, network: Any, transport: Any) -> tuple[Header, ...]:
         )
     elif isinstance(network, Ipv4Header):
         flags = [name for bit, name in ((IP_DF, "DF"), (IP_MF, "MF")) if network.flags_offset & bit]
-        fields = [("source", str(network.source)), ("destination", str(network.destination)), ("TTL", str(network.ttl))]
+        fields = [
+            ("source", str(network.source)),
+            ("destination", str(network.destination)),
+            ("TTL", str(network.ttl)),
+        ]
         if flags or network.fragment_offset:
             fields.append(("flags", " ".join(flags) or "none"))
         if network.is_fragment:
@@ -93,7 +113,10 @@ def headers(eth: Any, network: Any, transport: Any) -> tuple[Header, ...]:
 
 def _transport(transport: Any) -> list[Header]:
     if isinstance(transport, UdpHeader):
-        ports = (("source port", str(transport.source_port)), ("destination port", str(transport.destination_port)))
+        ports = (
+            ("source port", str(transport.source_port)),
+            ("destination port", str(transport.destination_port)),
+        )
         return [Header("UDP", ports)]
     if isinstance(transport, TcpHeader):
         return [
@@ -107,7 +130,12 @@ def _transport(transport: Any) -> list[Header]:
         kind = str(transport).removeprefix("ICMP ")
         if transport.type in (ICMP_ECHO, ICMP_ECHOREPLY):
             kind = "echo request" if transport.type == ICMP_ECHO else "echo reply"
-            return [Header("ICMP", (("type", kind), ("id", str(transport.identifier)), ("seq", str(transport.sequence))))]
+            return [
+                Header(
+                    "ICMP",
+                    (("type", kind), ("id", str(transport.identifier)), ("seq", str(transport.sequence))),
+                )
+            ]
         return [Header("ICMP", (("type", kind),))]
     if isinstance(transport, Icmpv6Header):
         return [Header("ICMPv6", (("type", ND_TYPES.get(transport.type, str(transport))),))]

@@ -1,0 +1,59 @@
+"""The rules of iptables by table and chain, with policies and counters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubenet_course.view import firewall
+from kubenet_course.view.records import Chain
+from kubenet_course.view.target import resolve
+from kubenet_course.widgets._table import Row, Table, TableData, table
+
+ORDER = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+
+
+def show(lab: Any, machine: str, *, family: int = 4, **options: str) -> Table:
+    """Rules of a machine or namespace; `table`: filter (as given), nat, mangle, raw, security or all."""
+    target = resolve(lab, machine)
+    name = options.pop("table", "filter")
+    if options:
+        raise TypeError(f"firewall() has no option {next(iter(options))!r}")
+
+    def read() -> TableData:
+        chains = [c for c in firewall.chains(lab, target, family=family) if name in ("all", c.table)]
+        chains.sort(
+            key=lambda c: (firewall.TABLES.index(c.table) if c.table in firewall.TABLES else 9, _position(c))
+        )
+        rows = [row for chain in chains for row in _rows(chain, name == "all")]
+        which = "" if name == "filter" else f" (table {name})"
+        columns = ("rule", "packets that match", "target", "hits")
+        return TableData(
+            f"Firewall of {target}{which}", columns, tuple(rows), "no rules: every packet may pass"
+        )
+
+    return table(lab, read)
+
+
+def _position(chain: Chain) -> int:
+    return ORDER.index(chain.name) if chain.name in ORDER else len(ORDER)
+
+
+def _rows(chain: Chain, with_table: bool) -> list[Row]:
+    name = f"{chain.table} {chain.name}" if with_table else chain.name
+    head = f"{name}, policy {chain.policy}" if chain.policy else name
+    rows = [Row((head,), ("chain", head), section=True)]
+    seen: dict[str, int] = {}
+    for rule in chain.rules:
+        seen[rule.text] = seen.get(rule.text, 0) + 1
+        key = (chain.table, chain.name, rule.text, str(seen[rule.text]))
+        cells = (
+            str(rule.number),
+            rule.match or "every packet",
+            rule.target or "(only counts)",
+            str(rule.packets),
+        )
+        rows.append(Row(cells, key, rule.packets))
+    if chain.policy:
+        cells = ("else", "every other packet", chain.policy, str(chain.packets))
+        rows.append(Row(cells, (chain.table, chain.name, "policy"), chain.packets))
+    return rows

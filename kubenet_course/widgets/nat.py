@@ -1,0 +1,31 @@
+"""The rules that rewrite addresses: the nat table of iptables, in words and with their counters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubenet_course.view import firewall
+from kubenet_course.view.target import resolve
+from kubenet_course.widgets._table import Row, Table, TableData, table
+
+ORDER = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")
+
+
+def show(lab: Any, machine: str, *, family: int = 4) -> Table:
+    """NAT rules of a machine or namespace; a rule that was hit since the last look is marked."""
+    target = resolve(lab, machine)
+
+    def read() -> TableData:
+        found = firewall.nat_rules(firewall.chains(lab, target, family=family))
+        found.sort(key=lambda rule: ORDER.index(rule.chain) if rule.chain in ORDER else len(ORDER))
+        rows = tuple(
+            Row(
+                (rule.chain, str(rule.number), rule.match, rule.change, str(rule.packets)),
+                (rule.chain, rule.match, rule.target), rule.packets,
+            )
+            for rule in found
+        )  # fmt: skip
+        columns = ("chain", "rule", "packets that match", "what happens", "hits")
+        return TableData(f"NAT rules of {target}", columns, rows, "no rules: no address is rewritten")
+
+    return table(lab, read)
