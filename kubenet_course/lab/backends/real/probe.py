@@ -78,7 +78,7 @@ def probe() -> Mode | None:
 
 def works(mode: Mode) -> bool:
     """Try it: namespaces, a mount and a device in them."""
-    test = "mount -t tmpfs tmpfs /tmp && ip link set lo up"
+    test = "mount -n -t tmpfs tmpfs /tmp && ip link set lo up"
     try:
         run = subprocess.run(
             [*mode.prefix, "sh", "-c", test],
