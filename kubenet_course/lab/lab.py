@@ -70,6 +70,7 @@ class Lab(Pictures):
         self.interrupt_after = interrupt_after
         self.history = History()
         self._machines: dict[str, LabMachine] = {}
+        self._observers: list[Callable[[Lab], object]] = []
         self._teardowns: list[Callable[[], object] | None] = []
         self._backend: Backend | None = self._build()
 
@@ -268,6 +269,15 @@ class Lab(Pictures):
             if record.replayed:
                 self._replay(record)
         self.history.undone, self.history.checkpoints = undone, marks
+        self._changed()
+
+    def on_change(self, callback: Callable[[Lab], object]) -> None:
+        """Call `callback(lab)` after each action, undo and reset; pictures keep up to date by it."""
+        self._observers.append(callback)
+
+    def _changed(self) -> None:
+        for callback in self._observers:
+            callback(self)
 
     def _replay(self, record: Record) -> None:
         machine = self.machine(record.machine)
@@ -332,6 +342,7 @@ class LabMachine:
             given = (("content", options["content"]), *(item for item in given if item[0] != "content"))
         what = subject if isinstance(subject, str) else tuple(subject)
         self.lab.history.add(Record(self.name, action, what, given, result, self.origin, not self.origin))
+        self.lab._changed()
 
     # -- as Mininet's users know it ---------------------------------------------------------
     def cmd(self, *words: Any, **_: Any) -> str:

@@ -56,6 +56,18 @@ class Pictures:
         """The connections that connection tracking knows."""
         return _show("connections", self, machine, **options)
 
+    def sockets(self, machine: str, **options: Any) -> Any:
+        """Who listens and who talks, with the programs."""
+        return _show("sockets", self, machine, **options)
+
+    def hooks(self, **options: Any) -> Any:
+        """The diagram of the hooks that a packet passes in one machine."""
+        return _show("hooks", self, **options)
+
+    def figure(self, **options: Any) -> Any:
+        """The topology as a matplotlib figure, for print."""
+        return _show("figure", self, **options)
+
     def journey(self, machine: str, command: str, **options: Any) -> Any:
         """Run a command and follow its packets, stage by stage."""
         return _show("journey", self, machine, command, **options)
