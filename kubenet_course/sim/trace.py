@@ -146,7 +146,11 @@ class Recorder:
     @_guarded
     def unsent(self, net: Any, destination: Any, error: int, route: Any = None, rule: Any = None) -> None:
         """No packet could be made: the look-up for `destination` gave an error."""
-        self._keep(Event(self.loop.now, "unsent", 0, net, "", None, None, None, 0, 0, (destination, error, route, rule)))
+        self._keep(
+            Event(
+                self.loop.now, "unsent", 0, net, "", None, None, None, 0, 0, (destination, error, route, rule)
+            )
+        )
 
     # -- on the way -------------------------------------------------------------------------
     @_guarded
@@ -156,7 +160,9 @@ class Recorder:
 
     @_guarded
     def receive(self, skb: Any, dev: Any) -> None:
-        self._note("receive", skb, dev.net, dev.name, (skb.pkt_type, dev.kind or "", getattr(dev.master, "name", "")))
+        self._note(
+            "receive", skb, dev.net, dev.name, (skb.pkt_type, dev.kind or "", getattr(dev.master, "name", ""))
+        )
 
     @_guarded
     def route(self, skb: Any, rt: Any) -> None:
@@ -195,7 +201,9 @@ class Recorder:
         self._note("hook", skb, None, "", (name,))
 
     @_guarded
-    def rule(self, skb: Any, table: str, chain: str, number: int, text: str, matched: bool, verdict: Any) -> None:
+    def rule(
+        self, skb: Any, table: str, chain: str, number: int, text: str, matched: bool, verdict: Any
+    ) -> None:
         self._note("rule", skb, None, "", (table, chain, number, text, matched, verdict))
 
     @_guarded
@@ -218,7 +226,19 @@ class Recorder:
         else:
             self._where[number] = net
         self._keep(
-            Event(self.loop.now, kind, number, net, device, skb.eth, skb.network, skb.transport, skb.len, skb.mark, facts)
+            Event(
+                self.loop.now,
+                kind,
+                number,
+                net,
+                device,
+                skb.eth,
+                skb.network,
+                skb.transport,
+                skb.len,
+                skb.mark,
+                facts,
+            )
         )
 
     def _keep(self, event: Event) -> None:

@@ -1,0 +1,149 @@
+// A packet's journey, stage by stage: → ← step, ↓ ↑ packet, Home End, space plays.
+
+const PAUSE = 900; // ms between stages while playing
+
+function render({ model, el: host }) {
+  const [root, stop] = rootOf(host, `Journey of ${model.get("command")}`);
+  const stages = model.get("stages");
+  const packets = model.get("packets");
+  let timer = null;
+
+  const at = () => Math.min(model.get("index"), Math.max(0, stages.length - 1));
+
+  function go(index) {
+    const to = Math.max(0, Math.min(stages.length - 1, index));
+    model.set("index", to);
+    model.save_changes();
+    show();
+  }
+
+  function play(on) {
+    clearInterval(timer);
+    timer = null;
+    if (on) {
+      if (at() >= stages.length - 1) go(0);
+      timer = setInterval(() => { if (at() >= stages.length - 1) play(false); else go(at() + 1); }, PAUSE);
+    }
+    buttons.play.textContent = timer ? "⏸" : "▶";
+    buttons.play.setAttribute("aria-label", timer ? "pause" : "play");
+    buttons.play.title = timer ? "pause (space)" : "play (space)";
+  }
+
+  /** The first stage of the next or previous packet. */
+  function packetStep(step) {
+    const now = stages[at()].packet;
+    const order = packets.filter((packet) => packet.first).map((packet) => packet.number);
+    const to = order[order.indexOf(now) + step];
+    if (to !== undefined) go(packets.find((packet) => packet.number === to).first - 1);
+  }
+
+  function onkey(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || !stages.length) return;
+    const onSlider = event.target.type === "range";
+    const acts = {
+      ArrowRight: () => go(at() + 1), ArrowLeft: () => go(at() - 1), Home: () => go(0), End: () => go(stages.length - 1),
+      ArrowDown: () => packetStep(1), ArrowUp: () => packetStep(-1), " ": () => play(!timer),
+    };
+    if (!acts[event.key] || (event.key === " " && event.target.tagName === "BUTTON" && !onSlider)) return;
+    if (event.key !== " ") play(false);
+    acts[event.key]();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  const button = (sign, label, key, act) =>
+    el("button", { type: "button", title: `${label} (${key})`, "aria-label": label, onclick: () => { if (label !== "play") play(false); act(); } }, sign);
+  const buttons = {
+    first: button("⏮", "first stage", "Home", () => go(0)),
+    back: button("◀", "one stage back", "←", () => go(at() - 1)),
+    play: button("▶", "play", "space", () => play(!timer)),
+    next: button("▷", "one stage forward", "→", () => go(at() + 1)),
+    last: button("⏭", "last stage", "End", () => go(stages.length - 1)),
+  };
+  const slider = el("input", { type: "range", min: 1, max: Math.max(1, stages.length), step: 1, "aria-label": "stage",
+    oninput: (event) => { play(false); go(Number(event.target.value) - 1); } });
+  const position = el("span", { class: "kn-pos" });
+  const now = el("div", { class: "kn-now", role: "status", "aria-live": "polite" });
+  const network = drawing(model.get("network"));
+  const hooks = drawing(model.get("hooks"));
+  const headers = el("div", { class: "kn-headers" });
+  const pick = el("div", { class: "kn-pick", role: "group", "aria-label": "packets" });
+
+  const box = el("div", { class: "kn-journey", tabindex: 0, role: "group", onkeydown: onkey,
+    "aria-label": `Journey of ${model.get("command")}. Arrow keys step, space plays.` });
+  box.append(el("div", { class: "kn-head" }, el("code", {}, model.get("command"))));
+  for (const line of model.get("unsent")) box.append(el("div", { class: "kn-now kn-bad" }, line));
+  if (stages.length) {
+    box.append(
+      el("div", { class: "kn-bar", role: "toolbar", "aria-label": "stepper" }, ...Object.values(buttons), slider, position),
+      now,
+      el("div", { class: "kn-cols" },
+        el("div", {}, network, el("div", { class: "kn-legend" }, "Packets, in the order in which they were made:"), pick),
+        el("div", {}, hooks, headers)),
+    );
+  } else if (!model.get("unsent").length) {
+    box.append(el("div", { class: "kn-empty" }, "No packet was sent."));
+  }
+  box.append(el("div", { class: "kn-verdict" }, model.get("verdict")));
+  root.append(box);
+
+  for (const packet of packets) {
+    const why = packet.cause ? ` (${packet.why} packet ${packet.cause})` : "";
+    pick.append(el("button", { type: "button", "data-packet": packet.number, title: packet.ending,
+      onclick: () => { play(false); if (packet.first) go(packet.first - 1); } },
+      `${packet.number}  ${packet.summary}${why} `,
+      el("span", { class: packet.outcome === "dropped" ? "kn-dropped" : "kn-fine" }, packet.outcome === "dropped" ? "✗ dropped" : `✓ ${packet.outcome}`)));
+  }
+
+  function light(stage) {
+    for (const node of network.querySelectorAll(".kn-lit")) node.classList.remove("kn-lit", "kn-bad");
+    const lit = [];
+    for (const node of network.querySelectorAll("[data-port], [data-space], [data-machine], [data-a]")) {
+      const { port, space, machine, a, b } = node.dataset;
+      const here = (stage.port && port === stage.port) || space === stage.space || machine === stage.machine ||
+        (stage.out && stage.port && (a === stage.port || b === stage.port));
+      if (here) lit.push(node);
+    }
+    for (const node of lit) { node.classList.add("kn-lit"); node.classList.toggle("kn-bad", !stage.ok); }
+    for (const node of hooks.querySelectorAll("[data-spot]")) {
+      const current = node.dataset.spot === stage.spot;
+      node.classList.toggle("kn-lit", current);
+      node.classList.toggle("kn-bad", current && !stage.ok);
+      node.classList.toggle("kn-passed", !current && stage.passed.includes(node.dataset.spot));
+    }
+  }
+
+  function show() {
+    if (!stages.length) return;
+    const index = at();
+    const stage = stages[index];
+    const packet = packets.find((one) => one.number === stage.packet);
+    slider.value = index + 1;
+    slider.setAttribute("aria-valuetext", `stage ${index + 1} of ${stages.length}: ${stage.text}`);
+    position.textContent = `${index + 1} of ${stages.length}`;
+    buttons.first.disabled = buttons.back.disabled = index === 0;
+    buttons.next.disabled = buttons.last.disabled = index === stages.length - 1;
+    now.className = stage.ok ? "kn-now" : "kn-now kn-bad";
+    now.replaceChildren(
+      el("div", { class: "kn-where" }, `${stage.place} · ${stage.spot === stage.kind ? stage.kind : `${stage.kind} · ${stage.spot}`} · packet ${stage.packet} · ${stage.ms}`),
+      el("div", { class: "kn-what" }, stage.text));
+    light(stage);
+    for (const one of pick.querySelectorAll("button")) one.setAttribute("aria-current", String(Number(one.dataset.packet) === stage.packet));
+    headers.replaceChildren(el("div", { class: "kn-legend" }, `Packet ${stage.packet}: ${packet.summary}`));
+    for (const layer of stage.headers) {
+      headers.append(el("h5", {}, layer.layer));
+      for (const field of layer.fields) {
+        const value = field.changed
+          ? el("span", { class: "kn-diff" }, field.was ? el("del", {}, field.was) : null, field.was ? " → " : "", field.value)
+          : field.value;
+        headers.append(el("div", {}, `${field.name}: `, value));
+      }
+    }
+  }
+
+  show();
+  model.on("change:index", show);
+  return () => { clearInterval(timer); stop(); model.off("change:index", show); };
+}
+
+export default { render };
