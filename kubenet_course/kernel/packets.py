@@ -51,7 +51,10 @@ def decode_network(ethertype: int, data: bytes) -> tuple[Any, Any, bytes]:
         return ip, transport, payload
     if ethertype == ETH_P_IPV6:
         ip6 = Ipv6Header.decode(data)
-        transport, payload = decode_transport(ip6.protocol, data[40 : 40 + ip6.payload_length], 6)
+        body = data[ip6.header_length : ip6.total_length]
+        if ip6.is_fragment:
+            return ip6, None, body
+        transport, payload = decode_transport(ip6.protocol, body, 6)
         return ip6, transport, payload
     return None, None, data
 

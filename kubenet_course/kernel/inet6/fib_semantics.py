@@ -1,0 +1,289 @@
+"""`ip -6 route add | replace | change | append | del`: what is accepted, and the words of refusal
+(net/ipv6/ip6_fib.c, route.c).
+
+Unlike IPv4, routes of one prefix with the same metric and a gateway join into one multipath route, an
+unreachable (blackhole, …) route hangs on `lo`, and a metric of 0 means 1024.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from kubenet_course.errors import KernelError
+from kubenet_course.kernel.inet import fib
+from kubenet_course.wire.addresses import IPv6Address
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.devices.base import NetDevice
+    from kubenet_course.kernel.netns import NetNamespace
+
+METRIC_USER = 1024
+
+
+def address_type(net: NetNamespace, address: int) -> str:
+    """What table local says of an address: unicast, local, anycast or multicast."""
+    if address >> 120 == 0xFF:
+        return fib.MULTICAST
+    found = net.ipv6.tables[fib.RT_TABLE_LOCAL].lookup(address)
+    return found[0].type if found is not None else fib.UNICAST
+
+
+# -- adding ---------------------------------------------------------------------------------------
+def route_add(
+    net: NetNamespace,
+    route: fib.FibRoute,
+    *,
+    create: bool = True,
+    excl: bool = True,
+    replace: bool = False,
+    append: bool = False,
+) -> None:
+    """inet6_rtm_newroute(): the verbs differ in their netlink flags only, as for IPv4.
+
+    add: create, excl. replace: create, replace. change: replace. append: create, append.
+    """
+    _check(net, route)
+    table = net.ipv6.table(route.table)
+    here = table.at(route.prefix)
+    if replace:
+        _replace(net, table, here, route, create)
+    elif len(route.nexthops) > 1:
+        _add_multipath(net, table, here, route, excl)
+    else:
+        _add_one(table, here, route, excl)
+    if route.expires is not None:
+        net.loop.call_at(route.expires, _expire, net, route)
+    net.ipv6.flush_cache()
+
+
+def _can_multipath(route: fib.FibRoute) -> bool:
+    """rt6_qualify_for_ecmp(): every next hop has a gateway."""
+    return (
+        bool(route.nexthops)
+        and all(hop.gateway is not None for hop in route.nexthops)
+        and "addrconf" not in route.flags
+    )
+
+
+def _add_one(table: fib.FibTable, here: list[fib.FibRoute], route: fib.FibRoute, excl: bool) -> None:
+    """fib6_add_rt2node()."""
+    same = [old for old in here if old.metric == route.metric]
+    if same and excl:
+        raise KernelError(errno.EEXIST)
+    for old in same:
+        if any(a.dev is b.dev and a.gateway == b.gateway for a in old.nexthops for b in route.nexthops):
+            raise KernelError(errno.EEXIST)
+    sibling = next((old for old in same if _can_multipath(old) and _can_multipath(route)), None)
+    if sibling is not None:
+        sibling.nexthops += route.nexthops
+    else:
+        table.insert(route)
+
+
+def _add_multipath(
+    net: NetNamespace, table: fib.FibTable, here: list[fib.FibRoute], route: fib.FibRoute, excl: bool
+) -> None:
+    """ip6_route_multipath_add(): each next hop is a route of its own; all or none."""
+    if len({(hop.dev, hop.gateway) for hop in route.nexthops}) < len(route.nexthops):
+        raise KernelError(errno.EEXIST)
+    _add_one(table, here, route, excl)
+
+
+def _replace(
+    net: NetNamespace, table: fib.FibTable, here: list[fib.FibRoute], route: fib.FibRoute, create: bool
+) -> None:
+    same = [old for old in here if old.metric == route.metric]
+    able = _can_multipath(route)
+    victim = next((old for old in same if _can_multipath(old) == able), None) or next(iter(same), None)
+    if victim is None:
+        if not create:
+            raise KernelError(errno.ENOENT, "Can not replace route - no match found")
+        table.insert(route)
+        return
+    position = here.index(victim)
+    table.remove(victim)
+    table.insert(route, position if table.at(route.prefix) else None)
+
+
+def _check(net: NetNamespace, route: fib.FibRoute) -> None:
+    """ip6_route_info_create()."""
+    if not route.metric:
+        route.metric = METRIC_USER
+    multipath = len(route.nexthops) > 1
+    if route.type in fib.TYPE_ERRORS:
+        route.nexthops = [fib.NextHop(net.loopback)]
+    if not route.nexthops:
+        raise KernelError(errno.ENODEV)
+    for hop in route.nexthops:
+        if multipath and hop.gateway is None:
+            raise KernelError(
+                errno.EINVAL, "Device only routes can not be added for IPv6 using the multipath API"
+            )
+        _check_nexthop(net, hop, route)
+    if route.prefsrc is not None and not net.ipv6.is_local(route.prefsrc):
+        raise KernelError(errno.EINVAL, "Invalid source address")
+    for hop in route.nexthops:
+        assert hop.dev is not None
+        hop.linkdown = hop.dev.up and not hop.dev.carrier
+
+
+def _check_nexthop(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> None:
+    """fib6_nh_init()."""
+    if hop.onlink:
+        if hop.dev is None:
+            raise KernelError(errno.ENODEV, "Nexthop device required for onlink")
+        if not hop.dev.up:
+            raise KernelError(errno.ENETDOWN, "Nexthop device is not up")
+    if hop.gateway is not None:
+        _check_gateway(net, hop, route)
+    dev = hop.dev
+    if dev is None:
+        raise KernelError(errno.ENODEV)
+    if not dev.is_loopback and net.sysctl.conf("ipv6", dev.name, "disable_ipv6"):
+        raise KernelError(errno.EACCES, "IPv6 is disabled on nexthop device")
+    if not dev.up and route.type not in fib.TYPE_ERRORS:
+        raise KernelError(errno.ENETDOWN, "Nexthop device is not up")
+    if dev not in net.ipv6.devices:
+        raise KernelError(errno.ENODEV)
+
+
+def _check_gateway(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> None:
+    """ip6_validate_gw()."""
+    gateway = hop.gateway
+    assert isinstance(gateway, IPv6Address)
+    link_local = gateway.is_link_local
+    own = any(
+        address.local == gateway
+        for dev, addresses in net.ipv6.addresses.items()
+        for address in addresses
+        if (not link_local or dev is hop.dev) and not dev.is_loopback
+    )
+    if own:
+        raise KernelError(errno.EINVAL, "Gateway can not be a local address")
+    if not link_local:
+        if gateway.is_multicast or gateway.is_unspecified:
+            raise KernelError(errno.EINVAL, "Invalid gateway address")
+        if hop.onlink:
+            _check_onlink(net, hop, route)
+        else:
+            _check_reachable(net, hop, route)
+    if hop.dev is None:
+        raise KernelError(errno.EINVAL, "Egress device not specified")
+    if hop.dev.is_loopback:
+        raise KernelError(errno.EINVAL, "Egress device can not be loopback device for this route")
+
+
+def _check_onlink(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> None:
+    """ip6_route_check_nh_onlink(): the gateway must not be an address of another kind."""
+    assert hop.gateway is not None and hop.dev is not None
+    found = _lookup(net, hop.gateway, hop.dev.ifindex)
+    if found is None or found[0].prefix.prefixlen == 0:
+        return
+    if found[0].type in (fib.LOCAL, fib.ANYCAST):
+        raise KernelError(errno.EINVAL, "Nexthop has invalid gateway or device mismatch")
+
+
+def _check_reachable(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> None:
+    """ip6_route_check_nh(): the gateway must be on a link, not behind another gateway."""
+    assert hop.gateway is not None
+    found = None
+    if route.table not in (fib.RT_TABLE_MAIN, fib.RT_TABLE_LOCAL) and route.table in net.ipv6.tables:
+        found = net.ipv6.tables[route.table].lookup(hop.gateway, oif=hop.dev.ifindex if hop.dev else 0)
+        if found is not None and (not found[1] or found[1][0].gateway is not None):
+            found = None
+    if found is None:
+        found = _lookup(net, hop.gateway, hop.dev.ifindex if hop.dev else 0)
+    if found is None or not found[1] or found[1][0].gateway is not None:
+        raise KernelError(errno.EHOSTUNREACH)
+    dev = found[1][0].dev
+    if hop.dev is not None and dev is not hop.dev:
+        raise KernelError(errno.EHOSTUNREACH)
+    hop.dev = dev
+
+
+def _lookup(
+    net: NetNamespace, address: IPv6Address, oif: int
+) -> tuple[fib.FibRoute, list[fib.NextHop]] | None:
+    for rule in net.ipv6.rules.walk(fib.FlowKey(int(address))):
+        table = net.ipv6.tables.get(rule.table)
+        if table is None or rule.action != "lookup":
+            continue
+        found = table.lookup(address, oif=oif)
+        if found is not None and found[0].type != fib.THROW:
+            return found
+    return None
+
+
+# -- removing -------------------------------------------------------------------------------------
+def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> fib.FibRoute:
+    """ip6_route_del(): the first route that agrees in every field named; KernelError(ESRCH).
+
+    `fields`: which of metric, type, protocol, prefsrc, nexthops were said. A next hop named alone is
+    taken out of a multipath route; without one the whole route goes.
+    """
+    table = net.ipv6.tables.get(wanted.table)
+    hops = wanted.nexthops if "nexthops" in fields else []
+    for old in list(table.at(wanted.prefix)) if table is not None else ():
+        if "metric" in fields and wanted.metric and old.metric != wanted.metric:
+            continue
+        if "protocol" in fields and old.protocol != wanted.protocol:
+            continue
+        if hops and not all(any(_names(hop, own) for own in old.nexthops) for hop in hops):
+            continue
+        assert table is not None
+        rest = [own for own in old.nexthops if hops and not any(_names(hop, own) for hop in hops)]
+        if hops and rest and any(hop.gateway is not None for hop in hops):
+            old.nexthops[:] = rest
+        else:
+            table.remove(old)
+        net.ipv6.flush_cache()
+        return old
+    raise KernelError(errno.ESRCH)
+
+
+def _names(said: fib.NextHop, own: fib.NextHop) -> bool:
+    return (said.dev is None or said.dev is own.dev) and (said.gateway is None or said.gateway == own.gateway)
+
+
+def _expire(net: NetNamespace, route: fib.FibRoute) -> None:
+    """fib6_age(): a route with an end of its own is over."""
+    table = net.ipv6.tables.get(route.table)
+    if table is None or route not in table.at(route.prefix) or route.expires is None:
+        return
+    if route.expires > net.loop.now:
+        net.loop.call_at(route.expires, _expire, net, route)
+        return
+    table.remove(route)
+    net.ipv6.flush_cache()
+
+
+# -- devices and addresses that go away -------------------------------------------------------
+def flush_device(net: NetNamespace, dev: NetDevice) -> None:
+    """rt6_disable_ip(): every route over a device that went down."""
+    for table in net.ipv6.tables.values():
+        for route in list(table):
+            if not any(hop.dev is dev for hop in route.nexthops) or (
+                dev.is_loopback and route.type in fib.TYPE_ERRORS and dev.up
+            ):
+                continue
+            route.nexthops[:] = [hop for hop in route.nexthops if hop.dev is not dev]
+            if not route.nexthops:
+                table.remove(route)
+
+
+def sync_linkdown(net: NetNamespace, dev: NetDevice) -> None:
+    """rt6_sync_up() and rt6_sync_down_dev(): mark the next hops of a device without carrier."""
+    for table in net.ipv6.tables.values():
+        for route in table:
+            for hop in route.nexthops:
+                if hop.dev is dev:
+                    hop.linkdown = not dev.carrier
+
+
+def forget_source(net: NetNamespace, address: IPv6Address) -> None:
+    """rt6_remove_prefsrc(): routes keep, but no longer prefer, a source address that is gone."""
+    for table in net.ipv6.tables.values():
+        for route in table:
+            if route.prefsrc == address:
+                route.prefsrc = None

@@ -1,0 +1,447 @@
+"""From a packet's addresses to where it goes, for IPv6 (net/ipv6/route.c, addrconf.c).
+
+`ip6_route_output` answers for a packet of this host's own, `ip6_route_input` for one that came in;
+the answer is an `Rt6Info`, cached per namespace until anything it depends on changes. The source
+address is chosen by RFC 6724, section 5.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.errors import KernelError
+from kubenet_course.kernel.inet import fib
+from kubenet_course.kernel.neighbour import FAILED
+from kubenet_course.sim.loop import SECOND
+from kubenet_course.wire.addresses import ANY6, IPv6Address
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.devices.base import NetDevice
+    from kubenet_course.kernel.inet6.addrconf import Inet6Address
+    from kubenet_course.kernel.neighbour import Neighbour
+    from kubenet_course.kernel.netns import NetNamespace
+    from kubenet_course.kernel.skbuff import SkBuff
+
+MIN_MTU = 1280
+
+
+class Rt6Info:
+    """One routing decision (struct rt6_info), with the attributes of IPv4's `Rtable`."""
+
+    __slots__ = (
+        "net", "type", "dev", "gateway", "source", "destination", "route", "rule", "error", "iif",
+        "redirect", "neigh", "pmtu", "exception", "forward",
+    )  # fmt: skip
+
+    def __init__(self, net: NetNamespace, kind: str, dev: NetDevice | None, destination: IPv6Address):
+        self.net = net
+        self.type = kind
+        self.dev = dev
+        self.destination = destination
+        self.gateway: IPv6Address | None = None
+        self.source: IPv6Address = ANY6
+        self.route: fib.FibRoute | None = None
+        self.rule: fib.FibRule | None = None
+        self.error = 0
+        self.iif: NetDevice | None = None
+        self.redirect = False
+        self.neigh: Neighbour | None = None
+        self.pmtu = 0
+        self.exception: Any = None
+        self.forward = False
+
+    @property
+    def mtu(self) -> int:
+        """ip6_mtu(): a learned path MTU, the route's, or the device's."""
+        if self.pmtu:
+            return self.pmtu
+        if self.route is not None and "mtu" in self.route.metrics:
+            return self.route.metrics["mtu"]
+        assert self.dev is not None
+        return self.dev.mtu
+
+    @property
+    def nexthop(self) -> IPv6Address:
+        return self.gateway if self.gateway is not None else self.destination
+
+    def neighbour(self) -> Neighbour:
+        """ip6_neigh_lookup(): the neighbour entry of the next hop."""
+        neigh = self.neigh
+        if (
+            neigh is None
+            or neigh.state == FAILED
+            or neigh.table.entries.get((neigh.ip, neigh.dev)) is not neigh
+        ):
+            assert self.dev is not None
+            neigh = self.neigh = self.net.nd.get(self.nexthop, self.dev)
+        return neigh
+
+    def link_failure(self, skb: SkBuff) -> None:
+        """ip6_link_failure(): the next hop did not answer; tell the sender."""
+        from kubenet_course.kernel.inet6.icmp import icmpv6_send
+        from kubenet_course.wire.icmpv6 import ICMPV6_ADDR_UNREACH, ICMPV6_DEST_UNREACH
+
+        icmpv6_send(self.net, skb, ICMPV6_DEST_UNREACH, ICMPV6_ADDR_UNREACH)
+
+
+class Rt6Exception:
+    """What ICMPv6 taught about one destination: a path MTU or a redirect's gateway."""
+
+    __slots__ = ("pmtu", "gateway", "dev", "expires")
+
+    def __init__(self) -> None:
+        self.pmtu = 0
+        self.gateway: IPv6Address | None = None
+        self.dev: NetDevice | None = None
+        self.expires = 0
+
+
+# -- the tables -----------------------------------------------------------------------------------
+def fib6_lookup(
+    net: NetNamespace, key: fib.FlowKey, oif: int = 0
+) -> tuple[fib.FibRule, fib.FibRoute, list[fib.NextHop]]:
+    """fib6_rule_lookup(): the first rule whose table answers.
+
+    KernelError(ENETUNREACH) where none does; an unreachable (…) route's own error with `.route`.
+    """
+    for rule in net.ipv6.rules.walk(key):
+        if rule.action != "lookup":
+            code = {"blackhole": errno.EINVAL, "unreachable": errno.ENETUNREACH, "prohibit": errno.EACCES}
+            raise KernelError(code.get(rule.action, errno.EINVAL))
+        table = net.ipv6.tables.get(rule.table)
+        found = _select(net, table, key, oif) if table is not None else None
+        if found is None:
+            continue
+        route, hops = found
+        if route.prefix.prefixlen <= rule.suppress_prefixlength or route.type == fib.THROW:
+            continue
+        if route.type in fib.TYPE_ERRORS:
+            failure = KernelError(fib.TYPE_ERRORS[route.type])
+            failure.route, failure.rule = route, rule  # type: ignore[attr-defined]
+            raise failure
+        return rule, route, hops
+    raise KernelError(errno.ENETUNREACH)
+
+
+def _select(
+    net: NetNamespace, table: fib.FibTable, key: fib.FlowKey, oif: int
+) -> tuple[fib.FibRoute, list[fib.NextHop]] | None:
+    """fib6_table_lookup() and find_rr_leaf(): longest prefix, lowest metric, then a live router."""
+    address = key.destination
+    for _, mask, bucket in table._lengths:
+        routes = bucket.get(address & mask)
+        if not routes:
+            continue
+        best: tuple[int, fib.FibRoute, list[fib.NextHop]] | None = None
+        for route in routes:
+            if best is not None and route.metric != best[1].metric:
+                break
+            if route.type in fib.TYPE_ERRORS:
+                hops = route.nexthops
+            else:
+                hops = _usable(net, route, oif)
+            if not hops:
+                continue
+            score = _score(net, route, hops)
+            if best is None or score > best[0]:
+                best = (score, route, hops)
+        if best is not None:
+            return best[1], best[2]
+    return None
+
+
+def _usable(net: NetNamespace, route: fib.FibRoute, oif: int) -> list[fib.NextHop]:
+    conf = net.sysctl.conf
+    hops = []
+    for hop in route.nexthops:
+        dev = hop.dev
+        if hop.dead or dev is None or (oif and dev.ifindex != oif):
+            continue
+        if hop.linkdown and (
+            conf("ipv6", dev.name, "ignore_routes_with_linkdown")
+            or conf("ipv6", "all", "ignore_routes_with_linkdown")
+        ):
+            continue
+        hops.append(hop)
+    return hops
+
+
+def _score(net: NetNamespace, route: fib.FibRoute, hops: list[fib.NextHop]) -> int:
+    """rt6_score_route(): router preference, then whether the router answers (hosts only)."""
+    score = {"low": 0, "medium": 4, "high": 8}.get(route.pref, 4)
+    if len(hops) == 1 and hops[0].gateway is not None and not net.sysctl.conf("ipv6", "all", "forwarding"):
+        entry = net.nd.entries.get((hops[0].gateway, hops[0].dev))  # type: ignore[arg-type]
+        if entry is not None and entry.state == FAILED:
+            return 0
+        score += 2
+    return score
+
+
+def _choose(hops: list[fib.NextHop], source: int, destination: int, ports: int) -> fib.NextHop:
+    """fib6_multipath_select(): by a hash of the flow, in proportion to the weights."""
+    if len(hops) == 1:
+        return hops[0]
+    total = sum(hop.weight for hop in hops)
+    mixed = (source * 0x9E3779B97F4A7C15 ^ destination * 0xC2B2AE3D27D4EB4F ^ ports * 0x165667B19E3779F9) & (
+        1 << 64
+    ) - 1
+    mixed = (mixed ^ mixed >> 29) * 0xBF58476D1CE4E5B9 & (1 << 64) - 1
+    point = (mixed >> 32) * total >> 32
+    for hop in hops:
+        point -= hop.weight
+        if point < 0:
+            return hop
+    return hops[-1]
+
+
+# -- output ---------------------------------------------------------------------------------------
+def ip6_route_output(
+    net: NetNamespace,
+    destination: IPv6Address,
+    source: int = 0,
+    *,
+    oif: NetDevice | None = None,
+    mark: int = 0,
+    protocol: int = 0,
+    source_port: int = 0,
+    destination_port: int = 0,
+    tos: int = 0,
+) -> Rt6Info:
+    """ip6_dst_lookup(): how this host sends to `destination`; a source is chosen where none is given.
+
+    KernelError: ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL (blackhole), EADDRNOTAVAIL (no source).
+    """
+    key = (destination, source, oif, mark, source_port << 16 | destination_port, protocol, tos)
+    cached = net.ipv6.output_cache.get(key)
+    if cached is not None:
+        return cached
+    flow = fib.FlowKey(
+        int(destination),
+        int(source),
+        "lo",
+        oif.name if oif else "",
+        mark,
+        tos,
+        protocol,
+        source_port,
+        destination_port,
+    )
+    rt = _route_output(net, destination, source, oif, flow)
+    _apply_exception(net, rt)
+    if len(net.ipv6.output_cache) > 65536:
+        net.ipv6.output_cache.clear()
+    net.ipv6.output_cache[key] = rt
+    return rt
+
+
+def _route_output(
+    net: NetNamespace, destination: IPv6Address, source: int, oif: NetDevice | None, flow: fib.FlowKey
+) -> Rt6Info:
+    if destination == 0:
+        destination = IPv6Address(source) if source else IPv6Address(1)
+        flow = fib.FlowKey(int(destination), int(source), "lo", flow.oif, flow.mark)
+    if oif is not None and not oif.up:
+        raise KernelError(errno.ENETUNREACH)
+    strict = oif is not None and (destination.is_link_local or destination.is_multicast)
+    rule, route, hops = _lookup_out(net, flow, oif, strict)
+    if route.type in (fib.LOCAL, fib.ANYCAST):
+        rt = Rt6Info(net, fib.LOCAL, net.loopback, destination)
+        rt.iif = route.dev
+        rt.source = IPv6Address(source) if source else _source(net, route.dev, destination, route)
+    else:
+        hop = _choose(hops, int(source), int(destination), flow.source_port << 16 | flow.destination_port)
+        kind = fib.MULTICAST if destination.is_multicast else fib.UNICAST
+        rt = Rt6Info(net, kind, hop.dev, destination)
+        rt.gateway = hop.gateway  # type: ignore[assignment]
+        rt.source = IPv6Address(source) if source else _source(net, hop.dev, destination, route)
+    rt.route, rt.rule = route, rule
+    return rt
+
+
+def _lookup_out(
+    net: NetNamespace, flow: fib.FlowKey, oif: NetDevice | None, strict: bool
+) -> tuple[fib.FibRule, fib.FibRoute, list[fib.NextHop]]:
+    """ip6_route_output_flags(): a device that was named must be the way out, but for own addresses."""
+    if oif is None:
+        return fib6_lookup(net, flow)
+    if not strict:
+        own = net.ipv6.tables[fib.RT_TABLE_LOCAL].lookup(flow.destination)
+        if own is not None and own[0].type in (fib.LOCAL, fib.ANYCAST):
+            return fib6_lookup(net, flow)
+    return fib6_lookup(net, flow, oif.ifindex)
+
+
+# -- the source address ---------------------------------------------------------------------------
+def _source(
+    net: NetNamespace, dev: NetDevice | None, destination: IPv6Address, route: fib.FibRoute
+) -> IPv6Address:
+    if isinstance(route.prefsrc, IPv6Address):
+        return route.prefsrc
+    chosen = select_source(net, dev, destination)
+    return chosen if chosen is not None else ANY6
+
+
+def scope_of(address: int) -> int:
+    """RFC 4007 scopes: 1 interface, 2 link, 5 site, 14 global."""
+    if address >> 120 == 0xFF:
+        return address >> 112 & 0xF
+    if address >> 118 == 0x3FA or address == 1:
+        return 2
+    return 5 if address >> 118 == 0x3FB else 14
+
+
+def _label(address: int) -> int:
+    """ip6addrlbl_init_table[]."""
+    if address == 1:
+        return 0
+    if address >> 121 == 0x7E:
+        return 5
+    for length, value, label in (
+        (96, 0xFFFF, 4),
+        (96, 0, 3),
+        (32, 0x20010000, 6),
+        (28, 0x2001001, 7),
+        (16, 0x2002, 2),
+    ):
+        if address >> (128 - length) == value:
+            return label
+    return 1
+
+
+def select_source(net: NetNamespace, dev: NetDevice | None, destination: IPv6Address) -> IPv6Address | None:
+    """ipv6_dev_get_saddr(): the best source address by RFC 6724, section 5; None for none."""
+    wanted = scope_of(destination)
+    label = _label(destination)
+    restricted = destination.is_multicast or wanted <= 2
+    best: tuple[tuple, IPv6Address] | None = None
+    for other in (
+        [dev, *(d for d in net.devices.values() if d is not dev)] if dev is not None else net.devices.values()
+    ):
+        if restricted and dev is not None and other is not dev:
+            break
+        if other is None or not other.up:
+            continue
+        for address in net.ipv6.addresses.get(other, ()):
+            if not address.usable or address.local.is_multicast:
+                continue
+            score = _score_source(address, other, dev, destination, wanted, label)
+            if best is None or score > best[0]:
+                best = (score, address.local)
+    return best[1] if best is not None else None
+
+
+def _score_source(
+    address: Inet6Address,
+    on: NetDevice,
+    dev: NetDevice | None,
+    destination: IPv6Address,
+    wanted: int,
+    label: int,
+) -> tuple:
+    """ipv6_get_saddr_eval(): the rules in their order; more is better."""
+    local = address.local
+    scope = scope_of(local)
+    appropriate = -scope if scope >= wanted else scope - 128
+    common = 128 - (int(local) ^ int(destination)).bit_length()
+    return (
+        local == destination,
+        appropriate,
+        "deprecated" not in address.flags,
+        dev is None or on is dev,
+        _label(local) == label,
+        "temporary" not in address.flags,
+        min(common, address.prefixlen),
+    )
+
+
+# -- input ----------------------------------------------------------------------------------------
+def ip6_route_input(net: NetNamespace, skb: SkBuff) -> Rt6Info | None:
+    """ip6_route_input(): sets and returns `skb.dst`; None where the packet was dropped here."""
+    ip = skb.network
+    key = (ip.destination, ip.source, skb.in_dev, skb.mark, ip.flow_label if net.ipv6.rules.custom else 0)
+    rt = net.ipv6.input_cache.get(key)
+    if rt is None:
+        rt = _route_input(net, skb)
+        if len(net.ipv6.input_cache) > 65536:
+            net.ipv6.input_cache.clear()
+        net.ipv6.input_cache[key] = rt
+    skb.dst = rt
+    return rt
+
+
+def _route_input(net: NetNamespace, skb: SkBuff) -> Rt6Info:
+    ip = skb.network
+    dev = skb.in_dev
+    assert dev is not None
+    destination: IPv6Address = ip.destination
+    if destination.is_multicast:
+        kind = fib.MULTICAST
+        rt = Rt6Info(net, kind, net.loopback, destination)
+        rt.iif = dev
+        return rt
+    port = getattr(skb.transport, "source_port", 0)
+    flow = fib.FlowKey(
+        int(destination), int(ip.source), dev.name, "", skb.mark, ip.traffic_class, ip.protocol,
+        port, getattr(skb.transport, "destination_port", 0) if port else 0,
+    )  # fmt: skip
+    strict = dev.ifindex if destination.is_link_local else 0
+    try:
+        rule, route, hops = fib6_lookup(net, flow, strict)
+    except KernelError as failure:
+        rt = Rt6Info(net, fib.UNREACHABLE, net.loopback, destination)
+        rt.error, rt.iif, rt.route = failure.errno, dev, getattr(failure, "route", None)
+        return rt
+    if route.type in (fib.LOCAL, fib.ANYCAST):
+        rt = Rt6Info(net, fib.LOCAL, net.loopback, destination)
+    else:
+        hop = _choose(hops, int(ip.source), int(destination), ip.flow_label)
+        rt = Rt6Info(net, fib.UNICAST, hop.dev, destination)
+        rt.gateway, rt.forward = hop.gateway, True  # type: ignore[assignment]
+        rt.redirect = hop.dev is dev
+        _apply_exception(net, rt)
+    rt.route, rt.rule, rt.iif = route, rule, dev
+    return rt
+
+
+# -- what ICMPv6 teaches --------------------------------------------------------------------------
+def _apply_exception(net: NetNamespace, rt: Rt6Info) -> None:
+    known = net.ipv6.exceptions.get(int(rt.destination))
+    if known is None or rt.type != fib.UNICAST:
+        return
+    if known.expires <= net.loop.now:
+        del net.ipv6.exceptions[int(rt.destination)]
+        return
+    rt.exception = known
+    if known.pmtu:
+        rt.pmtu = min(known.pmtu, rt.dev.mtu if rt.dev else known.pmtu)
+    if known.gateway is not None and not rt.forward:
+        rt.gateway = known.gateway if known.gateway != rt.destination else None
+
+
+def update_pmtu(net: NetNamespace, destination: IPv6Address, mtu: int) -> None:
+    """ip6_update_pmtu(): remember the path MTU for net.ipv6.route.mtu_expires seconds."""
+    if mtu < MIN_MTU:
+        return
+    entry = net.ipv6.exceptions.setdefault(int(destination), Rt6Exception())
+    entry.pmtu = mtu
+    entry.expires = net.loop.now + net.sysctl.get_int("net", "ipv6", "route", "mtu_expires") * SECOND
+    net.ipv6.flush_cache()
+    net.loop.call_at(entry.expires, net.ipv6.flush_cache)
+
+
+def update_redirect(
+    net: NetNamespace, destination: IPv6Address, router: IPv6Address, target: IPv6Address, dev: NetDevice
+) -> bool:
+    """rt6_do_redirect(): take a better first hop on the same link from the old one's word."""
+    try:
+        rt = ip6_route_output(net, destination, oif=dev)
+    except KernelError:
+        return False
+    if rt.gateway != router:
+        return False
+    entry = net.ipv6.exceptions.setdefault(int(destination), Rt6Exception())
+    entry.gateway, entry.dev = target, dev
+    entry.expires = net.loop.now + net.sysctl.get_int("net", "ipv6", "route", "gc_timeout") * SECOND * 10
+    net.ipv6.flush_cache()
+    return True
