@@ -29,7 +29,7 @@ from kubenet_course.lab import limits
 from kubenet_course.lab.machine import Completed
 from kubenet_course.lab.topology import Link, Node, Topology
 from kubenet_course.sim.loop import SECOND, Deadlock, Loop, TimeoutExpired
-from kubenet_course.userland.files.nodes import Directory, RegularFile
+from kubenet_course.userland.files.nodes import Directory, NetnsFile, RegularFile
 from kubenet_course.userland.process import Process, Program
 from kubenet_course.userland.programs import standard_programs
 from kubenet_course.userland.streams import BytesReader, Capture
@@ -83,6 +83,16 @@ class EmulatedBackend:
                 node = node.entries.get(part) if isinstance(node, Directory) else None
             if isinstance(node, Directory):
                 _digests(folder, node, found)
+        return found
+
+    def namespace_names(self) -> dict[Any, tuple[str, str]]:
+        """Network namespace (an object) → machine, and name in /run/netns ("" for the machine's own)."""
+        found: dict[Any, tuple[str, str]] = {}
+        for name, machine in self.machines.items():
+            for path, node in machine.system.files.view.mounts.items():
+                if isinstance(node, NetnsFile):
+                    found[node.net] = (name, path.rpartition("/")[2])
+            found[machine.net] = (name, "")
         return found
 
     def close(self) -> None:
@@ -149,7 +159,9 @@ class EmulatedMachine:
         status = process.returncode or 0
         return Completed(out.text(), err.text(), status if status >= 0 else 128 - status)
 
-    def _start(self, argv: list[str], stdin: str, env: Mapping[str, str] | None, out: Capture, err: Capture) -> Process:
+    def _start(
+        self, argv: list[str], stdin: str, env: Mapping[str, str] | None, out: Capture, err: Capture
+    ) -> Process:
         environment = {**self.system.default_env(), **(env or {})}
         reader = BytesReader(stdin.encode("utf-8", "surrogateescape"))
         return self.system.spawn(argv, stdin=reader, stdout=out, stderr=err, env=environment)
@@ -168,7 +180,7 @@ class EmulatedMachine:
         return session.take()
 
     def _finish(self, process: Process, done: Any, timeout: float, spare: Process | None = None) -> None:
-        """Run until `done`; after `timeout` interrupt, then kill. `spare` is not hit in the first two rounds."""
+        """Run until `done`; after `timeout` interrupt, then kill; `spare` only in the third round."""
         loop = self.backend.loop
         limit = timeout
         for round_ in range(4):
@@ -311,7 +323,9 @@ def _shape(link: Link, wanted: dict[str, float], backend: EmulatedBackend) -> No
         lines = [f"{base} root handle 10: netem {' '.join(netem)}"] if netem else []
         if link.bandwidth:
             parent = "parent 10:1" if netem else "root"
-            lines.append(f"{base} {parent} handle 5: tbf rate {link.bandwidth:g}mbit burst 15000 latency 50ms")
+            lines.append(
+                f"{base} {parent} handle 5: tbf rate {link.bandwidth:g}mbit burst 15000 latency 50ms"
+            )
         for line in lines:
             if "tc" not in machine.system.programs or machine.run(line.split()).returncode:
                 what = "bandwidth" if "tbf" in line else "loss and jitter" if link.jitter else "loss"
@@ -350,7 +364,11 @@ def _configure(node: Node, machine: EmulatedMachine, topology: Topology) -> None
                 _add_ipv4(machine.net, dev, address)
         dev.set_up()
     default = node.default.split()
-    if default and ":" not in node.default and (len(default) == 1 or (len(default) == 2 and default[0] == "via")):
+    if (
+        default
+        and ":" not in node.default
+        and (len(default) == 1 or (len(default) == 2 and default[0] == "via"))
+    ):
         _add_default(machine, default[-1], node)
     elif default:
         words = node.default if len(default) > 1 else f"via {default[0]}"
@@ -373,7 +391,9 @@ def _add_default(machine: EmulatedMachine, gateway: str, node: Node) -> None:
     try:
         route_add(machine.net, fib.FibRoute(Network(IPv4Address(0), 0), nexthops=[hop]))
     except KernelError as error:
-        raise LabError(f"{node.name}: route add default via {gateway}: {error.extack or error.strerror}") from None
+        raise LabError(
+            f"{node.name}: route add default via {gateway}: {error.extack or error.strerror}"
+        ) from None
 
 
 def _ip(machine: EmulatedMachine, line: str) -> None:
