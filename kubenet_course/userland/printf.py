@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from kubenet_course.userland.echo import unescape
 
-_SPEC = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\*|\d*)(?:\.(?P<precision>\*|-?\d*))?(?:hh|h|ll|l|L|q|j|z|t)?"
+_SPEC = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\*|\d*)(?:\.(?P<precision>\*|-?\d*))?(?:hh|h|ll|l|L|j|z|t)?"
                    r"(?:(?P<time>\((?P<form>[^)]*)\)T)|(?P<kind>.))", re.S)  # fmt: skip
 _ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|(.))", re.S)
 _SIMPLE = {"a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",

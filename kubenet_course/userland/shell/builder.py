@@ -216,11 +216,11 @@ class Builder(Transformer):
         return While(items[1], items[2], True)
 
     def for_args(self, items: Items) -> For:
-        return For(items[1].text, None, items[-1], items[0].line)
+        return For(items[1].text, None, items[-1], items[0].line, items[0].text == "select")
 
     def for_words(self, items: Items) -> For:
         words = [made for token in items[4] for made in _words(token.value)]
-        return For(items[1].text, words, items[-1], items[0].line)
+        return For(items[1].text, words, items[-1], items[0].line, items[0].text == "select")
 
     def for_arith(self, items: Items) -> ArithFor:
         init, test, step = _split_arith(items[1].value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from kubenet_course.sim.loop import MILLISECOND
@@ -144,10 +145,15 @@ class Compound(Expander):
 
     async def _for(self: Shell, node: For) -> int:  # type: ignore[misc]
         self.line = node.line
+        if not re.fullmatch(r"[A-Za-z_]\w*", node.name):
+            self.complain(f"`{node.name}': not a valid identifier")
+            return 1
         if node.words is None:
             values = list(self.state.positional)
         else:
             values = await self.expand_words(node.words)
+        if node.select:
+            return await self._select(node, values)
         status = 0
         self.loops += 1
         try:
@@ -156,6 +162,31 @@ class Compound(Expander):
                     words = ['"$@"'] if node.words is None else [word.raw for word in node.words]
                     self.trace(f"for {node.name} in {' '.join(words)}")
                 self.assign(node.name, value)
+                status, on = await self._body(node.body)
+                if not on:
+                    break
+        finally:
+            self.loops -= 1
+        return status
+
+    async def _select(self: Shell, node: For, values: list[str]) -> int:  # type: ignore[misc]
+        """The menu of `select`, until the input ends or the body breaks."""
+        status = 0
+        self.loops += 1
+        try:
+            while values:
+                width = len(str(len(values)))
+                for number, value in enumerate(values, 1):
+                    self.proc.error(f"{number:>{width}}) {value}")
+                self.proc.error(self.state.get("PS3") or "#? ", end="")
+                line = await self.proc.stdin.readline()
+                if not line:
+                    self.proc.print("")
+                    return 1
+                reply = line.decode("utf-8", "surrogateescape").strip()
+                self.assign("REPLY", reply)
+                chosen = int(reply) if reply.isdecimal() and len(reply) < 9 else 0
+                self.assign(node.name, values[chosen - 1] if 1 <= chosen <= len(values) else "")
                 status, on = await self._body(node.body)
                 if not on:
                     break
@@ -212,7 +243,7 @@ class Compound(Expander):
                 self.complain(error.message)
                 return 1, True
             if isinstance(node.command, Subshell):
-                return await self.wait_for(self.fork(node.command.body)), True
+                return await self.wait_for(self.fork(node.command.body), node.command), True
             return await self.compound(node.command)
         finally:
             redirections.undo()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
 
 Chunk = tuple[str, bool]
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 
 class Field:
@@ -112,6 +113,9 @@ class Expander:
     # -- fields -----------------------------------------------------------------------------
     async def fields(self, word: Word, split: bool = True, assignment: bool = False) -> list[Field]:
         fields = [Field()]
+        first = word.parts[0] if word.parts else None
+        if isinstance(first, Lit) and not first.quoted and "~" in word.raw and _ASSIGNMENT.match(first.text):
+            assignment = True
         await self._parts(word.parts, fields, split, assignment, False)
         return [one for one in fields if one.real or any(text for text, _ in one.chunks)] or (
             [] if split else [Field()]
@@ -130,10 +134,10 @@ class Expander:
             elif isinstance(part, Param):
                 await self._parameter(part, fields, split, assignment)
             elif isinstance(part, CmdSub):
-                self._value(fields, await self.substitute(part.body), part.quoted or not split)
+                self._value(fields, await self.substitute(part.body), part.quoted, split)
             elif isinstance(part, ArithSub):
                 value = self.arith(await self.expand_string(part.expression))
-                self._value(fields, str(value), part.quoted or not split)
+                self._value(fields, str(value), part.quoted, split)
             elif isinstance(part, ProcSub):
                 self._literal(fields, await self.process_substitution(part), True)
             else:
@@ -169,10 +173,10 @@ class Expander:
             return text
         return re.sub(pattern, home, text)
 
-    def _value(self, fields: list[Field], value: str, quoted: bool) -> None:
-        """Append an expansion's result, split at IFS unless quoted."""
-        if quoted:
-            fields[-1].chunks.append((value, True))
+    def _value(self, fields: list[Field], value: str, quoted: bool, split: bool) -> None:
+        """Append an expansion's result, split at IFS unless quoted or not `split`."""
+        if quoted or not split:
+            fields[-1].chunks.append((value, quoted))
             fields[-1].real = True
             return
         if not value:
@@ -210,13 +214,13 @@ class Expander:
 
     # -- parameters -------------------------------------------------------------------------
     async def _parameter(self, part: Param, fields: list[Field], split: bool, assignment: bool) -> None:
-        quoted = part.quoted or not split
+        quoted = part.quoted
         if not part.op and part.index is None and not part.length and not part.indirect and part.name not in "@*":
             value = self.value_of(part.name)
             if value is None:
                 self._unset(part.name)
                 value = ""
-            self._value(fields, value, quoted)
+            self._value(fields, value, quoted, split)
             return
         name, index = part.name, None
         if part.index is not None:
@@ -230,39 +234,35 @@ class Expander:
         if listed is None:
             value = self.value_of(name, index)
             if part.length:
-                self._value(fields, str(len(value or "")), quoted)
+                self._value(fields, str(len(value or "")), quoted, split)
                 return
             if value is None:
                 self._unset(name if part.index is None else f"{name}[{index}]")
                 if part.op[:1] == "@" and part.op not in ("@A", "@a"):
                     return
-            self._value(fields, await self._operate(part, value or "", name), quoted)
+            self._value(fields, await self._operate(part, value or "", name), quoted, split)
             return
         star = name == "*" or index == "*"
         if part.length:
-            self._value(fields, str(len(listed)), quoted)
+            self._value(fields, str(len(listed)), quoted, split)
             return
         if part.op == ":":
             listed = await self._slice_list(part, listed, name)
         elif part.op and part.op != "names":
             listed = [await self._operate(part, value, name) for value in listed]
-        self._list(fields, listed, star, quoted, part.quoted, split)
+        self._list(fields, listed, star, quoted, split)
 
-    def _list(
-        self, fields: list[Field], values: list[str], star: bool, quoted: bool, in_quotes: bool, split: bool
-    ) -> None:
+    def _list(self, fields: list[Field], values: list[str], star: bool, quoted: bool, split: bool) -> None:
         """``$@``, ``$*``, ``${a[@]}``."""
-        if star and quoted or (not split and not in_quotes):
+        if (star and quoted) or not split:
             ifs = self.state.get("IFS")
-            joiner = " " if ifs is None else ifs[:1]
-            if not split and not star:
-                joiner = " "
-            self._value(fields, joiner.join(values), True)
+            joiner = " " if ifs is None or not star else ifs[:1]
+            self._value(fields, joiner.join(values), quoted, split)
             return
         for at, value in enumerate(values):
             if at:
                 fields.append(Field())
-            self._value(fields, value, quoted)
+            self._value(fields, value, quoted, split)
 
     def _listed(self, part: Param, name: str, index: str | None) -> list[str] | None:
         """The values of a parameter that stands for several, else None."""
@@ -315,9 +315,9 @@ class Expander:
         if not missing:
             if listed is not None:
                 star = name == "*" or index == "*"
-                self._list(fields, listed, star, part.quoted or not split, part.quoted, split)
+                self._list(fields, listed, star, part.quoted, split)
             else:
-                self._value(fields, value or "", part.quoted or not split)
+                self._value(fields, value or "", part.quoted, split)
             return
         if kind == "-":
             await self._default_word(part, fields, split, assignment)
@@ -326,7 +326,7 @@ class Expander:
                 raise ExpansionError(f"${name}: cannot assign in this way")
             text = await self.expand_string(part.arg)
             self.assign(name, text, index)
-            self._value(fields, text, part.quoted or not split)
+            self._value(fields, text, part.quoted, split)
         else:
             text = await self.expand_string(part.arg)
             if not part.arg.parts:
@@ -339,7 +339,7 @@ class Expander:
         for at, piece in enumerate(part.arg.parts):
             if isinstance(piece, Lit) and not piece.quoted and split and not part.quoted:
                 text = self._tildes(piece.text, at == 0, assignment, at + 1 < len(part.arg.parts))
-                self._value(fields, text, False)
+                self._value(fields, text, False, True)
             else:
                 await self._parts((piece,), fields, split, assignment, part.quoted)
 

@@ -42,6 +42,7 @@ from kubenet_course.userland.shell.parameters import quote_trace
 from kubenet_course.userland.shell.parser import parse_units
 from kubenet_course.userland.shell.redirect import Redirections
 from kubenet_course.userland.shell.state import Job, ShellState, Variable
+from kubenet_course.userland.shell.unparse import unparse
 from kubenet_course.userland.streams import BrokenPipe, BytesReader, Pipe, Reader, WriteError, Writer
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Shell(Assigner, Compound):
         elif isinstance(node, AndOr):
             return await self.and_or(node, tail)
         elif isinstance(node, Subshell):
-            status = await self.wait_for(self.fork(node.body))
+            status = await self.wait_for(self.fork(node.body), node)
             failing = True
         else:
             status, failing = await self.compound(node)
@@ -191,7 +192,7 @@ class Shell(Assigner, Compound):
         for at, child in enumerate(children):
             statuses.append(exit_status(await self.child_exit(child)))
             if at == last:
-                self.report_death(child, child.returncode or 0)
+                self.report_death(child, child.returncode or 0, node)
         self.state.pipestatus = statuses
         if "pipefail" in self.state.options:
             return next((status for status in reversed(statuses) if status), 0)
@@ -205,9 +206,13 @@ class Shell(Assigner, Compound):
         stdout: Writer | None = None,
         stderr: Writer | None = None,
         background: bool = False,
+        substituting: bool = False,
     ) -> Process:
         """Start a copy of this shell that runs `body`."""
         state = self.state.fork()
+        if substituting:
+            state.trace_level += 1
+            state.options.discard("e")
         line, origins, quiet = self.line, list(self.origins), self.quiet
         loops, sourced = self.loops, self.sourced
 
@@ -240,7 +245,10 @@ class Shell(Assigner, Compound):
         """Run to the shell's end: exits, aborts, the EXIT trap."""
         self.proc.handlers[int(signal.SIGINT)] = self.interrupted
         try:
-            status = await self._ended(run)
+            try:
+                status = await self._ended(run)
+            except Replaced as done:
+                return done.status
             if "EXIT" in self.state.traps:
                 status = await self._exit_trap(status)
         except RecursionError:
@@ -251,6 +259,8 @@ class Shell(Assigner, Compound):
     async def _ended(self, run: Callable[[], Awaitable[int]]) -> int:
         try:
             return await run()
+        except Replaced:
+            raise
         except ShellExit as leave:
             return leave.status
         except ShellAbort as abort:
@@ -292,24 +302,22 @@ class Shell(Assigner, Compound):
         elif self.proc.task is not None:
             self.proc.task.throw(Signalled(int(signal.SIGINT)))
 
-    async def wait_for(self, child: Process, node: Command | None = None) -> int:
+    async def wait_for(self, child: Process, node: Command | str) -> int:
         code = await self.child_exit(child)
-        self.report_death(child, code)
+        self.report_death(child, code, node)
         self.state.pipestatus = [exit_status(code)]
         return exit_status(code)
 
-    def report_death(self, child: Process, code: int) -> None:
+    def report_death(self, child: Process, code: int, node: Command | str) -> None:
         """``bash: line 1:  1234 Killed   command``, for most signals."""
         if code >= 0 or -code in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM):
             return
         text = DEATHS.get(-code, f"Signal {-code}")
-        command = " ".join(map(quote_trace, child.argv))
+        command = node if isinstance(node, str) else unparse(node)
         self.complain(f"{child.pid:>5} {text:<23} {command}")
 
     def start_job(self, command: Command) -> None:
         """``command &``."""
-        from kubenet_course.userland.shell.unparse import unparse
-
         child = self.fork(Script([(command, False)]), stdin=Reader(), background=True)
         self.state.background = child.pid
         number = max((job.number for job in self.state.jobs), default=0) + 1
@@ -323,7 +331,7 @@ class Shell(Assigner, Compound):
             data = await self._read_file(quick)
         else:
             pipe = Pipe(self.proc.loop)
-            child = self.fork(body, stdout=pipe)
+            child = self.fork(body, stdout=pipe, substituting=True)
             before, self.waiting = self.waiting, True
             try:
                 data = await pipe.read()
@@ -334,6 +342,8 @@ class Shell(Assigner, Compound):
                 raise Signalled(int(signal.SIGINT))
             self.substituted = exit_status(code)
             self.state.status = self.substituted
+        if b"\0" in data:
+            self.complain("warning: command substitution: ignored null byte in input")
         return data.replace(b"\0", b"").decode("utf-8", "surrogateescape").rstrip("\n")
 
     def _file_substitution(self, body: Script) -> Redirect | None:
@@ -560,7 +570,7 @@ class Shell(Assigner, Compound):
                 child = self.proc.system.spawn(argv, parent=self.proc, env=env)
             except KernelError as error:
                 return self.not_started(argv[0], error, env)
-            return await self.wait_for(child)
+            return await self.wait_for(child, node)
         finally:
             redirections.undo()
 
@@ -571,21 +581,23 @@ class Shell(Assigner, Compound):
             child = self.proc.system.spawn(argv, parent=self.proc, env=env)
         except KernelError as error:
             return self.not_started(argv[0], error, env)
-        return await self.wait_for(child)
+        return await self.wait_for(child, " ".join(argv))
 
-    async def replace(self, argv: list[str], env: dict[str, str], redirections: Redirections) -> int:
-        """execve(2): this process becomes the program."""
+    async def replace(self, argv: list[str], env: dict[str, str], redirections: Redirections, who: str = "") -> int:
+        """execve(2): this process becomes the program; the status if it cannot, after a message."""
         proc = self.proc
+        if env.get("SHLVL", "").isdigit():
+            env["SHLVL"] = str(max(int(env["SHLVL"]) - 1, 0))
         try:
             program, final = proc.system.files.load_program(argv, env, proc.cwd, proc.files)
         except KernelError as error:
-            return self.not_started(argv[0], error, env)
+            return self.not_started(argv[0], error, env, who)
         proc.script = final is not argv
         proc.argv = final
         proc.env = env
         proc.handlers.clear()
         status = await program(proc, final)
-        raise _Replaced(status)
+        raise Replaced(status)
 
     async def _exec(self, argv: list[str], redirections: Redirections) -> int:
         """The builtin `exec`."""
@@ -596,10 +608,10 @@ class Shell(Assigner, Compound):
             redirections.keep()
             return 0
         env = self.state.environment()
-        status = await self.replace(words, env, redirections)
+        status = await self.replace(words, env, redirections, "exec: ")
         raise ShellExit(status)
 
-    def not_started(self, name: str, error: KernelError, env: dict[str, str]) -> int:
+    def not_started(self, name: str, error: KernelError, env: dict[str, str], who: str = "") -> int:
         """Say why a program could not be run: 127 not found, 126 found but not runnable."""
         files, proc = self.proc.files, self.proc
         if error.errno == EAGAIN:
@@ -615,15 +627,20 @@ class Shell(Assigner, Compound):
                 if name and files.isfile(path, proc):
                     self.complain(f"{path}: Permission denied")
                     return 126
-            self.complain(f"{name}: command not found")
+            if "PATH" not in env:
+                self.complain(f"{who}{name}: No such file or directory")
+            else:
+                self.complain(f"{who}{name}: {'not found' if who else 'command not found'}")
             return 127
         if files.isdir(name, proc):
-            self.complain(f"{name}: Is a directory")
+            self.complain(f"{who}{name}: {'cannot execute: ' if who else ''}Is a directory")
             return 126
         if error.errno == ENOENT and files.exists(name, proc):
             self.complain(f"{name}: cannot execute: required file not found")
             return 127
-        self.complain(f"{name}: {_reason(error)}")
+        if who and error.errno != ENOENT:
+            self.complain(f"{who}{name}: cannot execute: {_reason(error)}")
+        self.complain(f"{who if error.errno == ENOENT else ''}{name}: {_reason(error)}")
         return 127 if error.errno == ENOENT else 126
 
     # -- traps ------------------------------------------------------------------------------
@@ -651,7 +668,7 @@ class Shell(Assigner, Compound):
         return self.state.temporary_fds
 
 
-class _Replaced(ShellExit):
+class Replaced(ShellExit):
     """The process has become a program, which has ended; nothing of the shell is left to run."""
 
 

@@ -23,7 +23,7 @@ from kubenet_course.userland.shell.words import (
 
 RESERVED = {
     "if": "IF", "then": "THEN", "else": "ELSE", "elif": "ELIF", "fi": "FI", "while": "WHILE",
-    "until": "UNTIL", "do": "DO", "done": "DONE", "for": "FOR", "case": "CASE", "esac": "ESAC",
+    "until": "UNTIL", "do": "DO", "done": "DONE", "for": "FOR", "select": "FOR", "case": "CASE", "esac": "ESAC",
     "function": "FUNCTION", "{": "LBRACE", "}": "RBRACE", "!": "BANG", "time": "TIME", "[[": "DLBRACK",
 }  # fmt: skip
 OPERATORS = (

@@ -22,7 +22,7 @@ def prepare(proc: Process, state: ShellState) -> None:
         state.put("OPTIND", "1")
         state.put("PS4", "+ ")
         state.started = proc.loop.now
-        state.last_argument = proc.env.get("_", "")
+        state.last_argument = proc.env.get("_", state.name)
         state.ready = True
     if state.cwd is not None:
         proc.cwd = state.cwd
@@ -46,9 +46,28 @@ async def run_script(proc: Process, text: str, state: ShellState) -> int:
     return status
 
 
-USAGE = (
-    "Usage:\t{0} [GNU long option] [option] ...\n\t{0} [GNU long option] [option] script-file ..."
-)
+USAGE = """Usage:\t{0} [GNU long option] [option] ...
+\t{0} [GNU long option] [option] script-file ...
+GNU long options:
+\t--debug
+\t--debugger
+\t--dump-po-strings
+\t--dump-strings
+\t--help
+\t--init-file
+\t--login
+\t--noediting
+\t--noprofile
+\t--norc
+\t--posix
+\t--pretty-print
+\t--rcfile
+\t--restricted
+\t--verbose
+\t--version
+Shell options:
+\t-ilrsD or -c command or -O shopt_option\t\t(invocation only)
+\t-abefhkmnptuvxBCEHPT or -o option"""
 
 
 async def main(proc: Process, argv: list[str]) -> int:
@@ -118,7 +137,7 @@ async def _run_file(proc: Process, state: ShellState, name: str, words: list[str
         data = proc.files.read(path, proc)
     except KernelError as error:
         text = error.strerror
-        proc.error(f"{name}: {path}: {text}")
+        proc.error(f"{path if text == 'Is a directory' else name}: {path}: {text}")
         return 126 if text == "Is a directory" else 127
     if b"\0" in data[:80] or data.startswith(b"#!kubenet:"):
         proc.error(f"{path}: {path}: cannot execute binary file")

@@ -157,6 +157,7 @@ class For:
     words: list[Word] | None
     body: Script
     line: int
+    select: bool = False
 
 
 @dataclass(slots=True)

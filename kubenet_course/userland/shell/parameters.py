@@ -64,8 +64,8 @@ def replace(value: str, op: str, pattern: str, replacement: str) -> str:
 
 
 def change_case(value: str, op: str, pattern: str) -> str:
-    """``^`` first letter up, ``^^`` all, ``,`` and ``,,`` down; only letters that match `pattern`."""
-    change = str.upper if op[0] == "^" else str.lower
+    """``^`` first letter up, ``^^`` all, ``,`` down, ``~`` the other case; only letters that match `pattern`."""
+    change = {"^": str.upper, ",": str.lower, "~": str.swapcase}[op[0]]
     letters = [
         change(char) if (at == 0 or len(op) == 2) and (not pattern or matches(char, pattern)) else char
         for at, char in enumerate(value)

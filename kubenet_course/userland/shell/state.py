@@ -103,6 +103,7 @@ class ShellState:
             last_argument=self.last_argument,
             getopts_at=self.getopts_at,
             random_seed=self.random_seed,
+            trace_level=self.trace_level,
             ready=True,
         )
 

@@ -26,8 +26,8 @@ META = frozenset(" \t\n;&|<>()")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SPECIAL = frozenset("@*#?-$!0123456789")
 _PLAIN = re.compile(r"[^ \t\n;&|<>()\\'\"$`*?\[\]{}~=!#]+")
-_OPERATORS = (":-", ":=", ":?", ":+", "##", "%%", "//", "/#", "/%", "^^", ",,", "-", "=", "?", "+", "#", "%",
-              "/", "^", ",")  # fmt: skip
+_OPERATORS = (":-", ":=", ":?", ":+", "##", "%%", "//", "/#", "/%", "^^", ",,", "~~", "-", "=", "?", "+", "#",
+              "%", "/", "^", ",", "~")  # fmt: skip
 _ESCAPES = {
     "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
     "\\": "\\", "'": "'", '"': '"', "?": "?",
@@ -84,7 +84,7 @@ def make_word(parts: list[Part], raw: str) -> Word:
             assert isinstance(part, Lit)
             if part.quoted:
                 continue
-            if any(char in part.text for char in "*?[") or (at == 0 and part.text.startswith("~")):
+            if any(char in part.text for char in "*?[") or (at == 0 and re.search("(^|[=:])~", part.text)):
                 constant = False
         if constant:
             literal = "".join(part.text for part in joined if isinstance(part, Lit))
@@ -163,7 +163,7 @@ class Scanner:
     def _double_quoted(self, parts: list[Part]) -> None:
         start = self.pos
         self.pos += 1
-        inner: list[Part] = [Lit("", True)]
+        inner: list[Part] = []
         text = self.text
         while True:
             if self.pos >= len(text):
@@ -173,7 +173,7 @@ class Scanner:
                 self.pos += 1
                 break
             self._one_quoted(char, inner)
-        parts.extend(inner)
+        parts.extend(inner or [Lit("", True)])
 
     def _one_quoted(self, char: str, parts: list[Part], closing: str = '"') -> None:
         """Read one construct inside double quotes or a here-document."""
@@ -398,7 +398,7 @@ class Scanner:
                     self.pos += 1
                     second = self._until("}", quoted, pattern=True)
             else:
-                first = self._until("}", quoted, pattern=op[0] in "#%^,")
+                first = self._until("}", quoted, pattern=op[0] in "#%^,~")
             return Param(name, quoted, op, first, second, index, False, indirect)
         if self.peek() == ":":
             self.pos += 1

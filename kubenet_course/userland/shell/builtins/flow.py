@@ -61,7 +61,7 @@ async def return_(shell: Shell, argv: list[str]) -> int:
 async def exit_(shell: Shell, argv: list[str]) -> int:
     if len(argv) > 2 and re.fullmatch(r"[-+]?\d+", argv[1]):
         shell.complain("exit: too many arguments")
-        return 1
+        raise ShellAbort(1)
     raise ShellExit(_status(shell, argv))
 
 

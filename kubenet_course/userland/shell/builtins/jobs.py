@@ -41,6 +41,10 @@ async def _wait_one(shell: Shell, process: Process) -> int:
         return 128 + SIGNALS.get(name, 2)
     finally:
         shell.interruptible = False
+    job = next((job for job in shell.state.jobs if job.process is process), None)
+    if job is not None and not job.told:
+        job.told = True
+        shell.report_death(process, code, job.command)
     return exit_status(code)
 
 
@@ -156,7 +160,7 @@ async def fg(shell: Shell, argv: list[str]) -> int:
         return 0
     shell.proc.print(job.command)
     shell.state.jobs.remove(job)
-    return await shell.wait_for(job.process)
+    return await shell.wait_for(job.process, job.command)
 
 
 async def disown(shell: Shell, argv: list[str]) -> int:

@@ -1,0 +1,9 @@
+"""true: do nothing, successfully."""
+
+from __future__ import annotations
+
+from kubenet_course.userland.process import Process
+
+
+async def main(proc: Process, argv: list[str]) -> int:
+    return 0
