@@ -16,9 +16,10 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from kubenet_course.errors import KubenetError
+from kubenet_course.errors import KubenetError, LabError
 
 BACKENDS = ("emulated", "mininet")
 
@@ -82,7 +83,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _open_lab(options: argparse.Namespace) -> tuple[Any, str]:
     """The lab of the command line, and the machine to begin on. A wrong name is a wrong command line."""
-    from kubenet_course.errors import LabError
     from kubenet_course.lab.lab import Lab, find_topology
 
     try:
@@ -187,13 +187,55 @@ def _line_editing() -> None:
 
 # -- lab and doctor ----------------------------------------------------------------------------
 def _lab(options: argparse.Namespace) -> int:
-    from kubenet_course.setup import open_course
+    """Open the course where it is (a checkout), or from a copy that is the learner's own."""
+    import importlib.util
+    import subprocess
 
-    return open_course(options.folder, options.jupyter)
+    if importlib.util.find_spec("jupyterlab") is None:
+        print(
+            "kubenet-course lab: JupyterLab is missing: pip install 'kubenet-course[lab]'.", file=sys.stderr
+        )
+        return 1
+    folder = course_folder(options.folder)
+    index = next((name for name in ("index.ipynb", "00_welcome.ipynb") if (folder / name).exists()), "")
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *options.jupyter]
+    if index:
+        command.append(f"--LabApp.default_url=/lab/tree/{index}")
+    return subprocess.call(command)
+
+
+def course_folder(wanted: str | None = None) -> Path:
+    """The folder with the notebooks: `wanted`, the checkout's own, or a copy of the installed ones.
+
+    A copy never overwrites a file that is there already: it may hold the learner's work.
+    """
+    import shutil
+
+    checkout = Path(__file__).resolve().parent.parent / "notebooks"
+    installed = Path(sys.prefix) / "share" / "kubenet-course" / "notebooks"
+    source = checkout if checkout.is_dir() else installed
+    if wanted is None and source == checkout:
+        return checkout
+    if not source.is_dir():
+        raise LabError(f"this installation has no notebooks (looked in {installed})")
+    if wanted is None:
+        import platformdirs
+
+        target = platformdirs.user_documents_path() / "kubenet-course"
+    else:
+        target = Path(wanted).expanduser().resolve()
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.rglob("*")):
+        copy = target / path.relative_to(source)
+        if path.is_dir():
+            copy.mkdir(exist_ok=True)
+        elif not copy.exists():
+            shutil.copyfile(path, copy)
+    return target
 
 
 def _doctor(_: argparse.Namespace) -> int:
-    from kubenet_course.setup import doctor
+    from kubenet_course.doctor import doctor
 
     print(doctor())
     return 0

@@ -7,14 +7,21 @@ and reports its status: what `real/agent.py` does with a real bash.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from signal import SIGINT
 
 from kubenet_course.lab.machine import Completed
 from kubenet_course.sim.loop import Future, Queue
 from kubenet_course.userland.process import Process, Signalled
-from kubenet_course.userland.shell import run_script
+from kubenet_course.userland.shell.errors import ExpansionError, ShellExit
+from kubenet_course.userland.shell.interpreter import Shell
+from kubenet_course.userland.shell.main import prepare
+from kubenet_course.userland.shell.parser import parse_units
 from kubenet_course.userland.shell.state import ShellState
 from kubenet_course.userland.streams import Capture, Reader
 from kubenet_course.userland.system import System
+
+#: Status of an expansion error that ends a shell which is not interactive: ${x?}, `set -u`.
+FATAL = 127
 
 
 class Session:
@@ -53,12 +60,49 @@ class Session:
     async def _main(self, proc: Process, argv: list[str]) -> int:
         while True:
             text, done = await self._statements.get()
+            over = False
             try:
-                status = await run_script(proc, text, self.state)
+                self.status, over = await self._run(proc, text)
             except Signalled as signalled:
-                status = 128 + signalled.signum
-            self.status = status
+                self.status = 128 + signalled.signum
+            self.state.status = self.status
+            if over:
+                return self.status
             done.set_result(None)
+
+    async def _run(self, proc: Process, text: str) -> tuple[int, bool]:
+        """The statement's status, and whether it ended the shell (`exit`, `set -e`)."""
+        prepare(proc, self.state)
+        shell = Shell(proc, self.state)
+        proc.handlers[int(SIGINT)] = shell.interrupted
+        over = False
+
+        async def run() -> int:
+            nonlocal over
+            try:
+                return await shell.run_units(parse_units(text), f"{self.state.origin}: -c")
+            except ShellExit:
+                over = True
+                raise
+            except ExpansionError as error:
+                if error.status != FATAL:
+                    raise
+                over = True
+                shell.complain(error.message)
+                return 1
+
+        async def leave() -> int:
+            return status
+
+        try:
+            status = await shell._ended(run)
+        except RecursionError:
+            proc.error(f"kubenet: {self.state.name}: the script is nested too deeply")
+            status = 2
+        if over:
+            status = await shell.guard(leave)  # runs the EXIT trap
+        self.state.cwd, self.state.umask = proc.cwd, proc.umask
+        return status, over
 
     def _ended(self, _: Future) -> None:
         code = self.process.returncode or 0

@@ -145,7 +145,6 @@ def _set_sysctl(key: str, value: str) -> bool:
 
 def mininet_classes(machines: Machines) -> dict[str, Any]:
     """Mininet's node, switch and link classes on top of our agents (Mininet is imported here)."""
-    from mininet.link import Intf, Link, TCIntf
     from mininet.node import Host
     from mininet.nodelib import LinuxBridge
 
@@ -191,6 +190,13 @@ def mininet_classes(machines: Machines) -> dict[str, Any]:
                 stdin="\n".join([*lines, f"link set {self.name} up\n"]),
             )
 
+    return {"host": MachineHost, "switch": MachineBridge, **_link_classes(machines)}
+
+
+def _link_classes(machines: Machines) -> dict[str, Any]:
+    """Cables whose ends are made in place, and interfaces that are configured with everything else."""
+    from mininet.link import Intf, Link, TCIntf
+
     class MachineIntf(Intf):
         """A plain interface: it is set up with everything else in _configure."""
 
@@ -231,10 +237,7 @@ def mininet_classes(machines: Machines) -> dict[str, Any]:
             if run.returncode:
                 raise BuildError(f"link {node1.name} {a} – {node2.name} {b}: {run.stderr.strip()}")
 
-    return {
-        "host": MachineHost, "switch": MachineBridge, "link": MachineLink,
-        "intf": MachineIntf, "tc": MachineTCIntf,
-    }  # fmt: skip
+    return {"link": MachineLink, "intf": MachineIntf, "tc": MachineTCIntf}
 
 
 def provide_mininet() -> None:

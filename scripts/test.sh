@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Everything that must hold: style, types, tests, notebooks. Ends with what was left out, one line each.
+# In CI (CI=true) nothing may be left out.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export PYTHONDONTWRITEBYTECODE=1 JUPYTER_PLATFORM_DIRS=1
+bin=.venv/bin
+failed=()
+
+step() {
+    local name="$1"
+    shift
+    echo "== $name"
+    "$@" || failed+=("$name")
+}
+
+step "style" $bin/ruff check .
+step "types" $bin/mypy kubenet_course
+step "tests" $bin/pytest -n 2 --dist loadfile -rs
+if compgen -G 'notebooks/*.ipynb' >/dev/null; then
+    step "notebooks" $bin/pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-cell-timeout=60 notebooks
+    step "notebooks give the same bytes" $bin/python scripts/same_bytes.py notebooks/*.ipynb
+fi
+if [ "${#failed[@]}" -gt 0 ]; then
+    printf 'failed: %s\n' "${failed[@]}" >&2
+    exit 1
+fi
+echo "everything passed"
