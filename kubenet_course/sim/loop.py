@@ -9,8 +9,9 @@ so a run with the same seed is the same run, byte for byte.
     task = loop.spawn(program())        # any `async def` that awaits only this module's futures
     loop.run_until(task)                # runs others too, returns task.result()
 
-Two queues: `call_soon` (the kernel's softirq: packets on their way, no time passes) and a heap
-of timers. A task is resumed through `call_soon`, so a waker never runs the woken task's code
+Two queues: `call_soon` (the kernel's softirq: packets on their way) and a heap of timers. Work that
+takes time on a real computer may move the clock itself, by adding to `now` (a host takes some
+microseconds for each packet); a timer that was due meanwhile is then late, as on a busy machine. A task is resumed through `call_soon`, so a waker never runs the woken task's code
 inside its own call.
 """
 
@@ -239,7 +240,7 @@ class Loop:
 
     # -- running ----------------------------------------------------------------------------
     def run_soon(self) -> None:
-        """Run every event of this instant, and those they make; no time passes."""
+        """Run every event of this instant, and those they make."""
         soon = self._soon
         while soon:
             callback, args = soon.popleft()
@@ -255,7 +256,7 @@ class Loop:
         while not future.done():
             if not self._advance(end):
                 if end is not None and self._timers:
-                    self.now = end
+                    self.now = max(self.now, end)
                     raise TimeoutExpired
                 raise Deadlock("nothing is left to wait for")
         return future.result()
@@ -265,7 +266,7 @@ class Loop:
         end = self.now + duration
         while self._advance(end):
             pass
-        self.now = end
+        self.now = max(self.now, end)
 
     def _advance(self, end: int | None) -> bool:
         """Run one batch: all events of this instant, else the next timer. False: none left."""
@@ -280,7 +281,8 @@ class Loop:
         if not timers or (end is not None and timers[0][0] > end):
             return False
         when, _, timer = heappop(timers)
-        self.now = when
+        if when > self.now:
+            self.now = when
         callback, args = timer.callback, timer.args
         timer.callback = None
         callback(*args)  # type: ignore[misc]

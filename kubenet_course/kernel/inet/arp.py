@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
 
 JIFFY = 10 * MILLISECOND
+#: What a host takes to handle an ARP packet, in ns of the virtual clock.
+RECEIVE_TIME = 14_000
 
 
 def arp_send(
@@ -60,6 +62,7 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     """arp_rcv() and arp_process()."""
     dev = skb.in_dev
     assert dev is not None
+    net.loop.now += RECEIVE_TIME
     arp: ArpHeader = skb.network
     if skb.pkt_type == PACKET_OTHERHOST or dev.noarp or dev.is_loopback:
         skb.drop("OTHERHOST", dev)

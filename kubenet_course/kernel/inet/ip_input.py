@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.kernel.skbuff import SkBuff
 
+#: What a host takes to handle a packet that came in, in ns of the virtual clock.
+RECEIVE_TIME = 14_000
+
 Handler = Callable[["NetNamespace", "SkBuff"], None]
 
 
@@ -38,6 +41,7 @@ def default_protocols() -> dict[int, Handler]:
 
 def ip_rcv(net: NetNamespace, skb: SkBuff) -> None:
     """A packet from a device: checks, PRE_ROUTING, then the route."""
+    net.loop.now += RECEIVE_TIME
     if skb.pkt_type == PACKET_OTHERHOST:
         skb.drop("OTHERHOST", skb.dev)
         return

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.wire.addresses import IPv4Address
 
+#: What a host takes to send a packet of its own, in ns of the virtual clock.
+SEND_TIME = 6_000
+
 
 def ip_build(
     net: NetNamespace,
@@ -56,6 +59,7 @@ def ip_build(
 
 def ip_local_out(net: NetNamespace, skb: SkBuff) -> bool:
     """Send a packet of this host's own; False where a rule of LOCAL_OUT dropped it (EPERM)."""
+    net.loop.now += SEND_TIME
     if skb.trace is not None:
         skb.trace.local_out(skb, net)
     if net.nf4[NF_INET_LOCAL_OUT] and not nf_hook(net, 4, NF_INET_LOCAL_OUT, skb, None, skb.dst.dev):

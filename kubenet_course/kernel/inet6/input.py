@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.inet import fib
+from kubenet_course.kernel.inet.ip_input import RECEIVE_TIME
 from kubenet_course.kernel.inet6.output import ip6_output
 from kubenet_course.kernel.inet6.route import ip6_route_input
 from kubenet_course.kernel.netfilter.hooks import (
@@ -48,6 +49,7 @@ def default_protocols() -> dict[int, Handler]:
 
 def ipv6_rcv(net: NetNamespace, skb: SkBuff) -> None:
     """A packet from a device: checks, PRE_ROUTING, then the route."""
+    net.loop.now += RECEIVE_TIME
     if skb.pkt_type == PACKET_OTHERHOST:
         skb.drop("OTHERHOST", skb.dev)
         return

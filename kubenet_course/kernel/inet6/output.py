@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
+from kubenet_course.kernel.inet.ip_output import SEND_TIME
 from kubenet_course.kernel.netfilter.hooks import NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, nf_hook
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.wire.ethernet import ETH_P_IPV6
@@ -83,6 +84,7 @@ def make_flow_label(source: int, destination: int, protocol: int, transport: Any
 
 def ip6_local_out(net: NetNamespace, skb: SkBuff) -> bool:
     """Send a packet of this host's own; False where a rule of LOCAL_OUT dropped it (EPERM)."""
+    net.loop.now += SEND_TIME
     if skb.trace is not None:
         skb.trace.local_out(skb, net)
     if net.nf6[NF_INET_LOCAL_OUT] and not nf_hook(net, 6, NF_INET_LOCAL_OUT, skb, None, skb.dst.dev):
