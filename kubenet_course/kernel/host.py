@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from kubenet_course.kernel.netns import NetNamespace
 from kubenet_course.sim.loop import EPOCH, Loop
@@ -25,6 +26,8 @@ class Host:
         self.release = RELEASE
         self.first_pid = first_pid
         self.has_bridge_netfilter = True
+        #: Loaded kernel modules by name, each with what it does in a new namespace (or None).
+        self.modules: dict[str, Callable[[NetNamespace], object] | None] = {}
         self.dmesg: list[tuple[int, str]] = []
         self._next_inode = 4026531840
         self.namespaces: list[NetNamespace] = []
@@ -34,6 +37,9 @@ class Host:
         net = NetNamespace(self, self._next_inode)
         self._next_inode += 1 if self.namespaces else 352
         self.namespaces.append(net)
+        for init in self.modules.values():
+            if init is not None:
+                init(net)
         return net
 
     def netns_gone(self, net: NetNamespace) -> None:

@@ -229,7 +229,8 @@ class SkBuff:
             return body
         head = self.eth.encode()
         if self.vlan_tci is not None:
-            head = head[:12] + b"\x81\x00" + self.vlan_tci.to_bytes(2, "big") + head[12:]
+            tag = b"\x88\xa8" if self.vlan_tci >> 16 else b"\x81\x00"
+            head = head[:12] + tag + (self.vlan_tci & 0xFFFF).to_bytes(2, "big") + head[12:]
         return head + body
 
     def __repr__(self) -> str:

@@ -59,6 +59,9 @@ def address_add(net: NetNamespace, dev: NetDevice, new: InetAddress, *, replace:
             return
     if new.prefixlen > 32:
         raise KernelError(errno.EINVAL, "ipv4: Invalid prefix length")
+    validate = getattr(dev, "validate_address", None)
+    if validate is not None:
+        validate(new.local, 4)
     for old in addresses:
         if not old.secondary and old.scope == new.scope and old.prefixlen == new.prefixlen and new.peer in old.network:
             new.secondary = True

@@ -1,0 +1,55 @@
+"""The intermediate functional block (drivers/net/ifb.c): a queue that ingress packets can be led through.
+
+``tc filter … action mirred egress redirect dev ifb0`` sends a packet here; after this device's queueing
+discipline it goes on where it was taken from: into the stack, or out of its device.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.kernel.devices.base import NetDevice, receive_core
+from kubenet_course.kernel.skbuff import SkBuff
+from kubenet_course.wire.addresses import MacAddress
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netns import NetNamespace
+
+
+class Ifb(NetDevice):
+    kind = "ifb"
+    min_mtu = 0
+    max_mtu = 0
+    default_qlen = 32
+    default_qdisc = "pfifo_fast"
+
+    def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
+        super().__init__(net, name, mac)
+        self.noarp = True
+        self.multicast = False
+
+    @classmethod
+    def newlink(
+        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+    ) -> Ifb:
+        return cls(net, name, mac)
+
+    def xmit(self, skb: SkBuff) -> None:
+        """ifb_xmit() and ifb_ri_tasklet(); what was not redirected here is dropped."""
+        origin = (skb.cb or {}).get("redirected")
+        self.rx_packets += 1
+        self.rx_bytes += skb.len + 14
+        if origin is None:
+            self.rx_dropped += 1
+            skb.drop("NOT_SPECIFIED", self)
+            return
+        assert skb.cb is not None
+        dev, ingress = origin
+        del skb.cb["redirected"]
+        self.tx_packets += 1
+        self.tx_bytes += skb.len + 14
+        skb.cb["tc_skip_classify"] = True
+        if ingress:
+            receive_core(dev, skb)
+        else:
+            dev.queue_xmit(skb)

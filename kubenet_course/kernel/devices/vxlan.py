@@ -1,0 +1,442 @@
+"""Ethernet frames in UDP (drivers/net/vxlan/, RFC 7348): a virtual network across routers.
+
+    frame → forwarding database by destination MAC → remote address → UDP 4789 → underlay route
+
+The forwarding database (``bridge fdb … dev vxlan0``) maps MAC addresses to remotes; the entry
+00:00:00:00:00:00 lists where unknown and group frames go. Frames that come in teach it (learning).
+The MTU is the underlay's less 50 bytes (70 over IPv6) where ``dev`` names the underlay.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices._stack import Encapsulated, scrub, too_deep
+from kubenet_course.kernel.devices.base import NetDevice, netif_rx
+from kubenet_course.kernel.packets import decode_frame
+from kubenet_course.kernel.skbuff import SkBuff
+from kubenet_course.sim.loop import SECOND
+from kubenet_course.wire.addresses import ZERO_MAC, IpAddress, MacAddress
+from kubenet_course.wire.udp import UdpHeader
+from kubenet_course.wire.vxlan import VXLAN_FLAG_VNI, VxlanHeader
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netns import NetNamespace
+
+IPPROTO_UDP = 17
+LINUX_PORT = 8472
+
+
+class Remote:
+    """struct vxlan_rdst: where frames are sent; 0 and None mean the device's own setting."""
+
+    __slots__ = ("ip", "port", "vni", "dev")
+
+    def __init__(self, ip: IpAddress, port: int = 0, vni: int | None = None, dev: NetDevice | None = None):
+        self.ip = ip
+        self.port = port
+        self.vni = vni
+        self.dev = dev
+
+    def same(self, other: Remote) -> bool:
+        return (self.ip, self.port, self.vni, self.dev) == (other.ip, other.port, other.vni, other.dev)
+
+
+class VxlanFdb:
+    """One entry: `permanent` and `static` ones never age; times are ns of the virtual clock."""
+
+    __slots__ = ("mac", "remotes", "state", "used", "updated", "extern_learn", "router")
+
+    def __init__(self, mac: MacAddress, remote: Remote, state: str, now: int):
+        self.mac = mac
+        self.remotes = [remote]
+        self.state = state
+        self.used = self.updated = now
+        self.extern_learn = False
+        self.router = False
+
+
+class Vxlan(NetDevice):
+    kind = "vxlan"
+
+    def __init__(self, net: NetNamespace, name: str, attrs: dict[str, Any], mac: MacAddress | None = None):
+        super().__init__(net, name, mac)
+        self.underlay: NetNamespace = attrs.get("net") or net
+        self.vni: int = attrs["id"]
+        self.remote: IpAddress | None = attrs.get("remote")
+        self.local: IpAddress | None = attrs.get("local")
+        self.lower: NetDevice | None = attrs.get("link")
+        self.port_number: int = attrs.get("port", LINUX_PORT)
+        self.port_range: tuple[int, int] = attrs.get("port_range", (0, 0))
+        self.ttl: int = attrs.get("ttl", 0)
+        self.ttl_inherit: bool = attrs.get("ttl_inherit", False)
+        self.tos: int = attrs.get("tos", 0)
+        self.df: str = attrs.get("df", "unset")
+        self.learning: bool = attrs.get("learning", True)
+        self.ageing: int = attrs.get("ageing", 300)
+        self.limit: int = attrs.get("limit", 0)
+        self.udp_csum: bool = attrs.get("udp_csum", True)
+        self.zero_csum6: tuple[bool, bool] = attrs.get("zero_csum6", (False, False))
+        self.fdb: dict[int, VxlanFdb] = {}
+        if self.lower is not None:
+            self.mtu = max(68, self.lower.mtu - self.headroom)
+            self.tso_max_size = self.lower.tso_max_size
+        if self.remote is not None:
+            self.fdb[ZERO_MAC] = VxlanFdb(ZERO_MAC, Remote(self.remote, 0, None, self.lower), "permanent", net.loop.now)
+
+    @classmethod
+    def newlink(
+        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+    ) -> Vxlan:
+        """vxlan_nl2conf() and vxlan_config_validate()."""
+        if "id" not in attrs:
+            raise KernelError(errno.EINVAL, "Required attributes not provided to perform the operation")
+        underlay: NetNamespace = attrs.get("net") or net
+        lower = attrs.get("link")
+        remote, local = attrs.get("remote"), attrs.get("local")
+        if remote is not None and local is not None and remote.family != local.family:
+            raise KernelError(errno.EINVAL, "Local and remote address must be from the same family")
+        if local is not None and local.is_multicast:
+            raise KernelError(errno.EINVAL, "Local address cannot be multicast")
+        dev = cls(net, name, attrs, mac)
+        for other in vxlan_devices(underlay):
+            if other.vni == dev.vni and other.port_number == dev.port_number and other.family == dev.family:
+                raise KernelError(errno.EEXIST, "A VXLAN device with the specified VNI already exists")
+        dev.lower = lower
+        return dev
+
+    @property
+    def family(self) -> int:
+        address = self.remote if self.remote is not None else self.local
+        return address.family if address is not None else 4
+
+    @property
+    def headroom(self) -> int:
+        return 50 if self.family == 4 else 70
+
+    def registered(self) -> None:
+        if self in vxlan_devices(self.underlay):
+            return
+        vxlan_devices(self.underlay).append(self)
+        if self.lower is not None:
+            self.lower.uppers.append(self)
+
+    def unregistering(self) -> None:
+        devices = vxlan_devices(self.underlay)
+        if self in devices:
+            devices.remove(self)
+        if self.lower is not None and self in self.lower.uppers:
+            self.lower.uppers.remove(self)
+
+    def lower_changed(self, lower: NetDevice) -> None:
+        """The carrier is not the underlay's: a vxlan device always has one."""
+
+    def changelink(self, attrs: dict[str, Any]) -> None:
+        """vxlan_changelink(): what vxlan_nl2conf() allows to change."""
+        if "id" in attrs and attrs["id"] != self.vni:
+            raise KernelError(errno.EOPNOTSUPP, "Cannot change VNI")
+        for key, own, what in (
+            ("port", self.port_number, "port"),
+            ("port_range", self.port_range, "port range"),
+        ):
+            if key in attrs and attrs.get(key + "_given", True) and attrs[key] != own:
+                raise KernelError(errno.EOPNOTSUPP, f"Cannot change {what}")
+        for key in ("learning", "ageing", "limit", "ttl", "tos", "df", "local"):
+            if key in attrs:
+                setattr(self, key, attrs[key])
+        if "remote" in attrs and attrs["remote"] != self.remote:
+            self.remote = attrs["remote"]
+            entry = self.fdb.get(ZERO_MAC)
+            if entry is None:
+                self.fdb[ZERO_MAC] = VxlanFdb(ZERO_MAC, Remote(self.remote, 0, None, self.lower), "permanent", self.net.loop.now)
+            else:
+                entry.remotes[0].ip = self.remote  # type: ignore[assignment]
+
+    def info(self) -> dict[str, Any]:
+        data: dict[str, Any] = {"id": self.vni}
+        if self.remote is not None:
+            six = "6" if self.family == 6 else ""
+            data[("group" if self.remote.is_multicast else "remote") + six] = str(self.remote)
+        if self.local is not None:
+            data["local6" if self.family == 6 else "local"] = str(self.local)
+        if self.lower is not None:
+            data["link"] = self.lower.name
+        data["port_range"] = {"low": self.port_range[0], "high": self.port_range[1]}
+        data["port"] = self.port_number
+        data["learning"] = self.learning
+        if self.tos:
+            data["tos"] = f"{self.tos:#x}"
+        if self.ttl_inherit:
+            data["ttl"] = "inherit"
+        else:
+            data["ttl"] = self.ttl
+        data["df"] = self.df
+        data["ageing"] = self.ageing
+        if self.limit:
+            data["limit"] = self.limit
+        data["udp_csum"] = self.udp_csum
+        data["udp_zero_csum6_tx"], data["udp_zero_csum6_rx"] = self.zero_csum6
+        return data
+
+    def set_mtu(self, mtu: int) -> None:
+        """vxlan_change_mtu()."""
+        if self.lower is not None and mtu > self.lower.mtu - self.headroom:
+            raise KernelError(errno.EINVAL)
+        super().set_mtu(mtu)
+
+    def opened(self) -> None:
+        """vxlan_open(): listen on the port, join the group, start ageing."""
+        tunnels = self.underlay.rooms.setdefault("udp_tunnels", {})
+        tunnels[(self.family, self.port_number)] = vxlan_rcv
+        self._membership(1)
+
+    def stopped(self) -> None:
+        """vxlan_stop(): leave the group, forget what was learned."""
+        self._membership(-1)
+        for mac in [mac for mac, entry in self.fdb.items() if entry.state == ""]:
+            del self.fdb[mac]
+        others = [
+            dev
+            for dev in vxlan_devices(self.underlay)
+            if dev is not self and dev.up and (dev.family, dev.port_number) == (self.family, self.port_number)
+        ]
+        if not others:
+            self.underlay.rooms.get("udp_tunnels", {}).pop((self.family, self.port_number), None)
+
+    def _membership(self, change: int) -> None:
+        """vxlan_multicast_join() and _leave()."""
+        if self.remote is None or not self.remote.is_multicast or self.lower is None or self.family != 4:
+            return
+        groups = self.underlay.ipv4.groups.setdefault(self.lower, {})
+        count = groups.get(int(self.remote), 0) + change
+        if count > 0:
+            groups[int(self.remote)] = count
+        else:
+            groups.pop(int(self.remote), None)
+        self.underlay.ipv4.flush_cache()
+
+    # -- forwarding database ----------------------------------------------------------------
+    def fdb_find(self, mac: int) -> VxlanFdb | None:
+        """__vxlan_find_mac(), less what has aged out (vxlan_cleanup())."""
+        entry = self.fdb.get(mac)
+        if entry is None:
+            return None
+        if entry.state == "" and self.ageing and entry.used + self.ageing * SECOND <= self.net.loop.now:
+            del self.fdb[mac]
+            return None
+        return entry
+
+    def fdb_entries(self) -> list[VxlanFdb]:
+        """Every entry that has not aged out."""
+        return [entry for mac in list(self.fdb) if (entry := self.fdb_find(mac)) is not None]
+
+    def fdb_add(
+        self, mac: MacAddress, remote: Remote, state: str = "permanent", *, excl: bool = True, append: bool = False,
+        create: bool = True, replace: bool = False, extern_learn: bool = False,
+    ) -> None:  # fmt: skip
+        """vxlan_fdb_update(): `add` excl, `append` for group and zero addresses, `replace` the whole entry."""
+        if remote.ip.family != self.family:
+            raise KernelError(errno.EAFNOSUPPORT)
+        now = self.net.loop.now
+        entry = self.fdb_find(mac)
+        if entry is None:
+            if not create:
+                raise KernelError(errno.ENOENT)
+            if replace and (mac.is_multicast or mac == 0):
+                raise KernelError(errno.EOPNOTSUPP)
+            if self.limit and len(self.fdb) >= self.limit:
+                raise KernelError(errno.ENOSPC)
+            entry = self.fdb[mac] = VxlanFdb(mac, remote, state, now)
+            entry.extern_learn = extern_learn
+            return
+        if excl and not append:
+            raise KernelError(errno.EEXIST)
+        entry.state, entry.updated = state, now
+        if replace:
+            if mac.is_multicast or mac == 0:
+                raise KernelError(errno.EOPNOTSUPP)
+            entry.remotes = [remote]
+        elif append:
+            if not (mac.is_multicast or mac == 0):
+                raise KernelError(errno.EOPNOTSUPP)
+            if not any(old.same(remote) for old in entry.remotes):
+                entry.remotes.append(remote)
+
+    def fdb_delete(self, mac: MacAddress, remote: Remote | None = None) -> None:
+        """__vxlan_fdb_delete(): one remote, or with none named the entry; ENOENT."""
+        entry = self.fdb_find(mac)
+        if entry is None:
+            raise KernelError(errno.ENOENT)
+        if remote is not None:
+            found = next((old for old in entry.remotes if old.same(remote)), None)
+            if found is None:
+                # The kernel goes on and deletes the entry where it has only one remote.
+                if len(entry.remotes) == 1:
+                    return
+                raise KernelError(errno.ENOENT)
+            if len(entry.remotes) > 1:
+                entry.remotes.remove(found)
+                return
+        del self.fdb[mac]
+
+    def learn(self, source: IpAddress, mac: MacAddress, skb: SkBuff) -> bool:
+        """vxlan_snoop(): where this MAC is now; True where the frame must be dropped."""
+        now = self.net.loop.now
+        entry = self.fdb_find(mac)
+        if entry is None:
+            if not self.limit or len(self.fdb) < self.limit:
+                self.fdb[mac] = VxlanFdb(mac, Remote(source), "", now)
+                if skb.trace is not None:
+                    skb.trace.fdb(skb, self, mac, self)
+            return False
+        entry.used = now
+        if entry.remotes[0].ip == source:
+            return False
+        if entry.state:
+            return True
+        entry.remotes[0].ip = source
+        entry.updated = now
+        return False
+
+    # -- packets ----------------------------------------------------------------------------
+    def xmit(self, skb: SkBuff) -> None:
+        """vxlan_xmit()."""
+        assert skb.eth is not None
+        entry = self.fdb_find(skb.eth.destination) or self.fdb_find(ZERO_MAC)
+        if entry is None:
+            self.tx_dropped += 1
+            skb.drop("VXLAN_NO_REMOTE", self)
+            return
+        entry.used = self.net.loop.now
+        for remote in entry.remotes:
+            self._xmit_one(skb.clone(self.net.loop), remote)
+        skb.consume(self)
+
+    def _xmit_one(self, skb: SkBuff, remote: Remote) -> None:
+        """vxlan_xmit_one(): into UDP, and out through the underlay."""
+        if too_deep(skb):
+            skb.drop("RECURSION_LIMIT", self)
+            return
+        self.tx_packets += 1
+        self.tx_bytes += skb.len
+        vni = remote.vni if remote.vni is not None else self.vni
+        inner_tos = getattr(skb.network, "tos", 0)
+        tos = inner_tos if self.tos == 1 else self.tos
+        payload = Encapsulated(VxlanHeader(vni), skb)
+        header = UdpHeader(self._source_port(skb), remote.port or self.port_number, 8 + len(payload))
+        df = self.df == "set" or (self.df == "inherit" and bool(getattr(skb.network, "flags_offset", 0) & 0x4000))
+        self._send(skb, remote, header, payload, tos, df)
+
+    def _send(self, skb: SkBuff, remote: Remote, header: UdpHeader, payload: Encapsulated, tos: int, df: bool) -> None:
+        from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
+        from kubenet_course.kernel.inet.route import ip_route_output
+
+        net = self.underlay
+        oif = remote.dev if remote.dev is not None else self.lower
+        source: Any = self.local
+        try:
+            if remote.ip.family == 6:
+                from kubenet_course.kernel.inet6.output import ip6_build, ip6_local_out
+                from kubenet_course.kernel.inet6.route import ip6_route_output
+
+                rt6 = ip6_route_output(net, remote.ip, source or 0, oif=oif, mark=skb.mark)
+                outer = ip6_build(net, rt6, IPPROTO_UDP, header, payload, source=source, hop_limit=self.ttl or 64, mark=skb.mark)
+                self._sent(skb, outer)
+                ip6_local_out(net, outer)
+                return
+            rt = ip_route_output(net, remote.ip, source or 0, oif=oif, mark=skb.mark, tos=tos, protocol=IPPROTO_UDP)  # type: ignore[arg-type]
+        except KernelError:
+            self.tx_errors += 1
+            self.tx_carrier_errors += 1
+            skb.drop("IP_OUTNOROUTES", self)
+            return
+        if rt.dev is self:
+            self.tx_errors += 1
+            self.collisions += 1
+            skb.drop("RECURSION_LIMIT", self)
+            return
+        ttl = self.ttl or (1 if remote.ip.is_multicast else 64)
+        if self.ttl_inherit:
+            ttl = getattr(skb.network, "ttl", ttl)
+        outer = ip_build(net, rt, IPPROTO_UDP, header, payload, source=source, ttl=ttl, tos=tos, df=df, mark=skb.mark)
+        self._sent(skb, outer)
+        ip_local_out(net, outer)
+
+    def _sent(self, skb: SkBuff, outer: SkBuff) -> None:
+        if skb.trace is not None:
+            skb.trace.caused(skb, outer)
+        skb.consume(self)
+
+    def _source_port(self, skb: SkBuff) -> int:
+        """udp_flow_src_port(): from the inner flow, so that routers may spread flows."""
+        low, high = self.port_range
+        if low >= high:
+            low, high = map(int, self.underlay.sysctl.read(("net", "ipv4", "ip_local_port_range")).split())
+        network, transport = skb.network, skb.transport
+        parts = (
+            int(getattr(network, "source", 0)), int(getattr(network, "destination", 0)), getattr(network, "protocol", 0),
+            getattr(transport, "source_port", 0), getattr(transport, "destination_port", 0),
+            int(skb.eth.source) if skb.eth is not None and network is None else 0,
+        )  # fmt: skip
+        mixed = 0x9E3779B1
+        for part in parts:
+            mixed = ((mixed ^ part) * 0x85EBCA6B + (part >> 16)) & 0xFFFFFFFF
+            mixed ^= mixed >> 13
+        return low + (mixed * (high - low) >> 32)
+
+
+def vxlan_devices(net: NetNamespace) -> list[Vxlan]:
+    """The vxlan devices whose underlay is this namespace."""
+    return net.rooms.setdefault("vxlan", [])
+
+
+def vxlan_rcv(net: NetNamespace, skb: SkBuff) -> bool:
+    """vxlan_rcv(): a UDP packet for a port of ours; True where it was taken."""
+    payload = skb.payload
+    header = payload.header if isinstance(payload, Encapsulated) else None
+    if not isinstance(header, VxlanHeader):
+        try:
+            header = VxlanHeader.decode(bytes(payload))
+        except ValueError:
+            return False
+    if not header.flags & VXLAN_FLAG_VNI:
+        return False
+    port, family = skb.transport.destination_port, skb.network.destination.family
+    dev = next(
+        (
+            candidate
+            for candidate in vxlan_devices(net)
+            if candidate.vni == header.vni and candidate.port_number == port and candidate.family == family
+        ),
+        None,
+    )
+    if dev is None or not dev.up:
+        skb.drop("VXLAN_VNI_NOT_FOUND", net)
+        return True
+    if isinstance(payload, Encapsulated):
+        inner = payload.take_out(net.loop, dev)
+    else:
+        try:
+            inner = scrub(decode_frame(net.loop, bytes(payload)[8:]), dev)
+        except ValueError:
+            dev.rx_errors += 1
+            skb.drop("HDR_TRUNC", dev)
+            return True
+    if skb.trace is not None:
+        inner.trace = skb.trace
+        skb.trace.caused(skb, inner)
+    source = skb.network.source
+    skb.consume(dev)
+    assert inner.eth is not None
+    if inner.eth.source == dev.mac:
+        inner.drop("LOCAL_MAC", dev)
+        return True
+    if dev.learning and dev.learn(source, inner.eth.source, inner):
+        dev.rx_dropped += 1
+        inner.drop("VXLAN_ENTRY_EXISTS", dev)
+        return True
+    dev.rx_bytes -= 14
+    netif_rx(dev, inner)
+    return True
