@@ -308,7 +308,7 @@ async def builtin_(shell: Shell, argv: list[str]) -> int:
 
 
 # -- directories ----------------------------------------------------------------------------
-def _normal(path: str, cwd: str) -> str:
+def normal_path(path: str, cwd: str) -> str:
     """Logical path: ``..`` removed as text."""
     parts: list[str] = []
     for part in (path if path.startswith("/") else f"{cwd}/{path}").split("/"):
@@ -362,7 +362,7 @@ def change_directory(shell: Shell, target: str, physical: bool = False, show: bo
     """What `cd` does once it knows where."""
     proc = shell.proc
     try:
-        path = proc.files.resolve(target, proc.cwd, proc) if physical else _normal(target, proc.cwd)
+        path = proc.files.resolve(target, proc.cwd, proc) if physical else normal_path(target, proc.cwd)
         node_ok = proc.files.isdir(target, proc)
         if not node_ok:
             proc.files.node(target, None, proc)
