@@ -1,0 +1,267 @@
+"""Why a command's packets got through, or where and why they did not, in two or three sentences.
+
+`explain(journey, netmap)` looks at the conversation that decided: the last one that failed where
+the command failed, else the first. It names the machine and the fact, the command that would show
+that fact, and, where one change mends it, what to look at. What it cannot tell from the packets it
+asks of the map (who has an address, who is on the same link).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
+from kubenet_course.view.netmap import NetMap, Port
+from kubenet_course.view.reasons import Finding, dropped
+from kubenet_course.view.segments import Segments
+
+_NAME_TROUBLE = re.compile(
+    r"Name or service not known|Temporary failure in name resolution|[Cc]ould not resolve|unable to resolve"
+    r"|no servers could be reached|unknown host|NXDOMAIN|No address associated",
+)
+_COMMAND_TROUBLE = re.compile(
+    r"command not found|: No such file or directory|[Uu]sage:|invalid option|kubenet:"
+)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`sentences` say what happened; `command` (as typed, with its machine) shows it; `look_at` mends it."""
+
+    works: bool
+    sentences: tuple[str, ...]
+    command: str = ""
+    look_at: str = ""
+
+    def __str__(self) -> str:
+        parts = [*self.sentences]
+        if self.command:
+            parts.append(f"To see it: `{self.command}`.")
+        if self.look_at:
+            parts.append(f"Look at {self.look_at}.")
+        return " ".join(parts)
+
+    __repr__ = __str__
+
+
+def explain(journey: Journey, found: NetMap) -> Explanation:
+    """The explanation of a journey on the lab that `found` is the map of."""
+    segments = Segments(found)
+    output = journey.stdout + journey.stderr
+    if journey.returncode == 0:
+        return _works(journey)
+    name_trouble = _NAME_TROUBLE.search(output)
+    talks = conversations(journey)
+    for talk in reversed(talks):
+        finding = _fails(journey, talk, segments)
+        if finding is not None:
+            what = f"The name could not be looked up ({name_trouble[0]}). " if name_trouble else ""
+            return Explanation(
+                False, (what + finding.sentences[0], *finding.sentences[1:]), finding.command, finding.look_at
+            )
+    for unsent in journey.unsent:
+        if unsent.machine == journey.machine:
+            finding = unsent_finding(unsent, segments)
+            return Explanation(False, finding.sentences, finding.command, finding.look_at)
+    return _without_packets(journey, output, name_trouble, bool(talks))
+
+
+def conversations(journey: Journey) -> list[list[Packet]]:
+    """The packets that the command sent of its own, each with what came of it (answers, errors, fragments)."""
+    found: list[list[Packet]] = []
+    seen: dict[frozenset[str], list[Packet]] = {}
+    home: dict[int, list[Packet]] = {}
+    for packet in journey.packets:
+        if packet.is_helper:
+            if packet.cause in home:
+                home[packet.number] = home[packet.cause]
+            continue
+        talk = home.get(packet.cause) if packet.cause else seen.get(_ends(packet))
+        if talk is None:
+            talk = []
+            found.append(talk)
+        talk.append(packet)
+        home[packet.number] = talk
+        seen[_ends(packet)] = talk
+    return found
+
+
+def _ends(packet: Packet) -> frozenset[str]:
+    match = re.match(r"IP6? (\S+) > (\S+):", packet.summary)
+    return frozenset(match.groups()) if match else frozenset((packet.summary,))
+
+
+# -- success --------------------------------------------------------------------------------------
+def _works(journey: Journey) -> Explanation:
+    sent = [p for p in journey.packets if not p.is_helper]
+    if not sent:
+        return Explanation(True, ("The command worked, and it sent no packet.",))
+    first = sent[0]
+    sentences = [f"It works: {first.summary.partition(',')[0]} goes {_path(journey, first)}."]
+    answer = next((p for p in sent[1:] if _is_answer(first, p)), None)
+    if answer is not None:
+        sentences.append(f"The answer comes back {_path(journey, answer)}.")
+    changes = [s for p in sent for s in p.stages if s.kind == "nat"]
+    if changes:
+        sentences.append(f"On the way, {changes[0].machine} rewrites an address: {changes[0].text}.")
+    asked = [
+        p
+        for p in journey.packets
+        if p.summary.startswith(("ARP, Request", "ND")) and "solicitation" in p.summary + "solicitation"
+    ]
+    questions = [p for p in asked if p.why == "asked by"]
+    if questions and not changes:
+        count = len(questions)
+        sentences.append(
+            f"{count} question{'s' if count > 1 else ''} for a MAC address had to be answered before ({questions[0].summary})."
+        )
+    return Explanation(True, tuple(sentences))
+
+
+def _is_answer(request: Packet, other: Packet) -> bool:
+    return (
+        other.cause == request.number
+        and other.why == "answers"
+        or _ends(other) == _ends(request)
+        and (_addresses(other) == _addresses(request)[::-1])
+    )
+
+
+def _addresses(packet: Packet) -> tuple[str, ...]:
+    match = re.match(r"IP6? (\S+) > (\S+):", packet.summary)
+    return match.groups() if match else ("",)
+
+
+def _path(journey: Journey, packet: Packet) -> str:
+    """``A → router → B``: the machines (and namespaces) that decided about it, switches too."""
+    hops: list[str] = []
+    twins = [packet, *(p for p in journey.packets if p.why == "copy of" and p.cause == packet.number)]
+    for stage in sorted((s for p in twins for s in p.stages), key=lambda s: s.number):
+        where = f"{stage.machine}[{stage.namespace}]" if stage.namespace else stage.machine
+        if where and (not hops or hops[-1] != where):
+            hops.append(where)
+    if len(hops) == 1:
+        return f"no further than {hops[0]} itself"
+    return " → ".join(hops)
+
+
+# -- failure --------------------------------------------------------------------------------------
+def _fails(journey: Journey, talk: list[Packet], segments: Segments) -> Finding | None:
+    """What went wrong in a conversation; None where nothing did."""
+    request = talk[0]
+    errors = [p for p in talk if p.why == "reports an error about"]
+    for packet in talk:
+        if packet.why == "reports an error about":
+            continue
+        is_answer = packet is not request and _addresses(packet) != _addresses(request)
+        role = "answer" if is_answer else "packet"
+        if packet.outcome == "dropped":
+            finding = dropped(journey, packet, role, segments)
+            lost = next((e for e in errors if e.outcome == "dropped"), None)
+            return finding if lost is None else Finding(
+                (*finding.sentences, "Not even the error message about it came back."), finding.command, finding.look_at
+            )  # fmt: skip
+        if packet.outcome == "under way":
+            waiting = packet.stages[-1] if packet.stages else None
+            if waiting is not None and waiting.kind == "neighbour":
+                return dropped(journey, packet, role, segments, reason="NEIGH_FAILED")
+    last = talk[-1]
+    if last is request or all(_addresses(p) == _addresses(request) for p in talk):
+        return _unanswered(journey, request, segments)
+    if "TCP [R" in last.summary:
+        end = request.stages[-1] if request.stages else None
+        return _refused(end, _addresses(request)[1] if len(_addresses(request)) > 1 else "")
+    return None
+
+
+def _refused(end: Stage | None, where: str) -> Finding:
+    address, _, port = where.rpartition(".")
+    machine = end.machine if end is not None else "the other side"
+    return Finding(
+        (f"The packet arrives at {machine}, but no program listens on TCP port {port} of {address}: it answers with a reset.",),
+        f"{machine}$ ss -tlnp", f"what is running on {machine}, and on which address and port it listens",
+    )  # fmt: skip
+
+
+def _unanswered(journey: Journey, request: Packet, segments: Segments) -> Finding | None:
+    """It was delivered and nothing came back."""
+    end = request.stages[-1] if request.stages else None
+    if end is None or request.outcome == "under way":
+        return None
+    for unsent in journey.unsent:
+        if unsent.machine == end.machine:
+            finding = unsent_finding(unsent, segments)
+            first = (
+                f"The packet arrives at {_who(end)}, but the answer cannot be sent: {finding.sentences[0]}"
+            )
+            return Finding((first, *finding.sentences[1:]), finding.command, finding.look_at)
+    return Finding(
+        (f"The packet arrives at {_who(end)}, and nothing is answered.",),
+        f"{end.machine}$ ss -tunap", f"the program on {end.machine} that should answer",
+    )  # fmt: skip
+
+
+def _who(stage: Stage) -> str:
+    return f"{stage.machine}[{stage.namespace}]" if stage.namespace else stage.machine
+
+
+def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
+    """No route: who has that address, and would somebody on the link lead there?"""
+    who = f"{unsent.machine}[{unsent.namespace}]" if unsent.namespace else unsent.machine
+    prompt = f"{unsent.machine}$ ip " + (f"-n {unsent.namespace} " if unsent.namespace else "")
+    if unsent.route:
+        return Finding(
+            (f"{who} sends nothing to {unsent.destination}: the route `{unsent.route}` forbids it ({unsent.error}).",),
+            f"{prompt}route get {unsent.destination}", f"that route (`ip route del {unsent.route}`)",
+        )  # fmt: skip
+    own = segments.of(unsent.machine, unsent.namespace)
+    usable = [port for port in own if segments.links[port].words == "up" and segments.prefix(port)]
+    if own and not usable:
+        states = ", ".join(
+            f"{p.device} {segments.links[p].words}, {segments.prefix(p) or 'no address'}" for p in own
+        )
+        return Finding(
+            (f"{who} has no interface that is up and has an address ({states}), so it cannot send to {unsent.destination}.",),
+            f"{prompt}addr", "`ip link set DEV up` and `ip addr add ADDRESS/LENGTH dev DEV`",
+        )  # fmt: skip
+    sentence = f"{who} has no route to {unsent.destination} ({unsent.error})."
+    command, other = f"{prompt}route get {unsent.destination}", segments.owner(unsent.destination)
+    near = next((port for port in usable if other is not None and segments.same(port, other)), None)
+    if near is not None and other is not None:
+        mine, theirs = segments.prefix(near), segments.prefix(other)
+        return Finding(
+            (sentence, f"It is on the same link as {other}, but {mine} and {theirs} are not in each other's network.",),
+            command, f"the addresses and prefix lengths of {near} and {other}",
+        )  # fmt: skip
+    gateways = [(router, address) for port in usable for router, address in segments.neighbours_that_forward(port)
+                if segments.includes(segments.prefix(port), address)]  # fmt: skip
+    if gateways:
+        router, address = gateways[0]
+        mend = f"the routing table of {who}: a route via {address} ({router.machine}) would lead on"
+        return Finding((sentence,), command, mend)
+    return Finding((sentence,), command, f"the routing table of {who}")
+
+
+def _without_packets(
+    journey: Journey, output: str, name_trouble: re.Match[str] | None, sent: bool
+) -> Explanation:
+    last = next((line for line in reversed(output.splitlines()) if line.strip()), "")
+    said = f" It says: {last.strip()}" if last else ""
+    said += "" if not said or said.endswith((".", "!", "?")) else "."
+    if name_trouble:
+        return Explanation(
+            False, (f"The name could not be looked up ({name_trouble[0]}), and no question was sent to a name server.",),
+            f"{journey.machine}$ cat /etc/resolv.conf /etc/hosts", "the nameserver line and the names in /etc/hosts",
+        )  # fmt: skip
+    if not sent:
+        return Explanation(
+            False, (f"The command failed with status {journey.returncode} and sent no packet.{said}",)
+        )
+    return Explanation(
+        False,
+        (f"Every packet got where it should, but the command ended with status {journey.returncode}.{said}",),
+    )
+
+
+__all__ = ["Explanation", "Port", "conversations", "explain", "unsent_finding"]
