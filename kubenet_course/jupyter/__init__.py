@@ -14,7 +14,7 @@ import importlib.util
 from typing import Any
 
 #: Modules that bring magics; one that is not installed is left out, one that fails is an error.
-ROOMS_WITH_MAGICS = ("kubenet_course.course.magics",)
+ROOMS_WITH_MAGICS = ("kubenet_course.jupyter.course_magics",)
 
 
 def load_ipython_extension(shell: Any) -> None:
