@@ -47,8 +47,8 @@ LONG_FUNCTIONS: dict[str, str] = {}
 STATE: dict[str, str] = {}
 
 HEAVY = (
-    "IPython", "anywidget", "dns", "ipywidgets", "jinja2", "lark", "matplotlib", "mininet", "networkx", "numpy",
-    "rich", "traitlets", "yaml",
+    "IPython", "anywidget", "dns", "ipywidgets", "jinja2", "lark", "matplotlib", "mininet", "networkx",
+    "numpy", "rich", "traitlets", "yaml",
 )  # fmt: skip
 MUTATORS = {
     "append",

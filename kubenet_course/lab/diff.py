@@ -8,6 +8,7 @@ list of files. Commands that a machine does not have are left out on both sides.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,11 @@ SYSCTLS = (
     "net.ipv4.conf.all.send_redirects", "net.ipv4.icmp_echo_ignore_all", "net.ipv4.ip_default_ttl",
     "net.ipv6.conf.all.disable_ipv6", "net.bridge.bridge-nf-call-iptables",
 )  # fmt: skip
+#: MAC addresses that no lab chose, and the link-local addresses made from them.
+_RANDOM = re.compile(
+    r"\b(?!02:00:00:)(?!00:00:00:00:00:00)(?![0-9a-f][13579bdf]:)[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b"
+    r"|\bfe80::(?!ff:fe00:)[0-9a-f:]+"
+)
 _SAVES = ("iptables-save", "ip6tables-save")
 
 
@@ -60,13 +66,19 @@ class Diff:
 def snapshot(lab: Any) -> Snapshot:
     """Every fact about every machine of a lab, now."""
     facts: Snapshot = {}
+    random = lab.backend_name != "emulated"  # a replay there gives new MAC addresses
     for name in lab.machines:
         namespaces = [""]
         listing = lab.query(name, ["ip", "netns", "list"])
         if listing.returncode == 0:
             namespaces += [line.split()[0] for line in listing.stdout.splitlines() if line.strip()]
         for namespace in namespaces:
+            if namespace:
+                facts[name, "", "namespace", namespace] = {}
             for kind, key, values in _facts(lab, name, namespace):
+                if random:
+                    key = _RANDOM.sub("(made up)", key)
+                    values = {what: _RANDOM.sub("(made up)", value) for what, value in values.items()}
                 facts[name, namespace, kind, key] = values
         for path, digest in lab.backend.changed_files(name).items():
             facts[name, "", "file", path] = {"content": digest}
@@ -80,7 +92,9 @@ def compare(before: Mapping[Key, Facts], after: Mapping[Key, Facts]) -> Diff:
     for key in sorted(order, key=lambda k: (k[0], k[1])):
         machine, namespace, kind, name = key
         old, new = before.get(key), after.get(key)
-        if old == new:
+        if old == new or (
+            namespace and _comes_with(key, (machine, "", "namespace", namespace), before, after)
+        ):
             continue
         if old is None and new is not None:
             changes.append(Change(machine, namespace, "+", kind, _whole(kind, name, new)))
@@ -89,6 +103,14 @@ def compare(before: Mapping[Key, Facts], after: Mapping[Key, Facts]) -> Diff:
         elif old is not None and new is not None:
             changes.append(Change(machine, namespace, "~", kind, f"{name}: {_between(kind, old, new)}"))
     return Diff(tuple(changes))
+
+
+def _comes_with(key: Key, space: Key, before: Mapping[Key, Facts], after: Mapping[Key, Facts]) -> bool:
+    """Whether a fact is one that every new namespace has: its rules, sysctls, and a `lo` that is down."""
+    if space in before and space in after:
+        return False
+    facts = after.get(key) or before.get(key) or {}
+    return key[2] in ("rule", "sysctl") or (key[2:] == ("link", "lo") and facts.get("state") == "DOWN")
 
 
 def _whole(kind: str, name: str, facts: Facts) -> str:

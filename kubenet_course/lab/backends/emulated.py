@@ -300,6 +300,8 @@ def _connect(topology: Topology, link: Link, backend: EmulatedBackend) -> None:
         MacAddress.parse(topology.node(end.node).interface(end.interface).mac) for end in (link.a, link.b)
     ]
     ends = Veth.pair(nets[0], link.a.interface, nets[1], link.b.interface, macs[0], macs[1])
+    for here, there in (nets, nets[::-1]):
+        here.nsid_of(there)  # in the order of links, as on the real kernel
     for dev in ends:
         dev.delay = link.delay
         if link.mtu:

@@ -44,6 +44,7 @@ class Machines:
         self.channels: dict[str, Channel] = {}
         self.pids: dict[str, int] = {}
         self.notices: list[str] = []
+        self.refused: dict[bool, list[str]] = {}  # is it netem? → interfaces where tc could not have it
         self._next = 0
 
     def launch(self, name: str) -> int:
@@ -212,12 +213,8 @@ def _link_classes(machines: Machines) -> dict[str, Any]:
             commands += self.delayCmds(parent, **shaping)[0]
             for command in commands:
                 line = command % ("tc", self.name)
-                answer = machines.shell(self.node.name, line)
-                if answer["rc"]:
-                    what = "delay and loss" if "netem" in line else "bandwidth"
-                    machines.notices.append(
-                        f"{self.name}: {what} cannot be had on this kernel ({answer['stderr'].strip()})."
-                    )
+                if machines.shell(self.node.name, line)["rc"]:
+                    machines.refused.setdefault("netem" in line, []).append(f"{self.node.name}:{self.name}")
             return {}
 
     class MachineLink(Link):
@@ -236,6 +233,8 @@ def _link_classes(machines: Machines) -> dict[str, Any]:
             )
             if run.returncode:
                 raise BuildError(f"link {node1.name} {a} – {node2.name} {b}: {run.stderr.strip()}")
+            for node in (node1, node2):  # in the order of links, so that it is the same every time
+                machines.ask(node.name, "number_namespaces")
 
     return {"link": MachineLink, "intf": MachineIntf, "tc": MachineTCIntf}
 
@@ -286,6 +285,9 @@ def build(spec: Message, machines: Machines) -> None:
         _open_vswitch(machine, machines)
     net.build()
     net.start()
+    for netem, interfaces in machines.refused.items():
+        what, then = ("netem", "no delay and no loss") if netem else ("htb", "no bandwidth limit")
+        machines.notices.append(f"This kernel has no {what}: {', '.join(interfaces)} have {then}.")
     for machine in spec["machines"]:
         _files(machine, machines)
     for machine in spec["machines"]:

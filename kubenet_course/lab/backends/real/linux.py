@@ -47,6 +47,12 @@ _SIOCETHTOOL = 0x8946
 _ETHTOOL_GLINK = 0x0A
 _IFF_UP = 1
 
+# <linux/netlink.h>, <linux/rtnetlink.h>
+_NLMSG_ERROR = 2
+_NLMSG_DONE = 3
+_NLM_F_REQUEST_DUMP = 0x301
+_RTM_GETLINK = 18
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -130,3 +136,22 @@ def has_carrier(name: str) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         fcntl.ioctl(handle, _SIOCETHTOOL, struct.pack("16sP", name.encode(), ctypes.addressof(value)))
     return bool(struct.unpack("II", value.raw)[1])
+
+
+def number_namespaces() -> None:
+    """Give every network namespace at the other end of a device its number here (link-netnsid).
+
+    The kernel does so when a device is first shown (net/core/rtnetlink.c: rtnl_fill_link_netnsid()), so
+    this asks for all of them: RTM_GETLINK, dumped and thrown away.
+    """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as handle:
+        handle.sendall(
+            struct.pack("=IHHIIBxHiII", 32, _RTM_GETLINK, _NLM_F_REQUEST_DUMP, 1, 0, 0, 0, 0, 0, 0)
+        )
+        done = False
+        while not done:
+            data = handle.recv(1 << 17)
+            while len(data) >= 16:
+                length, kind = struct.unpack_from("=IH", data)
+                done = done or kind in (_NLMSG_ERROR, _NLMSG_DONE)
+                data = data[(length + 3) & ~3 :]
