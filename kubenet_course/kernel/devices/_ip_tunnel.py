@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PROTOCOLS = {"ipip": IPPROTO_IPIP, "gre": IPPROTO_GRE, "gretap": IPPROTO_GRE, "sit": IPPROTO_IPV6}
 #: Which fallback devices a module makes, in this order.
-FALLBACKS = {"ipip": (("ipip", "tunl0"),), "gre": (("gre", "gre0"), ("gretap", "gretap0")), "sit": (("sit", "sit0"),)}
+FALLBACKS = {"ipip": (("ipip", "tunl0"),), "gre": (("gre", "gre0"), ("gretap", "gretap0"), ("erspan", "erspan0")), "sit": (("sit", "sit0"),)}
 MODULE = {"ipip": "ipip", "gre": "gre", "gretap": "gre", "sit": "sit"}
 
 
@@ -298,7 +298,7 @@ def load_tunnels(net: NetNamespace, module: str) -> None:
             dev.fallback = True
             dev.pointopoint = False
             if dev.tap:
-                dev.mtu = 1462
+                dev.mtu = 1450 if kind == "erspan" else 1462
             every.add_device(dev)
 
     modules[module] = init
@@ -311,7 +311,7 @@ def find(net: NetNamespace, protocol: int, source: IPv4Address, destination: IPv
     best, score = None, -1
     for tunnel in tunnels_of(net):
         kinds_agree = tunnel.protocol == protocol or (tunnel.kind == "sit" and protocol == IPPROTO_IPIP)
-        if not tunnel.up or not kinds_agree or tunnel.tap != tap:
+        if not tunnel.up or tunnel.kind == "erspan" or not kinds_agree or tunnel.tap != tap:
             continue
         if protocol == IPPROTO_IPIP and tunnel.kind == "sit" and not tunnel.carries(ETH_P_IP):
             continue
