@@ -1,15 +1,287 @@
-"""/proc/net and /sys/class/net: what the network namespace of the asking process shows as files."""
+"""/proc/PID/net: what a network namespace shows as files (the seq_file layouts of net/ipv4, net/ipv6).
+
+Numbers of packets the kernel did not count are 0. fib_trie is not served: its shape is the real
+kernel's memory layout.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from kubenet_course.userland.files.nodes import Directory, VirtualDirectory
+from kubenet_course.userland.files.nodes import Directory, VirtualDirectory, VirtualFile
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
 
+TCP_STATES = {
+    "ESTABLISHED": 1, "SYN_SENT": 2, "SYN_RECV": 3, "FIN_WAIT1": 4, "FIN_WAIT2": 5, "TIME_WAIT": 6, "CLOSE": 7,
+    "CLOSE_WAIT": 8, "LAST_ACK": 9, "LISTEN": 10, "CLOSING": 11,
+}  # fmt: skip
+_VISIBLE = frozenset({"unicast", "local", "broadcast", "anycast"})
+
 
 def proc_net(whose: Process) -> Directory:
     """/proc/PID/net."""
-    return VirtualDirectory(lambda proc: [], lambda name, proc: None)
+
+    def node(make: Callable[[Any], str]) -> VirtualFile:
+        return VirtualFile(lambda proc: make(whose.net).encode())
+
+    makers: dict[str, Callable[[Any], str]] = {
+        "arp": arp,
+        "dev": dev,
+        "icmp": lambda net: _SOCKET_HEAD_UDP,
+        "if_inet6": if_inet6,
+        "igmp": igmp,
+        "ipv6_route": ipv6_route,
+        "netstat": netstat,
+        "packet": packet,
+        "raw": lambda net: sockets(net, 4, "raw"),
+        "raw6": lambda net: sockets(net, 6, "raw"),
+        "route": route,
+        "snmp": snmp,
+        "sockstat": sockstat,
+        "tcp": lambda net: sockets(net, 4, "tcp"),
+        "tcp6": lambda net: sockets(net, 6, "tcp"),
+        "udp": lambda net: sockets(net, 4, "udp"),
+        "udp6": lambda net: sockets(net, 6, "udp"),
+        "unix": lambda net: "Num       RefCount Protocol Flags    Type St Inode Path\n",
+    }
+    return VirtualDirectory(
+        lambda proc: makers, lambda name, proc: node(makers[name]) if name in makers else None
+    )
+
+
+def hex4(address: int | None) -> str:
+    """An IPv4 address as it lies in memory on a little-endian machine."""
+    return f"{int.from_bytes((address or 0).to_bytes(4, 'big'), 'little'):08X}"
+
+
+def hex6(address: int | None) -> str:
+    """An IPv6 address in four little-endian words."""
+    data = (address or 0).to_bytes(16, "big")
+    return "".join(f"{int.from_bytes(data[at : at + 4], 'little'):08X}" for at in range(0, 16, 4))
+
+
+def arp(net: Any) -> str:
+    """net/ipv4/arp.c: arp_seq_show()."""
+    text = "IP address       HW type     Flags       HW address            Mask     Device\n"
+    for entry in net.arp.shown():
+        if entry.state in ("NOARP", "NONE"):
+            continue
+        flags = (0x2 if entry.state not in ("INCOMPLETE", "FAILED") else 0) | (0x4 if entry.state == "PERMANENT" else 0)
+        mac = entry.mac if entry.mac is not None else "00:00:00:00:00:00"
+        text += f"{entry.ip!s:<16} 0x1         0x{flags:<10x}{mac!s:<17}     *        {entry.dev.name}\n"
+    for (ip, dev_), _ in net.arp.proxies.items():
+        name = dev_.name if dev_ is not None else "*"
+        text += f"{ip!s:<16} 0x1         0xc         00:00:00:00:00:00     *        {name}\n"
+    return text
+
+
+def dev(net: Any) -> str:
+    """net/core/net-procfs.c: dev_seq_printf_stats()."""
+    text = (
+        "Inter-|   Receive                                                |  Transmit\n"
+        " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "
+        "carrier compressed\n"
+    )
+    for d in net.devices.values():
+        text += (
+            f"{d.name:>6}: {d.rx_bytes:7d} {d.rx_packets:7d} {d.rx_errors:4d} {d.rx_dropped:4d} {0:4d} {0:5d} {0:10d} "
+            f"{d.rx_multicast:9d} {d.tx_bytes:8d} {d.tx_packets:7d} {d.tx_errors:4d} {d.tx_dropped:4d} {0:4d} "
+            f"{d.collisions:5d} {d.tx_carrier_errors:7d} {0:10d}\n"
+        )
+    return text
+
+
+def route(net: Any) -> str:
+    """net/ipv4/fib_trie.c: fib_route_seq_show(): table main, without its special routes."""
+    head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT"
+    lines = [head]
+    for one in net.ipv4.table(254):
+        if one.type in ("broadcast", "multicast"):
+            continue
+        flags = 0x0001
+        if one.type in ("unreachable", "prohibit", "blackhole"):
+            flags = 0x0200 | 0x0001
+        length = one.prefix.prefixlen
+        flags |= 0x4 if length == 32 else 0
+        hop = one.nexthops[0] if one.nexthops else None
+        flags |= 0x2 if hop is not None and hop.gateway is not None else 0
+        name = hop.dev.name if hop is not None and hop.dev is not None else "*"
+        gateway = hex4(hop.gateway if hop is not None and isinstance(hop.gateway, int) else 0)
+        mask = hex4((1 << 32) - (1 << (32 - length)) if length else 0)
+        mtu = one.metrics.get("advmss", 0) + 40 if one.metrics.get("advmss") else 0
+        window, rtt = one.metrics.get("window", 0), one.metrics.get("rtt", 0) >> 3
+        lines.append(
+            f"{name}\t{hex4(one.prefix.address)}\t{gateway}\t{flags:04X}\t0\t0\t{one.metric}\t{mask}\t{mtu}\t{window}\t{rtt}"
+        )
+    return "".join(f"{line:<127}\n" for line in lines)
+
+
+def if_inet6(net: Any) -> str:
+    """net/ipv6/addrconf.c: if6_seq_show()."""
+    scopes = {0: 0x00, 253: 0x20, 254: 0x10, 200: 0x40}
+    bits = {"tentative": 0x40, "dadfailed": 0x08, "deprecated": 0x20, "permanent": 0x80, "nodad": 0x02, "temporary": 0x01}
+    text = ""
+    for d in net.devices.values():
+        for one in net.ipv6.device_addresses(d):
+            flags = sum(bits.get(flag, 0) for flag in one.flags)
+            scope = scopes.get(one.scope, 0)
+            text += f"{int(one.local):032x} {d.ifindex:02x} {one.prefixlen:02x} {scope:02x} {flags:02x} {d.name:>8}\n"
+    return text
+
+
+def ipv6_route(net: Any) -> str:
+    """net/ipv6/route.c: rt6_info_route()."""
+    text = ""
+    for number in (254, 255):
+        for one in net.ipv6.table(number):
+            hop = one.nexthops[0] if one.nexthops else None
+            gateway = int(hop.gateway) if hop is not None and hop.gateway is not None else 0
+            flags = 0x1 | (0x2 if gateway else 0)
+            flags |= {"local": 0x80200000, "anycast": 0x80300000}.get(one.type, 0)
+            flags |= 0x200 if one.type in ("unreachable", "blackhole", "prohibit") else 0
+            name = hop.dev.name if hop is not None and hop.dev is not None else "lo"
+            metric = one.metric if one.type == "unicast" else 0
+            text += (
+                f"{int(one.prefix.address):032x} {one.prefix.prefixlen:02x} {0:032x} 00 {gateway:032x} {metric:08x} "
+                f"{1:08x} {0:08x} {flags:08x} {name:>8}\n"
+            )
+    return text
+
+
+def igmp(net: Any) -> str:
+    """net/ipv4/igmp.c: igmp_mc_seq_show()."""
+    text = "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n"
+    for d in net.devices.values():
+        if not d.up:
+            continue
+        groups = {0xE0000001: 1, **net.ipv4.groups.get(d, {})}
+        text += f"{d.ifindex}\t{d.name:<10}: {len(groups):5d}      V3\n"
+        for group, users in groups.items():
+            text += f"\t\t\t\t{hex4(group)} {users:5d} 0:00000000\t\t0\n"
+    return text
+
+
+_SOCKET_HEAD_TCP = (
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+)
+_SOCKET_HEAD_UDP = (
+    "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref "
+    "pointer drops             \n"
+)
+_SOCKET_HEAD_6 = (
+    "  sl  local_address                         remote_address                        st tx_queue rx_queue tr "
+    "tm->when retrnsmt   uid  timeout inode"
+)
+
+
+def _endpoints(net: Any, family: int, kind: str) -> list[Any]:
+    if kind == "tcp":
+        found = [*(s for group in net.sockets.tcp_listen.values() for s in group), *net.sockets.tcp_established.values()]
+    elif kind == "udp":
+        found = [s for _, group in sorted(net.sockets.udp.items()) for s in group]
+    else:
+        found = list(net.sockets.raw)
+    return [s for s in found if getattr(s, "family", 4) == family]
+
+
+def sockets(net: Any, family: int, kind: str) -> str:
+    """/proc/net/{tcp,udp,raw}[6]."""
+    show = hex4 if family == 4 else hex6
+    width = 149 if kind == "tcp" else 127
+    head = _SOCKET_HEAD_TCP if kind == "tcp" else _SOCKET_HEAD_UDP.rstrip("\n").rstrip()
+    if family == 6:
+        head = _SOCKET_HEAD_6 + ("" if kind == "tcp" else " ref pointer drops")
+    if kind == "raw" and family == 4:
+        head = "  " + head.lstrip()
+        width = 0
+    text = f"{head:<{width}}\n" if family == 4 else head + "\n"
+    for at, sock in enumerate(_endpoints(net, family, kind)):
+        state = TCP_STATES.get(getattr(sock, "state", "CLOSE"), 7) if kind == "tcp" else 1 if sock.remote is not None else 7
+        port = sock.local_port if kind != "raw" else sock.protocol
+        waiting = len(getattr(sock, "accept_queue", ())) if state == 10 else sum(len(d.data) for d in sock.queue) if kind != "tcp" else 0
+        line = (
+            f"{show(sock.local)}:{port:04X} {show(sock.remote)}:{sock.remote_port:04X} {state:02X} 00000000:{waiting:08X} "
+            f"00:00000000 00000000 {0:5d} {0:8d} {sock.inode}"
+        )
+        if kind == "tcp":
+            tail = " 1 0000000000000000 100 0 0 10 0"
+            text += f"{f'{at:4d}: {line}{tail}':<{149 if family == 4 else 0}}\n"
+        else:
+            slot = port if kind == "udp" else at
+            text += f"{f'{slot:5d}: {line} 2 0000000000000000 {sock.drops}':<{127 if family == 4 else 0}}\n"
+    return text
+
+
+def packet(net: Any) -> str:
+    """net/packet/af_packet.c: packet_seq_show()."""
+    text = "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"
+    for sock in net.sockets.packet:
+        index = sock.device.ifindex if getattr(sock, "device", None) is not None else 0
+        text += f"{0:016x} {3:<6} {3:<4} {3:04x}   {index:<5} 1 {0:<6} {0:<6} {sock.inode:<6}\n"
+    return text
+
+
+def sockstat(net: Any) -> str:
+    tcp = _endpoints(net, 4, "tcp")
+    waiting = sum(1 for sock in tcp if getattr(sock, "state", "") == "TIME_WAIT")
+    return (
+        f"sockets: used {len(net.sockets.all())}\n"
+        f"TCP: inuse {len(tcp) - waiting} orphan 0 tw {waiting} alloc {len(tcp)} mem 0\n"
+        f"UDP: inuse {len(_endpoints(net, 4, 'udp'))} mem 0\nUDPLITE: inuse 0\n"
+        f"RAW: inuse {len(_endpoints(net, 4, 'raw'))}\nFRAG: inuse 0 memory 0\n"
+    )
+
+
+_SNMP = {
+    "Ip": "Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards "
+    "InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails "
+    "FragCreates OutTransmits",
+    "Icmp": "InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects InEchos "
+    "InEchoReps InTimestamps InTimestampReps InAddrMasks InAddrMaskReps OutMsgs OutErrors OutRateLimitGlobal "
+    "OutRateLimitHost OutDestUnreachs OutTimeExcds OutParmProbs OutSrcQuenchs OutRedirects OutEchos OutEchoReps "
+    "OutTimestamps OutTimestampReps OutAddrMasks OutAddrMaskReps",
+    "Tcp": "RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs "
+    "OutSegs RetransSegs InErrs OutRsts InCsumErrors",
+    "Udp": "InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors",
+    "UdpLite": "InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti "
+    "MemErrors",
+}
+_NETSTAT = {
+    "TcpExt": "SyncookiesSent SyncookiesRecv SyncookiesFailed EmbryonicRsts PruneCalled RcvPruned OfoPruned "
+    "OutOfWindowIcmps LockDroppedIcmps ArpFilter TW DelayedACKs DelayedACKLocked DelayedACKLost ListenOverflows "
+    "ListenDrops TCPSackRecovery TCPTimeouts TCPLossProbes TCPAbortOnData TCPAbortOnClose TCPChallengeACK",
+    "IpExt": "InNoRoutes InTruncatedPkts InMcastPkts OutMcastPkts InBcastPkts OutBcastPkts InOctets OutOctets "
+    "InMcastOctets OutMcastOctets InBcastOctets OutBcastOctets InCsumErrors InNoECTPkts InECT1Pkts InECT0Pkts "
+    "InCEPkts ReasmOverlaps",
+}
+
+
+def _counters(net: Any, groups: dict[str, str]) -> str:
+    fixed = {
+        "IpForwarding": 1 if net.sysctl.get_int("net", "ipv4", "ip_forward") else 2,
+        "IpDefaultTTL": net.sysctl.get_int("net", "ipv4", "ip_default_ttl"),
+        "TcpRtoAlgorithm": 1,
+        "TcpRtoMin": 200,
+        "TcpRtoMax": 120000,
+        "TcpMaxConn": -1,
+        "TcpCurrEstab": sum(getattr(s, "state", "") == "ESTABLISHED" for s in net.sockets.tcp_established.values()),
+    }
+    text = ""
+    for group, names in groups.items():
+        words = names.split()
+        values = [str(fixed.get(group + word, net.counters.get(group + word, 0))) for word in words]
+        text += f"{group}: {names}\n{group}: {' '.join(values)}\n"
+    return text
+
+
+def snmp(net: Any) -> str:
+    """/proc/net/snmp."""
+    return _counters(net, _SNMP)
+
+
+def netstat(net: Any) -> str:
+    """/proc/net/netstat, the counters that the emulated kernel knows."""
+    return _counters(net, _NETSTAT)
