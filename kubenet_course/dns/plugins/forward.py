@@ -1,0 +1,310 @@
+"""forward: asks other servers, healthy ones first (plugin/forward)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.rcode
+
+from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.names import check_domain, fqdn, go_duration, is_subdomain, normalise_zone
+from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
+
+SECOND = 10**9
+MAX_UPSTREAMS = 15
+
+
+@dataclass
+class Upstream:
+    """One server: `fails` health checks in a row have failed."""
+
+    address: str
+    port: int
+    transport: str = "dns"
+    server_name: str = ""
+    fails: int = 0
+    checking: bool = False
+
+
+@dataclass
+class Forward(Plugin):
+    config: ServerConfig
+    zone: str = "."
+    upstreams: list[Upstream] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    policy: str = "random"
+    max_fails: int = 2
+    health_interval: int = SECOND // 2
+    health_domain: str = "."
+    health_recursion: bool = True
+    expire: int = 10 * SECOND
+    max_age: int = 0
+    max_concurrent: int = 0
+    max_connect_attempts: int = 0
+    max_idle_conns: int = 0
+    read_timeout: int = 2 * SECOND
+    force_tcp: bool = False
+    prefer_udp: bool = False
+    tls: bool = False
+    server_name: str = ""
+    failover: list[int] = field(default_factory=list)
+    next_codes: list[int] = field(default_factory=list)
+    failfast: bool = False
+    _turn: int = 0
+    _running: int = 0
+
+    async def serve_dns(self, request: Request) -> dns.message.Message:
+        if not is_subdomain(self.zone, request.name) or any(is_subdomain(zone, request.name) for zone in self.ignored):
+            return await self.next_plugin(request)
+        if self.max_concurrent and self._running >= self.max_concurrent:
+            raise PluginError("forward", f"concurrent queries exceeded maximum {self.max_concurrent}", dns.rcode.REFUSED)
+        self._running += 1
+        try:
+            return await self._ask(request)
+        finally:
+            self._running -= 1
+
+    async def _ask(self, request: Request) -> dns.message.Message:
+        """Try the upstreams in the policy's order for up to five seconds in all (defaultTimeout)."""
+        environment = self.config.environment
+        deadline = environment.now() + 5 * SECOND
+        order = self._order()
+        failed = 0
+        failure = "no healthy upstream"
+        position = 0
+        while environment.now() < deadline and order:
+            upstream = order[position % len(order)]
+            position += 1
+            if self._down(upstream):
+                failed += 1
+                if failed < len(order):
+                    continue
+                if self.failfast:
+                    break
+                upstream = environment.random.choice(order)
+            try:
+                answer = await self._exchange(upstream, request, deadline)
+            except (OSError, TimeoutError) as problem:
+                failure = str(problem)
+                if self.max_fails:
+                    self._check(upstream)
+                failed += 1
+                if failed < len(order):
+                    continue
+                break
+            if answer.rcode() in self.failover and failed + 1 < len(order):
+                failed += 1
+                continue
+            if answer.rcode() in self.next_codes and self.next is not None:
+                return await self.next_plugin(request)
+            return answer
+        raise PluginError("forward", failure)
+
+    async def _exchange(self, upstream: Upstream, request: Request, deadline: int) -> dns.message.Message:
+        environment = self.config.environment
+        protocol = "tcp" if self.force_tcp or (request.protocol == "tcp" and not self.prefer_udp) else "udp"
+        wire = request.message.to_wire()
+        while True:
+            timeout = min(self.read_timeout, max(1, deadline - environment.now()))
+            data = await environment.exchange(upstream.address, upstream.port, wire, protocol, timeout)
+            try:
+                answer = dns.message.from_wire(data, ignore_trailing=True)
+            except dns.exception.DNSException:
+                return request.reply(dns.rcode.SERVFAIL)
+            if answer.flags & dns.flags.TC and protocol == "udp" and (self.prefer_udp or request.protocol == "tcp"):
+                protocol = "tcp"
+                continue
+            if answer.id != request.message.id or [q.name for q in answer.question] != [q.name for q in request.message.question]:
+                return request.reply(dns.rcode.FORMERR)
+            return answer
+
+    def _order(self) -> list[Upstream]:
+        upstreams = list(self.upstreams)
+        if self.policy == "random":
+            self.config.environment.random.shuffle(upstreams)
+        elif self.policy == "round_robin":
+            self._turn += 1
+            start = self._turn % len(upstreams)
+            upstreams = upstreams[start:] + upstreams[:start]
+        return upstreams
+
+    # -- health -----------------------------------------------------------------------------
+    def _down(self, upstream: Upstream) -> bool:
+        return bool(self.max_fails) and upstream.fails > self.max_fails
+
+    def _check(self, upstream: Upstream) -> None:
+        """Ask again and again in the background until it answers (proxy.Healthcheck)."""
+        if not upstream.checking:
+            upstream.checking = True
+            self.config.environment.spawn(self._probe(upstream))
+
+    async def _probe(self, upstream: Upstream) -> None:
+        environment = self.config.environment
+        query = dns.message.make_query(self.health_domain, "NS")
+        if not self.health_recursion:
+            query.flags &= ~dns.flags.RD
+        while upstream.checking:
+            try:
+                await environment.exchange(upstream.address, upstream.port, query.to_wire(), "udp", SECOND)
+            except (OSError, TimeoutError):
+                upstream.fails += 1
+            else:
+                upstream.fails = 0
+                upstream.checking = False
+                return
+            await environment.sleep(self.health_interval)
+
+    def stop(self) -> None:
+        for upstream in self.upstreams:
+            upstream.checking = False
+
+
+def setup(c: Dispenser, config: ServerConfig) -> list[Plugin]:
+    handlers: list[Plugin] = []
+    while c.next():
+        handlers.append(_parse(c, config))
+    return handlers
+
+
+def _parse(c: Dispenser, config: ServerConfig) -> Forward:
+    handler = Forward(config)
+    if not c.next_arg():
+        raise c.arg_error()
+    try:
+        handler.zone = normalise_zone(c.text)[0]
+    except (ValueError, IndexError):
+        raise c.error(f"unable to normalize '{c.text}'") from None
+    targets = c.remaining_args()
+    if not targets:
+        raise c.arg_error()
+    for target in targets:
+        handler.upstreams += _upstreams(c, config, target)
+    if len(handler.upstreams) > MAX_UPSTREAMS:
+        raise c.error(f"more than {MAX_UPSTREAMS} TOs configured: {len(handler.upstreams)}")
+    while c.next_block():
+        _property(c, handler)
+    names = {upstream.server_name for upstream in handler.upstreams if upstream.server_name}
+    if handler.server_name and names and names != {handler.server_name}:
+        raise c.error("both forward ('TO') and tls_servername set a server name")
+    if handler.max_age and handler.max_age < handler.expire:
+        raise c.error("max_age must not be less than expire")
+    return handler
+
+
+def _upstreams(c: Dispenser, config: ServerConfig, target: str) -> list[Upstream]:
+    """parse.HostPortOrFile(): an address with transport and port, or a file like resolv.conf."""
+    transport, rest = "dns", target
+    scheme = re.match(r"^([a-z0-9]+)://", target)
+    if scheme:
+        transport, rest = scheme.group(1), target[scheme.end() :]
+        if transport not in ("dns", "tls"):
+            raise c.error(f"only DNS and TLS transports are supported for forward: {target}")
+    match = re.match(r"^\[(?P<six>[^\]%]+)(?:%(?P<zone6>[^\]]+))?\](?::(?P<port6>\d+))?$|^(?P<four>[^:%]+)(?:%(?P<zone4>[^:]+))?(?::(?P<port4>\d+))?$", rest)
+    host, name, port = rest, "", 0
+    if match:
+        host = match["six"] or match["four"]
+        name = match["zone6"] or match["zone4"] or ""
+        port = int(match["port6"] or match["port4"] or 0)
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        text = config.environment.files.read(target)
+        if text is None:
+            raise c.error(f'not an IP address or file: "{target}"') from None
+        servers = re.findall(r"^\s*nameserver\s+(\S+)", text, re.M)
+        if not servers:
+            raise c.error(f"no nameservers found: {target}") from None
+        return [Upstream(server, 53) for server in servers]
+    return [Upstream(str(address), port or (853 if transport == "tls" else 53), transport, name if transport == "tls" else "")]
+
+
+def _property(c: Dispenser, handler: Forward) -> None:
+    word = c.text
+    numbers = ("max_concurrent", "max_connect_attempts", "max_idle_conns", "max_fails")
+    durations = ("expire", "max_age", "read_timeout")
+    if word == "except":
+        zones = c.remaining_args()
+        if not zones:
+            raise c.arg_error()
+        for zone in zones:
+            try:
+                handler.ignored += normalise_zone(zone)
+            except ValueError as problem:
+                raise c.error(str(problem)) from None
+    elif word in numbers:
+        if not c.next_arg():
+            raise c.arg_error()
+        if not c.text.isdigit():
+            raise c.error(f'strconv.Atoi: parsing "{c.text}": invalid syntax' if not c.text.startswith("-") else f"{word} can't be negative: {c.text}")
+        setattr(handler, word, int(c.text))
+    elif word in durations:
+        if not c.next_arg():
+            raise c.arg_error()
+        duration = _duration(c)
+        if duration < 0 or (word == "read_timeout" and duration == 0):
+            raise c.error(f"{word} can't be negative: {c.text}" if duration < 0 else f"{word} must be positive: {c.text}")
+        setattr(handler, word, duration)
+    elif word == "policy":
+        if not c.next_arg():
+            raise c.arg_error()
+        if c.text not in ("random", "round_robin", "sequential"):
+            raise c.error(f"unknown policy '{c.text}'")
+        handler.policy = c.text
+    elif word == "health_check":
+        _health_check(c, handler)
+    elif word in ("force_tcp", "prefer_udp", "failfast_all_unhealthy_upstreams"):
+        if c.next_arg():
+            raise c.arg_error()
+        setattr(handler, {"failfast_all_unhealthy_upstreams": "failfast"}.get(word, word), True)
+    elif word == "tls":
+        if len(c.remaining_args()) > 3:
+            raise c.arg_error()
+        handler.tls = True
+    elif word == "tls_servername":
+        if not c.next_arg():
+            raise c.arg_error()
+        handler.server_name = c.text
+    elif word in ("failover", "next"):
+        codes = c.remaining_args()
+        if not codes:
+            raise c.arg_error()
+        for code in codes:
+            try:
+                (handler.failover if word == "failover" else handler.next_codes).append(dns.rcode.from_text(code))
+            except dns.exception.DNSException:
+                raise c.error(f"{code} is not a valid rcode") from None
+    else:
+        raise c.error(f"unknown property '{word}'")
+
+
+def _duration(c: Dispenser) -> int:
+    try:
+        return go_duration(c.text)
+    except ValueError as problem:
+        raise c.error(str(problem)) from None
+
+
+def _health_check(c: Dispenser, handler: Forward) -> None:
+    if not c.next_arg():
+        raise c.arg_error()
+    handler.health_interval = _duration(c)
+    if handler.health_interval < 0:
+        raise c.error(f"health_check can't be negative: {c.text}")
+    while c.next_arg():
+        if c.text == "no_rec":
+            handler.health_recursion = False
+        elif c.text == "domain":
+            if not c.next_arg():
+                raise c.arg_error()
+            try:
+                check_domain(c.text)
+            except ValueError:
+                raise c.error(f"health_check: invalid domain name {c.text}") from None
+            handler.health_domain = fqdn(c.text)
+        else:
+            raise c.error(f"health_check: unknown option {c.text}")
