@@ -341,9 +341,12 @@ class _Writer:
         draft.words = DROP_REASONS.get(draft.reason, "dropped")
         if draft.reason == "IP_INHDR" and getattr(event.network, "ttl", 0) <= 1:
             draft.words = "the TTL reached zero"
+        if _is_normal(event):
+            draft.outcome, draft.words = "ignored", "it is not meant for this machine"
         self._end(event, draft)
         spot = "PREROUTING" if draft.spot == "device in" else draft.spot
-        self._stage(event, draft, "end", spot, f"dropped: {draft.words} ({draft.reason})", ok=False)
+        text = f"{draft.outcome}: {draft.words} ({draft.reason})"
+        self._stage(event, draft, "end", spot, text, ok=draft.outcome == "ignored")
 
     def _on_arrived(self, event: Event, draft: _Draft) -> None:
         draft.outcome = "delivered"
@@ -365,6 +368,12 @@ class _Writer:
         elif draft.spot == "INPUT" and getattr(event.network, "is_fragment", False):
             draft.outcome, draft.words = "became", "part of a whole packet"
         self._end(event, draft)
+
+
+def _is_normal(event: Event) -> bool:
+    """What every switch and host ignores: frames for others, and questions that are not for it."""
+    reason = event.facts[0]
+    return reason == "OTHERHOST" or reason == "NOT_SPECIFIED" and isinstance(event.network, ArpHeader)
 
 
 # -- words ----------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class Explanation:
         if self.command:
             parts.append(f"To see it: `{self.command}`.")
         if self.look_at:
-            parts.append(f"Look at {self.look_at}.")
+            parts.append(f"Look at {self.look_at}" + ("" if self.look_at.endswith("?") else "."))
         return " ".join(parts)
 
     __repr__ = __str__
@@ -49,10 +49,10 @@ def explain(journey: Journey, found: NetMap) -> Explanation:
     """The explanation of a journey on the lab that `found` is the map of."""
     segments = Segments(found)
     output = journey.stdout + journey.stderr
-    if journey.returncode == 0:
+    talks = conversations(journey)
+    if journey.returncode == 0 and not (talks and all(_lost(talk) for talk in talks)):
         return _works(journey)
     name_trouble = _NAME_TROUBLE.search(output)
-    talks = conversations(journey)
     for talk in reversed(talks):
         finding = _fails(journey, talk, segments)
         if finding is not None:
@@ -92,6 +92,12 @@ def _ends(packet: Packet) -> frozenset[str]:
     return frozenset(match.groups()) if match else frozenset((packet.summary,))
 
 
+def _lost(talk: list[Packet]) -> bool:
+    """Nothing of what was sent arrived, or no answer did, although one was sent."""
+    ends = [p for p in talk if p.why != "reports an error about"]
+    return bool(ends) and ends[-1].outcome == "dropped"
+
+
 # -- success --------------------------------------------------------------------------------------
 def _works(journey: Journey) -> Explanation:
     sent = [p for p in journey.packets if not p.is_helper]
@@ -105,12 +111,7 @@ def _works(journey: Journey) -> Explanation:
     changes = [s for p in sent for s in p.stages if s.kind == "nat"]
     if changes:
         sentences.append(f"On the way, {changes[0].machine} rewrites an address: {changes[0].text}.")
-    asked = [
-        p
-        for p in journey.packets
-        if p.summary.startswith(("ARP, Request", "ND")) and "solicitation" in p.summary + "solicitation"
-    ]
-    questions = [p for p in asked if p.why == "asked by"]
+    questions = [p for p in journey.packets if p.why == "asked by"]
     if questions and not changes:
         count = len(questions)
         sentences.append(

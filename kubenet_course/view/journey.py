@@ -83,7 +83,8 @@ class Stage:
 class Packet:
     """One packet: why it exists (`why`, of packet `cause`), what it met, and how it ended.
 
-    `outcome` is `delivered`, `dropped`, `became` (it was cut up or put together) or `under way`;
+    `outcome` is `delivered`, `dropped`, `ignored` (not meant for who got it), `ends` (a bridge has
+    nobody else to give it to), `became` (it was cut up or put together) or `under way`;
     for a dropped one `reason` is the kernel's word and `words` what it means.
     """
 
@@ -175,8 +176,8 @@ def journey_text(journey: Journey) -> str:
 
 def ending(packet: Packet) -> str:
     """How a packet ended, in a line."""
-    if packet.outcome == "dropped":
-        return f"dropped at {packet.end_place}: {packet.words} ({packet.reason})"
+    if packet.outcome in ("dropped", "ignored"):
+        return f"{packet.outcome} at {packet.end_place}: {packet.words} ({packet.reason})"
     at = f" at {packet.end_place}" if packet.end_place else ""
     return f"{packet.outcome}{at}" + (f": {packet.words}" if packet.words else "")
 

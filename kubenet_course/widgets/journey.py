@@ -21,6 +21,19 @@ from kubenet_course.widgets._svg import topology_svg
 from kubenet_course.widgets.hooks import hooks_svg
 
 
+#: Hooks that a packet passes between two stages although no rule there made a stage of it.
+BETWEEN = {
+    ("device in", "route in"): ("PREROUTING",),
+    ("route out", "neighbour"): ("OUTPUT", "POSTROUTING"),
+    ("route out", "device out"): ("OUTPUT", "POSTROUTING", "neighbour"),
+    ("OUTPUT", "neighbour"): ("POSTROUTING",),
+    ("OUTPUT", "device out"): ("POSTROUTING", "neighbour"),
+    ("FORWARD", "neighbour"): ("POSTROUTING",),
+    ("FORWARD", "device out"): ("POSTROUTING", "neighbour"),
+    ("POSTROUTING", "device out"): ("neighbour",),
+}
+
+
 def show(lab: Any, machine: str, command: str | Sequence[str], **options: Any) -> JourneyPicture:
     """Run `command` there, follow its packets, and say how it went."""
     from kubenet_course.view.follow import follow
@@ -78,6 +91,8 @@ def stage_data(journey: Journey) -> list[dict[str, Any]]:
         passed = spots.setdefault(here, [])
         if stage.spot == "device in":
             passed.clear()
+        elif passed:
+            passed += BETWEEN.get((passed[-1], stage.spot), ())
         passed.append(stage.spot)
         found.append(_data(stage, before, changed, passed))
     return found

@@ -24,7 +24,7 @@ function render({ model, el: host }) {
       if (at() >= stages.length - 1) go(0);
       timer = setInterval(() => { if (at() >= stages.length - 1) play(false); else go(at() + 1); }, PAUSE);
     }
-    buttons.play.textContent = timer ? "⏸" : "▶";
+    buttons.play.replaceChildren(icon(timer ? "pause" : "play"));
     buttons.play.setAttribute("aria-label", timer ? "pause" : "play");
     buttons.play.title = timer ? "pause (space)" : "play (space)";
   }
@@ -51,14 +51,23 @@ function render({ model, el: host }) {
     event.stopPropagation();
   }
 
+  /** Signs drawn by us: not every computer has a font with them. */
+  function icon(name) {
+    const path = { first: "M2 2h2v10H2zM12 2v10L5 7z", back: "M11 2v10L4 7z", play: "M3 1l10 6-10 6z", pause: "M2 2h4v10H2zM8 2h4v10H8z",
+      next: "M3 2v10l7-5z", last: "M2 2v10l7-5zM10 2h2v10h-2z" }[name];
+    const holder = el("span", { "aria-hidden": "true" });
+    holder.innerHTML = `<svg viewBox="0 0 14 14" width="13" height="13" fill="currentColor"><path d="${path}"/></svg>`;
+    return holder;
+  }
+
   const button = (sign, label, key, act) =>
-    el("button", { type: "button", title: `${label} (${key})`, "aria-label": label, onclick: () => { if (label !== "play") play(false); act(); } }, sign);
+    el("button", { type: "button", title: `${label} (${key})`, "aria-label": label, onclick: () => { if (label !== "play") play(false); act(); } }, icon(sign));
   const buttons = {
-    first: button("⏮", "first stage", "Home", () => go(0)),
-    back: button("◀", "one stage back", "←", () => go(at() - 1)),
-    play: button("▶", "play", "space", () => play(!timer)),
-    next: button("▷", "one stage forward", "→", () => go(at() + 1)),
-    last: button("⏭", "last stage", "End", () => go(stages.length - 1)),
+    first: button("first", "first stage", "Home", () => go(0)),
+    back: button("back", "one stage back", "←", () => go(at() - 1)),
+    play: button("play", "play", "space", () => play(!timer)),
+    next: button("next", "one stage forward", "→", () => go(at() + 1)),
+    last: button("last", "last stage", "End", () => go(stages.length - 1)),
   };
   const slider = el("input", { type: "range", min: 1, max: Math.max(1, stages.length), step: 1, "aria-label": "stage",
     oninput: (event) => { play(false); go(Number(event.target.value) - 1); } });
@@ -77,9 +86,10 @@ function render({ model, el: host }) {
     box.append(
       el("div", { class: "kn-bar", role: "toolbar", "aria-label": "stepper" }, ...Object.values(buttons), slider, position),
       now,
+      network,
       el("div", { class: "kn-cols" },
-        el("div", {}, network, el("div", { class: "kn-legend" }, "Packets, in the order in which they were made:"), pick),
-        el("div", {}, hooks, headers)),
+        el("div", {}, hooks, headers),
+        el("div", {}, el("div", { class: "kn-legend" }, "Packets, in the order in which they were made:"), pick)),
     );
   } else if (!model.get("unsent").length) {
     box.append(el("div", { class: "kn-empty" }, "No packet was sent."));
