@@ -29,6 +29,8 @@ NONE, INCOMPLETE, REACHABLE, STALE, DELAY, PROBE, FAILED, NOARP, PERMANENT = (
 )  # fmt: skip
 CONNECTED = frozenset({REACHABLE, NOARP, PERMANENT})
 VALID = frozenset({REACHABLE, NOARP, PERMANENT, STALE, DELAY, PROBE})
+#: A retransmission is this late: the kernel's timer wheel fires up to 32 ms after the time asked for.
+TIMER_SLACK = 20 * MILLISECOND
 IN_TIMER = frozenset({INCOMPLETE, REACHABLE, DELAY, PROBE})
 
 
@@ -87,7 +89,7 @@ class Neighbour:
             self._set_state(INCOMPLETE)
             self.updated = now
             self._enqueue(skb)
-            self._arm(max(self._ms("retrans_time_ms", MILLISECOND), 10 * MILLISECOND))
+            self._arm(max(self._ms("retrans_time_ms", MILLISECOND), 10 * MILLISECOND) + TIMER_SLACK)
             self._probe()
 
     def _enqueue(self, skb: SkBuff) -> None:
@@ -131,7 +133,7 @@ class Neighbour:
                 self._set_state(FAILED)
                 self._invalidate()
                 return
-            self._arm(max(self._ms("retrans_time_ms", MILLISECOND), 10 * MILLISECOND))
+            self._arm(max(self._ms("retrans_time_ms", MILLISECOND), 10 * MILLISECOND) + TIMER_SLACK)
             self._probe()
 
     def _probe(self) -> None:

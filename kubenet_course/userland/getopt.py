@@ -17,7 +17,9 @@ from kubenet_course.userland.options import Options, _long, _short
 class Getopt:
     """Letters and long names as in `options.parse`; `operands` is complete after the last option."""
 
-    def __init__(self, argv: list[str], short: str, long: dict[str, str] | None = None, *, permute: bool = True):
+    def __init__(
+        self, argv: list[str], short: str, long: dict[str, str] | None = None, *, permute: bool = True
+    ):
         self.words = argv[1:]
         self.short = short
         self.long = long

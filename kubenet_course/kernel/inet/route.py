@@ -221,8 +221,7 @@ def _route_output(
         rt = Rtable(net, fib.LOCAL, net.loopback, destination)
         rt.source = IPv4Address(source) if source else (route.prefsrc or destination)
         rt.route, rt.rule = route, rule
-        if oif is None and route.dev is not None:
-            rt.iif = route.dev
+        rt.iif = oif
         return rt
     hop = _choose(net, hops, source, int(destination))
     kind = route.type

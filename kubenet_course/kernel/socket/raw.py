@@ -50,38 +50,52 @@ class RawSocket(Socket):
         dev = self.device or (self.net.device(scope) if scope else None)
         return ip6_route_output(self.net, address, self.local or 0, oif=dev, mark=self.mark)  # type: ignore[arg-type]
 
-    def send(self, transport: Any, payload: bytes, address: IpAddress | None = None, scope: str = "") -> SkBuff:
+    def send(self, transport: Any, payload: bytes, address: IpAddress | None = None, scope: str = "") -> None:
         """Send one packet; KernelError for no route, EMSGSIZE, EACCES (broadcast), EPERM (firewall)."""
         self.raise_pending()
         target = address if address is not None else self.remote
         if target is None:
             raise KernelError(errno.EDESTADDRREQ)
         rt = self._route(target, scope)
-        if self.family == 6:
-            from kubenet_course.kernel.inet6.output import ip6_build, ip6_local_out
-
-            skb = ip6_build(self.net, rt, self.protocol, transport, payload, source=self.local, hop_limit=self.ttl, sk=self, mark=self.mark)  # type: ignore[arg-type]
-            sent = ip6_local_out(self.net, skb)
-        else:
-            from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
-
-            if rt.type == "broadcast" and not self.broadcast:
-                raise KernelError(errno.EACCES)
-            df = bool(self.dont_fragment) if self.dont_fragment is not None else False
-            skb = ip_build(
-                self.net, rt, self.protocol, transport, payload, source=self.local, ttl=self.ttl, tos=self.tos, df=df, mark=self.mark, sk=self  # type: ignore[arg-type]
-            )
-            if df and skb.len > rt.mtu:
-                size = skb.len
-                skb.drop("PKT_TOO_BIG", rt.dev)
-                failure = KernelError(errno.EMSGSIZE)
-                failure.mtu = rt.mtu  # type: ignore[attr-defined]
-                del size
-                raise failure
-            sent = ip_local_out(self.net, skb)
+        sent = (self._send6 if self.family == 6 else self._send4)(rt, transport, payload)
         if not sent:
             raise KernelError(errno.EPERM)
-        return skb
+
+    def _send4(self, rt: Any, transport: Any, payload: bytes) -> bool:
+        """raw_sendmsg(): by default with DF set where it fits, in fragments where not."""
+        from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
+
+        if rt.type == "broadcast" and not self.broadcast:
+            raise KernelError(errno.EACCES)
+        size = 20 + transport.header_length + len(payload)
+        if self.options.get("dont_route") and rt.gateway is not None:
+            raise KernelError(errno.ENETUNREACH)
+        if size > 65535 + 20:
+            raise KernelError(errno.EMSGSIZE)
+        if size > 65535 or (self.dont_fragment and size > rt.mtu):
+            raise _too_long(rt.mtu)
+        want = self.dont_fragment is None and not self.net.sysctl.get_int("net", "ipv4", "ip_no_pmtu_disc")
+        df = bool(self.dont_fragment) or (want and size <= rt.mtu)
+        skb = ip_build(
+            self.net, rt, self.protocol, transport, payload, source=self.local, ttl=self.ttl, tos=self.tos,  # type: ignore[arg-type]
+            df=df, ident=0 if self.dont_fragment else None, mark=self.mark, sk=self,
+        )  # fmt: skip
+        return ip_local_out(self.net, skb)
+
+    def _send6(self, rt: Any, transport: Any, payload: bytes) -> bool:
+        """rawv6_sendmsg(): what does not fit is split, unless that is forbidden."""
+        from kubenet_course.kernel.inet6.output import ip6_build, ip6_local_out
+
+        size = 40 + transport.header_length + len(payload)
+        if self.options.get("dont_route") and rt.gateway is not None:
+            raise KernelError(errno.ENETUNREACH)
+        if size > 65535 or (self.dont_fragment and size > rt.mtu):
+            raise _too_long(rt.mtu)
+        skb = ip6_build(
+            self.net, rt, self.protocol, transport, payload, source=self.local, hop_limit=self.ttl,  # type: ignore[arg-type]
+            traffic_class=self.tos, flow_label=self.options.get("flow_label"), sk=self, mark=self.mark,
+        )  # fmt: skip
+        return ip6_local_out(self.net, skb)
 
     # -- receiving --------------------------------------------------------------------------
     def wants(self, skb: SkBuff) -> bool:
@@ -93,14 +107,14 @@ class RawSocket(Socket):
             return False
         if self.remote is not None and ip.source != self.remote:
             return False
-        if self.device is not None and skb.in_dev is not self.device:
+        if self.device is not None and came_by(skb) is not self.device:
             return False
         return self.accept is None or self.accept(skb)
 
     def receive(self, skb: SkBuff) -> None:
         payload = skb.payload if isinstance(skb.payload, bytes) else skb.payload.frame_bytes()
         self.deliver(
-            Datagram(payload, skb.network.source, 0, skb.network, skb.transport, skb.in_dev, self.net.loop.now)
+            Datagram(payload, skb.network.source, 0, skb.network, skb.transport, came_by(skb), self.net.loop.now)
         )
 
     def error_matches(self, inner: Any) -> bool:
@@ -112,3 +126,18 @@ class RawSocket(Socket):
     def unhash(self) -> None:
         if self in self.net.sockets.raw:
             self.net.sockets.raw.remove(self)
+
+
+def _too_long(mtu: int) -> KernelError:
+    """EMSGSIZE; `.mtu` is what the error queue would tell (ip_local_error())."""
+    failure = KernelError(errno.EMSGSIZE)
+    failure.mtu = mtu  # type: ignore[attr-defined]
+    return failure
+
+
+def came_by(skb: SkBuff) -> Any:
+    """inet_iif(), inet6_iif(): for what this host sent itself, the device of the route, not `lo`."""
+    dev = skb.in_dev
+    if dev is not None and dev.is_loopback and skb.dst is not None and skb.dst.iif is not None:
+        return skb.dst.iif
+    return dev
