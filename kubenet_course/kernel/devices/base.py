@@ -3,9 +3,13 @@
 A device kind is one file in this folder with a subclass of `NetDevice`:
 
     kind            the word in ``ip link add … type KIND``, or None where it cannot be made so
-    newlink(net, name, options, links)   make it; `options` are what `parse` returned
+    newlink(net, name, attrs, link, mac)   a class method: make it in `net`, not yet registered (`new_link` of
+                    kernel/rtnetlink.py does that); `attrs` are what `parse` of userland/commands/ip/kinds/KIND.py
+                    returned, `link` the device after ``link``, `mac` None for a random one; raises KernelError
+    registered()    it has its index now
+    changelink(attrs)   ``ip link set DEV type KIND …``
     xmit(skb)       a frame leaves (ndo_start_xmit)
-    info()          (kind, data) for ``ip -d link`` and ``-j``
+    info()          the kind's data for ``ip -d link``, with the keys and in the order of ``ip -d -j``
 
 A frame comes in through `netif_receive(dev, skb)`:
 
@@ -46,8 +50,18 @@ class NetDevice:
     #: The operational state is not watched: up means UNKNOWN (lo, dummy, vxlan).
     oper_unknown: ClassVar[bool] = False
     is_loopback: ClassVar[bool] = False
+    #: What `ip -d link` tells of queues and offloads.
+    num_tx_queues = 1
+    num_rx_queues = 1
+    tso_max_size = 65536
+    gso_max_size = 65536
+    gso_max_segs = 65535
+    gro_max_size = 65536
     noarp = False
     pointopoint = False
+    #: Whether `link/…` shows ``brd``; flag words of its own.
+    has_broadcast = True
+    link_type: ClassVar[str] = "ether"
     header_length = 14
 
     def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
@@ -63,12 +77,20 @@ class NetDevice:
         self.carrier = True
         self.promiscuity = 0
         self.allmulti = 0
+        self.promisc_user = False
+        self.allmulti_user = False
         self.multicast = True
+        self.dynamic = False
+        self.linkmode = "DEFAULT"
+        self.addrgenmode = "eui64"
+        self.stored_operstate = "UNKNOWN"
+        #: A queueing discipline has been attached: it was up once in this namespace (dev_activate()).
+        self.activated = False
         self.master: NetDevice | None = None
         self.port: Any = None
         self.rx_handler: Callable[[SkBuff], SkBuff | None] | None = None
         self.uppers: list[NetDevice] = []
-        self.vlans: dict[int, NetDevice] | None = None
+        self.vlan_devices: dict[int, NetDevice] | None = None
         self.alias = ""
         self.altnames: list[str] = []
         self.group = 0
@@ -114,6 +136,15 @@ class NetDevice:
         """Bytes added to `skb.len` in the byte counters."""
         return 14
 
+    @property
+    def ll_address(self) -> str:
+        """The link-layer address as `ip link` writes it (a tunnel has an IP address here)."""
+        return str(self.mac)
+
+    @property
+    def ll_broadcast(self) -> str:
+        return str(self.broadcast)
+
     # -- state ------------------------------------------------------------------------------
     @property
     def running(self) -> bool:
@@ -121,35 +152,46 @@ class NetDevice:
 
     @property
     def operstate(self) -> str:
-        """RFC 2863 state as `ip link` names it (net/core/link_watch.c: default_operstate())."""
-        if not self.up:
-            return "DOWN"
-        if self.oper_unknown:
-            return "UNKNOWN"
+        """RFC 2863 state as `ip link` names it: DOWN while the device is not up."""
+        return self.stored_operstate if self.up else "DOWN"
+
+    def rfc2863_policy(self) -> None:
+        """net/core/link_watch.c: default_operstate(), taken when the carrier changes and kept until it changes again.
+
+        Without carrier it is LOWERLAYERDOWN where the peer or lower device is in the same namespace and has none.
+        """
         if self.carrier:
-            return "UP"
+            self.stored_operstate = "UP"
+            return
+        self.stored_operstate = "DOWN"
         link = self.iflink()
-        if link is None:
-            return "DOWN"
-        lower = self.net.by_index.get(link[1])
-        if lower is None or lower is self or lower.carrier:
-            return "DOWN"
-        return "LOWERLAYERDOWN"
+        if link is not None and link != (self.net, self.ifindex):
+            lower = self.net.by_index.get(link[1])
+            if lower is not None and not lower.carrier:
+                self.stored_operstate = "LOWERLAYERDOWN"
+
+    @property
+    def qdisc_name(self) -> str:
+        """The root queueing discipline: noop until the device was up once in this namespace."""
+        if self.qdisc is not None:
+            return str(self.qdisc.kind)
+        return self.default_qdisc if self.activated else "noop"
 
     @property
     def flags(self) -> list[str]:
         """Flag words in the order `ip link` prints them."""
         words = []
-        if self.up and not self.carrier:
+        if self.up and self.stored_operstate not in ("UP", "UNKNOWN"):
             words.append("NO-CARRIER")
         words += ["LOOPBACK"] if self.is_loopback else []
-        words += ["BROADCAST"] if not self.is_loopback and not self.pointopoint else []
+        words += ["BROADCAST"] if self.has_broadcast and not self.is_loopback and not self.pointopoint else []
         words += ["POINTOPOINT"] if self.pointopoint else []
         words += ["MULTICAST"] if self.multicast and not self.is_loopback else []
-        words += ["NOARP"] if self.noarp and not self.is_loopback else []
-        words += ["ALLMULTI"] if self.allmulti else []
-        words += ["PROMISC"] if self.promiscuity and getattr(self, "promisc_user", False) else []
+        words += ["NOARP"] if self.noarp else []
+        words += ["ALLMULTI"] if self.allmulti_user else []
+        words += ["PROMISC"] if self.promisc_user else []
         words += ["MASTER"] if getattr(self, "is_bond", False) else []
+        words += ["DYNAMIC"] if self.dynamic else []
         if self.up:
             words.append("UP")
             if self.carrier:
@@ -161,11 +203,17 @@ class NetDevice:
                 words.append("M-DOWN")
         return words
 
+    def registered(self) -> None:
+        """register_netdevice() is done: the index is known (linkwatch_init_dev())."""
+        if not self.carrier:
+            self.rfc2863_policy()
+
     def set_up(self) -> None:
         """dev_open(); nothing happens where it is up already."""
         if self.up:
             return
         self.up = True
+        self.activated = True
         self.opened()
         self.net.ipv4.device_up(self)
         self.net.ipv6.device_up(self)
@@ -189,6 +237,7 @@ class NetDevice:
             return
         self.carrier = on
         self.carrier_changes += 1
+        self.rfc2863_policy()
         if not self.up:
             return
         self.net.ipv4.carrier_changed(self)
@@ -212,6 +261,12 @@ class NetDevice:
         """A device below went up, down or lost carrier: stacked kinds copy its carrier."""
         self.set_carrier(lower.up and lower.carrier)
 
+    def lower_mtu_changed(self, lower: NetDevice) -> None:
+        """NETDEV_CHANGEMTU of a device below."""
+
+    def lower_mac_changed(self, lower: NetDevice) -> None:
+        """NETDEV_CHANGEADDR of a device below."""
+
     # -- settings ---------------------------------------------------------------------------
     def set_mac(self, mac: MacAddress) -> None:
         """dev_set_mac_address(): KernelError(EADDRNOTAVAIL) for a group or zero address."""
@@ -224,6 +279,8 @@ class NetDevice:
     def mac_changed(self) -> None:
         self.net.arp.mac_changed(self)
         self.net.nd.mac_changed(self)
+        for upper in list(self.uppers):
+            upper.lower_mac_changed(self)
         if self.master is not None:
             changed = getattr(self.master, "port_mac_changed", None)
             if changed is not None:
@@ -240,6 +297,8 @@ class NetDevice:
         self.mtu = mtu
         self.net.ipv4.mtu_changed(self)
         self.net.ipv6.mtu_changed(self)
+        for upper in list(self.uppers):
+            upper.lower_mtu_changed(self)
         if self.master is not None:
             changed = getattr(self.master, "port_mtu_changed", None)
             if changed is not None:
@@ -252,8 +311,8 @@ class NetDevice:
         wanted = name or self.name
         if wanted in net.devices:
             raise KernelError(errno.EEXIST)
-        was_up = self.up
         self.set_down()
+        self.activated = False
         if self.master is not None:
             self.master.release_port(self)  # type: ignore[attr-defined]
         old = self.net
@@ -261,7 +320,6 @@ class NetDevice:
         self.name = wanted
         net.add_device(self, self.ifindex)
         self.moved(old)
-        del was_up
 
     def unregister(self) -> None:
         """unregister_netdevice(): gone for good, with the devices on top of it."""
@@ -344,8 +402,8 @@ def receive_core(dev: NetDevice, skb: SkBuff) -> None:
     skb.dev = dev
     if dev.ingress is not None and not dev.ingress.ingress(skb):
         return
-    if skb.vlan_tci is not None and dev.vlans is not None:
-        vlan = dev.vlans.get(skb.vlan_tci & 0xFFF)
+    if skb.vlan_tci is not None and dev.vlan_devices is not None:
+        vlan = dev.vlan_devices.get(skb.vlan_tci & 0x10FFF)
         if vlan is not None:
             vlan.receive_tagged(skb)  # type: ignore[attr-defined]
             return

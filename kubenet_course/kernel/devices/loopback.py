@@ -18,8 +18,9 @@ class Loopback(NetDevice):
     default_mtu = 65536
     max_mtu = 0
     min_mtu = 0
-    oper_unknown = True
     is_loopback = True
+    link_type = "loopback"
+    tso_max_size = 524280
 
     def __init__(self, net: NetNamespace, name: str):
         super().__init__(net, name, ZERO_MAC)

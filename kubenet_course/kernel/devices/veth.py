@@ -6,8 +6,10 @@ route, its conntrack entry and, between namespaces, its mark (skb_scrub_packet()
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import errno
+from typing import TYPE_CHECKING, Any
 
+from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice, netif_receive
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.wire.addresses import MacAddress
@@ -20,6 +22,8 @@ class Veth(NetDevice):
     """`delay` is a property of the cable, in ns each way (0 within one machine)."""
 
     kind = "veth"
+    num_tx_queues = num_rx_queues = 2
+    tso_max_size = 524280
 
     def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
         super().__init__(net, name, mac)
@@ -46,25 +50,76 @@ class Veth(NetDevice):
         except Exception:
             peer_net.remove_device(peer)
             raise
-        own.peer, peer.peer = peer, own
+        join(own, peer)
         return own, peer
 
+    @classmethod
+    def newlink(
+        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+    ) -> Veth:
+        """veth_newlink(): `attrs["peer"]` is the LinkRequest for the other end, which is registered first."""
+        from kubenet_course.kernel import rtnetlink
+
+        wanted = attrs.get("peer") or rtnetlink.LinkRequest()
+        peer_net = wanted.net or net
+        peer_name = wanted.name or peer_net.free_name("veth%d")
+        if wanted.name is not None:
+            rtnetlink.check_name(peer_name)
+        if rtnetlink.taken(peer_net, peer_name):
+            raise KernelError(errno.EEXIST)
+        if wanted.mtu is not None:
+            rtnetlink.check_mtu(cls, wanted.mtu)
+        peer_mac = MacAddress.decode(wanted.mac) if wanted.mac is not None else None
+        if peer_mac is not None and (peer_mac.is_multicast or peer_mac == 0):
+            raise KernelError(errno.EADDRNOTAVAIL)
+        peer = cls(peer_net, peer_name, peer_mac)
+        peer_net.add_device(peer, wanted.index)
+        if name in net.devices:
+            # ``ip link add type veth`` leaves both names to the kernel: the peer took the first.
+            automatic = name.startswith("veth") and name[4:].isdigit() and wanted.name is None
+            if not automatic:
+                peer_net.remove_device(peer)
+                raise KernelError(errno.EEXIST)
+            name = net.free_name("veth%d")
+        own = cls(net, name, mac)
+        try:
+            net.add_device(own)
+            rtnetlink.configure(peer, wanted)
+        except KernelError:
+            peer_net.remove_device(peer)
+            raise
+        join(own, peer)
+        return own
+
     def opened(self) -> None:
-        self._update_carrier()
-
-    def stopped(self) -> None:
-        peer = self.peer
-        self.carrier = False
-        if peer is not None:
-            peer.set_carrier(False)
-
-    def _update_carrier(self) -> None:
+        """veth_open(): with both ends up there is a carrier."""
         peer = self.peer
         if peer is not None and peer.up:
-            self.carrier = True
+            self._own_carrier(True)
             peer.set_carrier(True)
-        else:
-            self.carrier = False
+
+    def stopped(self) -> None:
+        """veth_close()."""
+        self._own_carrier(False)
+        if self.peer is not None:
+            self.peer.set_carrier(False)
+            self.rfc2863_policy()
+
+    def _own_carrier(self, on: bool) -> None:
+        """Inside our own opening and closing: what follows from those says the rest."""
+        if self.carrier != on:
+            self.carrier = on
+            self.carrier_changes += 1
+            self.rfc2863_policy()
+
+    def registered(self) -> None:
+        """The state is taken when both ends are there."""
+
+    def moved(self, old: NetNamespace) -> None:
+        """The other end's namespace now has a number for ours, and the other way round."""
+        if self.peer is not None and self.peer.net is not self.net:
+            self.net.nsid_of(self.peer.net)
+            self.peer.net.nsid_of(self.net)
 
     def unregistering(self) -> None:
         peer, self.peer = self.peer, None
@@ -95,3 +150,13 @@ class Veth(NetDevice):
             loop.call_later(self.delay, netif_receive, peer, skb)
         else:
             loop._soon.append((netif_receive, (peer, skb)))
+
+
+def join(own: Veth, peer: Veth) -> None:
+    """Plug the cable in at both ends, neither of which is up."""
+    own.peer, peer.peer = peer, own
+    peer.rfc2863_policy()
+    own.rfc2863_policy()
+    if own.net is not peer.net:
+        peer.net.nsid_of(own.net)
+        own.net.nsid_of(peer.net)

@@ -48,37 +48,60 @@ class InetAddress:
 def address_add(net: NetNamespace, dev: NetDevice, new: InetAddress, *, replace: bool = False) -> None:
     """inet_rtm_newaddr() and __inet_insert_ifa().
 
-    KernelError(EEXIST, "ipv4: Address already assigned") for the same address and prefix length.
+    KernelError(EEXIST, "ipv4: Address already assigned") for the same address and prefix length; `replace` gives
+    that one new lifetimes and a new metric instead.
     """
     addresses = net.ipv4.addresses[dev]
     for old in addresses:
         if old.local == new.local and old.prefixlen == new.prefixlen and old.network == new.network:
             if not replace:
                 raise KernelError(errno.EEXIST, "ipv4: Address already assigned")
-            old.valid, old.preferred, old.metric = new.valid, new.preferred, new.metric
+            _modify(net, dev, old, new)
             return
     if new.prefixlen > 32:
         raise KernelError(errno.EINVAL, "ipv4: Invalid prefix length")
-    validate = getattr(dev, "validate_address", None)
-    if validate is not None:
-        validate(new.local, 4)
-    for old in addresses:
-        if not old.secondary and old.scope == new.scope and old.prefixlen == new.prefixlen and new.peer in old.network:
+    if not new.local:
+        return
+    position = 0
+    for number, old in enumerate(addresses):
+        # Primaries come before secondaries and are ordered by scope (after the last of equal or narrower scope).
+        if not old.secondary and new.scope <= old.scope:
+            position = number + 1
+        if old.prefixlen == new.prefixlen and old.network == new.network:
+            if old.scope != new.scope:
+                raise KernelError(errno.EINVAL, "ipv4: Invalid scope value")
             new.secondary = True
-            break
     if new.secondary:
-        addresses.append(new)
-    else:
-        # Primaries come before secondaries and are ordered by scope (last of equal or narrower scope).
-        position = 0
-        for number, old in enumerate(addresses):
-            if not old.secondary and new.scope <= old.scope:
-                position = number + 1
-        addresses.insert(position, new)
+        position = len(addresses)
+    addresses.insert(position, new)
     net.ipv4.locals[new.local] = net.ipv4.locals.get(new.local, 0) + 1
-    if dev.up:
-        _add_routes(net, dev, new)
+    _add_routes(net, dev, new)
+    _watch_lifetime(net, dev, new)
     net.ipv4.flush_cache()
+
+
+def _modify(net: NetNamespace, dev: NetDevice, old: InetAddress, new: InetAddress) -> None:
+    """The part of inet_rtm_newaddr() for an address that exists."""
+    if old.metric != new.metric:
+        _remove_routes(net, dev, old)
+        old.metric = new.metric
+        _add_routes(net, dev, old)
+    old.valid, old.preferred = new.valid, new.preferred
+    old.noprefixroute = new.noprefixroute
+    _watch_lifetime(net, dev, old)
+    net.ipv4.flush_cache()
+
+
+def _watch_lifetime(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
+    """check_lifetime(): the address goes when its time is up."""
+    if address.valid is not None:
+        net.loop.call_at(address.valid, _expire, net, dev, address)
+
+
+def _expire(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
+    still = address in net.ipv4.addresses.get(dev, ())
+    if still and address.valid is not None and address.valid <= net.loop.now:
+        address_remove(net, dev, address)
 
 
 def address_remove(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:

@@ -74,6 +74,8 @@ class FibRoute:
     prefsrc: IpAddress | None = None
     nexthops: list[NextHop] = field(default_factory=list)
     metrics: dict[str, int] = field(default_factory=dict)
+    #: Metrics that the path must not change (``mtu lock 1300``).
+    locks: set[str] = field(default_factory=set)
     flags: set[str] = field(default_factory=set)
     expires: int | None = None
     pref: str = "medium"
