@@ -18,6 +18,10 @@ Key = tuple[str, str, str, str]
 Facts = dict[str, str]
 Snapshot = dict[Key, Facts]
 
+KINDS = (
+    "namespace", "link", "address", "route", "rule", "neighbour", "fdb", "iptables", "ip6tables", "sysctl",
+    "file",
+)  # fmt: skip
 SYSCTLS = (
     "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all.rp_filter",
     "net.ipv4.conf.default.rp_filter", "net.ipv4.conf.all.proxy_arp", "net.ipv4.conf.all.accept_redirects",
@@ -66,6 +70,7 @@ class Diff:
 def snapshot(lab: Any) -> Snapshot:
     """Every fact about every machine of a lab, now."""
     facts: Snapshot = {}
+    lab.backend.settle()
     random = lab.backend_name != "emulated"  # a replay there gives new MAC addresses
     for name in lab.machines:
         namespaces = [""]
@@ -89,7 +94,7 @@ def compare(before: Mapping[Key, Facts], after: Mapping[Key, Facts]) -> Diff:
     """The changes from `before` to `after`, by machine, namespace and kind, each in its own order."""
     changes = []
     order: dict[Key, None] = dict.fromkeys([*before, *after])
-    for key in sorted(order, key=lambda k: (k[0], k[1])):
+    for key in sorted(order, key=lambda k: (k[0], k[1], KINDS.index(k[2]))):
         machine, namespace, kind, name = key
         old, new = before.get(key), after.get(key)
         if old == new or (

@@ -42,6 +42,9 @@ class Backend(Protocol):
     def changed_files(self, machine: str) -> dict[str, str]:
         """Path → content digest of the files in which a machine may differ from a fresh one."""
 
+    def settle(self) -> None:
+        """Let what follows from the last command at once (a carrier's loss) have happened everywhere."""
+
     def close(self) -> None:
         """End it all; may be called again."""
 

@@ -95,6 +95,9 @@ class EmulatedBackend:
             found[machine.net] = (name, "")
         return found
 
+    def settle(self) -> None:
+        self.loop.run_soon()
+
     def close(self) -> None:
         """Nothing outside of this object is held."""
         self.machines = {}

@@ -113,6 +113,11 @@ class RealBackend:
         """Run a command that only looks."""
         return self.machines[machine].run(argv)
 
+    def settle(self) -> None:
+        """Make the kernel act on changes of carrier, which it else may put off for a second."""
+        for name in self.machines:
+            self.ask(name, "settled", names=None)
+
     def changed_files(self, machine: str) -> dict[str, str]:
         """Path → digest of the files in a machine's own folders."""
         files: dict[str, str] = self.ask(machine, "files")["files"]

@@ -24,6 +24,7 @@ import os
 import re
 import selectors
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -124,6 +125,7 @@ class Agent:
 
         def finished() -> None:
             del self.jobs[job.pid]
+            linux.sync_carriers()
             self._answer(request, {**job.take(), "rc": job.status})
 
         job.on_exit = finished
@@ -181,10 +183,10 @@ class Agent:
         return {}
 
     def op_settled(self, request: Message) -> Message:
-        """Devices of `names` whose operational state is not (yet) up."""
+        """Devices of `names` (of all, if None) whose operational state is not (yet) up."""
         waiting = []
-        for name in request["names"]:
-            linux.has_carrier(name)
+        linux.sync_carriers()
+        for name in request["names"] or [name for _, name in socket.if_nameindex()]:
             with open(f"/sys/class/net/{name}/operstate") as handle:
                 if handle.read().strip() not in ("up", "unknown"):
                     waiting.append(name)
@@ -354,6 +356,7 @@ class Agent:
         request, session.request = session.request, None
         session.job.deadline = None
         if request is not None:
+            linux.sync_carriers()
             # bash names the place of a syntax error after the command it read it by; in this
             # machine's sessions that is `eval`, for `bash -c` (and the reader) it is `-c`.
             errors = session.job.outputs["stderr"]

@@ -5,6 +5,7 @@ Thin: arguments as in the manual pages, an OSError with errno and the path on fa
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -155,3 +156,42 @@ def number_namespaces() -> None:
                 length, kind = struct.unpack_from("=IH", data)
                 done = done or kind in (_NLMSG_ERROR, _NLMSG_DONE)
                 data = data[(length + 3) & ~3 :]
+
+
+def enter_network_namespace(descriptor: int) -> None:
+    """setns(2)."""
+    _check(_libc.setns(ctypes.c_int(descriptor), ctypes.c_int(CLONE_NEWNET)), "setns")
+
+
+def sync_carriers() -> None:
+    """Have every change of carrier acted on now, here and in the namespaces of /run/netns.
+
+    See `has_carrier`. A device or namespace that goes away meanwhile is none of our business.
+    """
+    _sync_here()
+    names = os.listdir("/run/netns") if os.path.isdir("/run/netns") else []
+    if not names:
+        return
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    try:
+        for name in names:
+            try:
+                there = os.open(f"/run/netns/{name}", os.O_RDONLY)
+            except OSError:
+                continue
+            try:
+                enter_network_namespace(there)
+                _sync_here()
+            except OSError:
+                continue  # a plain file, or gone
+            finally:
+                os.close(there)
+    finally:
+        enter_network_namespace(home)
+        os.close(home)
+
+
+def _sync_here() -> None:
+    for _, name in socket.if_nameindex():
+        with contextlib.suppress(OSError):
+            has_carrier(name)
