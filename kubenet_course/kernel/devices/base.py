@@ -225,6 +225,7 @@ class NetDevice:
             return
         self.up = False
         self.stopped()
+        self.net.netfilter.device_down(self)
         self.net.ipv4.device_down(self)
         self.net.ipv6.device_down(self)
         self.net.arp.flush_device(self)

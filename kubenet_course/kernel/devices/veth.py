@@ -140,7 +140,8 @@ class Veth(NetDevice):
         self.tx_packets += 1
         self.tx_bytes += skb.len + 14
         skb.dst = None
-        skb.nfct = None
+        skb.nfct = skb.physin = skb.physout = None
+        skb.nf_flags = 0
         if peer.net is not self.net:
             skb.mark = 0
             skb.sk = None

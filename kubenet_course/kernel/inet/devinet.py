@@ -142,6 +142,7 @@ def _take_out(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
     else:
         net.ipv4.locals.pop(address.local, None)
     _remove_routes(net, dev, address)
+    net.netfilter.address_gone(dev, address.local)
     if count <= 0:
         from kubenet_course.kernel.inet import fib_semantics
 

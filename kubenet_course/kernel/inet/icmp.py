@@ -63,6 +63,10 @@ def icmp_send(net: NetNamespace, skb: SkBuff, kind: int, code: int, info: int = 
     answer = ip_build(net, back, IPPROTO_ICMP, transport, quoted, tos=(ip.tos & 0x1E) | 0xC0, source=here, mark=mark)
     if skb.trace is not None:
         skb.trace.caused(skb, answer)
+    if skb.nfct is not None:
+        from kubenet_course.kernel.netfilter.conntrack import nf_ct_attach
+
+        nf_ct_attach(answer, skb)
     net.count("IcmpOutMsgs")
     ip_local_out(net, answer)
 

@@ -68,6 +68,20 @@ class Netfilter:
         self._entries[(family, hook)] = [entry for entry in entries if entry[2] != function]
         self._publish(family, hook)
 
+    def device_down(self, dev: NetDevice) -> None:
+        """NETDEV_DOWN, for what remembers devices: masqueraded connections."""
+        if "conntrack" in self.net.rooms:
+            from kubenet_course.kernel.netfilter.masquerade import device_down
+
+            device_down(self.net, dev)
+
+    def address_gone(self, dev: NetDevice, address: int) -> None:
+        """An address was taken from the device: connections hidden behind it are over."""
+        if "conntrack" in self.net.rooms:
+            from kubenet_course.kernel.netfilter.masquerade import address_gone
+
+            address_gone(self.net, dev, address)
+
     def _publish(self, family: int, hook: int) -> None:
         functions = tuple(function for _, _, function in self._entries[(family, hook)])
         (self.hooks4 if family == 4 else self.hooks6)[hook] = functions

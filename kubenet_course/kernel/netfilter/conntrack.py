@@ -1,0 +1,539 @@
+"""Connection tracking: which conversation a packet belongs to (net/netfilter/nf_conntrack_core.c).
+
+An entry has two tuples: `orig`, as the first packet was, and `reply`, as an answer will look. Both
+are keys of one dictionary, so a packet's entry costs one look-up in either direction. NAT changes
+only `reply`, before the entry is confirmed.
+
+    PRE_ROUTING, LOCAL_OUT (-200)       conntrack_in(): find the entry or make one; set its state
+    LOCAL_IN, POST_ROUTING (last)       conntrack_confirm(): the first packet got through: keep it
+
+A tuple is (source, destination, protocol, source port, destination port); for ICMP the ports are
+the identifier and type << 8 | code. Tracking is off in a namespace until something needs it (a ct
+or state match, a NAT target), and off again when the last such rule has gone; entries stay.
+Timeouts run on the virtual clock and are checked when an entry is met, not by timers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.kernel.netfilter import conntrack_icmp, conntrack_tcp
+from kubenet_course.kernel.netfilter.hooks import (
+    NF_INET_LOCAL_IN,
+    NF_INET_LOCAL_OUT,
+    NF_INET_POST_ROUTING,
+    NF_INET_PRE_ROUTING,
+    PRI_CONNTRACK,
+    PRI_CONNTRACK_CONFIRM,
+    PRI_DEFRAG,
+)
+from kubenet_course.sim.loop import SECOND
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.devices.base import NetDevice
+    from kubenet_course.kernel.netns import NetNamespace
+    from kubenet_course.kernel.skbuff import SkBuff
+
+Tuple = tuple[int, int, int, int, int]
+
+# enum ip_conntrack_info
+IP_CT_ESTABLISHED, IP_CT_RELATED, IP_CT_NEW, IP_CT_ESTABLISHED_REPLY, IP_CT_RELATED_REPLY = range(5)
+IP_CT_IS_REPLY = 3
+IP_CT_UNTRACKED = 7
+ORIGINAL, REPLY = 0, 1
+
+# enum ip_conntrack_status
+IPS_EXPECTED, IPS_SEEN_REPLY, IPS_ASSURED, IPS_CONFIRMED = 1, 2, 4, 8
+IPS_SRC_NAT, IPS_DST_NAT = 16, 32
+IPS_NAT_MASK = IPS_SRC_NAT | IPS_DST_NAT
+IPS_SRC_NAT_DONE, IPS_DST_NAT_DONE = 128, 256
+IPS_DYING, IPS_FIXED_TIMEOUT, IPS_TEMPLATE = 512, 1024, 2048
+
+TCP, UDP, ICMP, ICMPV6, SCTP, DCCP, UDPLITE, GRE = 6, 17, 1, 58, 132, 33, 136, 47
+WITH_PORTS = frozenset({TCP, UDP, SCTP, DCCP, UDPLITE})
+
+
+class ConntrackEntry:
+    """One connection (struct nf_conn). `counters` is [[packets, bytes], [packets, bytes]] or None."""
+
+    __slots__ = (
+        "family", "orig", "reply", "status", "expires", "timeout", "mark", "zone", "tcp", "stream_at", "counters",
+        "ident", "started", "stopped", "manip", "masq_index", "helper", "labels", "master", "template_zone", "notified",
+    )  # fmt: skip
+
+    def __init__(self, family: int, orig: Tuple, reply: Tuple, zone: int = 0):
+        self.family = family
+        self.orig = orig
+        self.reply = reply
+        self.status = 0
+        self.expires = 0
+        self.timeout = 0
+        self.mark = 0
+        self.zone = zone
+        self.tcp: Any = None
+        self.stream_at = 0
+        self.counters: list[list[int]] | None = None
+        self.ident = 0
+        self.started = 0
+        self.stopped = 0
+        #: What NAT writes, as [maniptype][direction] -> (address, port) or None; see nat.py.
+        self.manip: Any = None
+        self.masq_index = 0
+        self.helper = ""
+        self.labels = 0
+        self.master: ConntrackEntry | None = None
+        self.notified = False
+
+    @property
+    def protocol(self) -> int:
+        return self.orig[2]
+
+    @property
+    def confirmed(self) -> bool:
+        return bool(self.status & IPS_CONFIRMED)
+
+    def tuple_of(self, direction: int) -> Tuple:
+        return self.reply if direction else self.orig
+
+    def __repr__(self) -> str:
+        return f"<ConntrackEntry {self.orig} {self.reply}>"
+
+
+#: Stands on packets that a rule took out of tracking (CT --notrack, NOTRACK).
+UNTRACKED = ConntrackEntry(0, (0, 0, 0, 0, 0), (0, 0, 0, 0, 0))
+
+
+def invert(family: int, tup: Tuple) -> Tuple | None:
+    """nf_ct_invert_tuple(): the answer's tuple; None for ICMP messages without an answer."""
+    source, destination, protocol, a, b = tup
+    if protocol == ICMP and family == 4 or protocol == ICMPV6 and family == 6:
+        other = conntrack_icmp.inverse_type(family, b >> 8)
+        return None if other is None else (destination, source, protocol, a, other << 8 | b & 255)
+    return (destination, source, protocol, b, a)
+
+
+def tuple_of_packet(skb: SkBuff) -> Tuple | None:
+    """nf_ct_get_tuple(); None where the transport header is missing (a fragment, cut short)."""
+    ip = skb.network
+    protocol = ip[2]
+    transport = skb.transport
+    if protocol == TCP or protocol == UDP:
+        if transport is None:
+            return None
+        return (ip[0], ip[1], protocol, transport[0], transport[1])
+    if protocol == ICMP or protocol == ICMPV6:
+        if transport is None:
+            return None
+        return (ip[0], ip[1], protocol, transport[2] >> 16, transport[0] << 8 | transport[1])
+    if protocol in WITH_PORTS:
+        payload = skb.payload
+        if not isinstance(payload, (bytes, bytearray)) or len(payload) < 4:
+            return None
+        ports = int.from_bytes(payload[:4], "big")
+        return (ip[0], ip[1], protocol, ports >> 16, ports & 0xFFFF)
+    return (ip[0], ip[1], protocol, 0, 0)
+
+
+TIMEOUT_FILES = {
+    "generic": "generic_timeout", "icmp": "icmp_timeout", "icmpv6": "icmpv6_timeout", "udp": "udp_timeout",
+    "udp_stream": "udp_timeout_stream", "gre": "gre_timeout", "gre_stream": "gre_timeout_stream",
+    **{state: f"tcp_timeout_{state}" for state in conntrack_tcp.TIMEOUT_NAMES},
+}  # fmt: skip
+
+
+class Conntrack:
+    """The connections of one namespace. `zones` maps a zone to its table of tuples."""
+
+    def __init__(self, net: NetNamespace):
+        self.net = net
+        self.loop = net.loop
+        self.tables: dict[tuple[int, int], dict[Tuple, tuple[ConntrackEntry, int]]] = {(4, 0): {}, (6, 0): {}}
+        self.table4 = self.tables[(4, 0)]
+        self.table6 = self.tables[(6, 0)]
+        self.by_source: dict[tuple, list[ConntrackEntry]] = {}
+        self.users = {4: 0, 6: 0}
+        self.timeouts: dict[str, int] = {}
+        self.tcp_timeouts: tuple[int, ...] = ()
+        self.listeners: list[Callable[[str, ConntrackEntry], object]] = []
+        self.stats = dict.fromkeys(("found", "invalid", "insert", "insert_failed", "drop", "early_drop", "error"), 0)
+        self.loose = self.liberal = self.acct = self.timestamp = 0
+        self.maximum = 0
+        self._collect_at = 4096
+        self._watch()
+
+    # -- settings ---------------------------------------------------------------------------
+    def _watch(self) -> None:
+        """Keep copies of what every packet needs from /proc/sys/net/netfilter."""
+
+        def load(_: str = "") -> None:
+            def number(name: str) -> int:
+                return self.net.sysctl.get_int("net", "netfilter", f"nf_conntrack_{name}")
+
+            self.timeouts = {key: number(name) * SECOND for key, name in TIMEOUT_FILES.items()}
+            self.tcp_timeouts = tuple(self.timeouts[state] for state in conntrack_tcp.STATE_TIMEOUTS)
+            self.loose, self.liberal = number("tcp_loose"), number("tcp_be_liberal")
+            self.acct, self.timestamp, self.maximum = number("acct"), number("timestamp"), number("max")
+
+        for name in (*TIMEOUT_FILES.values(), "tcp_loose", "tcp_be_liberal", "acct", "timestamp", "max"):
+            self.net.sysctl.watch(("net", "netfilter", f"nf_conntrack_{name}"), load)
+        load()
+
+    def get(self, family: int) -> None:
+        """nf_ct_netns_get(): one more rule needs tracking in this family."""
+        self.users[family] += 1
+        if self.users[family] > 1:
+            return
+        register = self.net.netfilter.register
+        defrag = defrag4 if family == 4 else defrag6
+        for hook in (NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT):
+            register(family, hook, PRI_DEFRAG, defrag)
+            register(family, hook, PRI_CONNTRACK, conntrack_in)
+        for hook in (NF_INET_LOCAL_IN, NF_INET_POST_ROUTING):
+            register(family, hook, PRI_CONNTRACK_CONFIRM, conntrack_confirm)
+
+    def put(self, family: int) -> None:
+        """nf_ct_netns_put(); the entries stay until they time out."""
+        self.users[family] -= 1
+        if self.users[family]:
+            return
+        unregister = self.net.netfilter.unregister
+        defrag = defrag4 if family == 4 else defrag6
+        for hook in (NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT):
+            unregister(family, hook, defrag)
+            unregister(family, hook, conntrack_in)
+        for hook in (NF_INET_LOCAL_IN, NF_INET_POST_ROUTING):
+            unregister(family, hook, conntrack_confirm)
+
+    # -- the table --------------------------------------------------------------------------
+    def table(self, family: int, zone: int) -> dict[Tuple, tuple[ConntrackEntry, int]]:
+        return self.tables.setdefault((family, zone), {})
+
+    def find(self, family: int, tup: Tuple, zone: int = 0) -> tuple[ConntrackEntry, int] | None:
+        """The entry and direction of a tuple; one whose time is up is removed and not found."""
+        found = self.tables[(family, zone)].get(tup) if not zone else self.table(family, zone).get(tup)
+        if found is not None and found[0].expires <= self.loop.now:
+            self.remove(found[0])
+            return None
+        return found
+
+    def insert(self, ct: ConntrackEntry) -> bool:
+        """__nf_conntrack_confirm(): False where another entry has one of the tuples."""
+        table = self.table(ct.family, ct.zone)
+        if self.find(ct.family, ct.orig, ct.zone) is not None or self.find(ct.family, ct.reply, ct.zone) is not None:
+            self.stats["insert_failed"] += 1
+            return False
+        table[ct.orig] = (ct, ORIGINAL)
+        if ct.reply != ct.orig:
+            table[ct.reply] = (ct, REPLY)
+        ct.status |= IPS_CONFIRMED
+        ct.expires = self.loop.now + ct.timeout
+        if self.timestamp:
+            ct.started = self.net.host.wall_clock()
+        if len(table) > self._collect_at:
+            self.collect()
+            self._collect_at = max(4096, 2 * len(table))
+        return True
+
+    def remove(self, ct: ConntrackEntry) -> None:
+        """nf_ct_delete(): out of the table, told to listeners."""
+        if not ct.status & IPS_CONFIRMED or ct.status & IPS_DYING:
+            return
+        ct.status |= IPS_DYING
+        table = self.table(ct.family, ct.zone)
+        for tup in (ct.orig, ct.reply):
+            found = table.get(tup)
+            if found is not None and found[0] is ct:
+                del table[tup]
+        self._forget_source(ct)
+        if self.timestamp:
+            ct.stopped = self.net.host.wall_clock()
+        self.notify("DESTROY", ct)
+
+    def _forget_source(self, ct: ConntrackEntry) -> None:
+        key = source_key(ct)
+        same = self.by_source.get(key)
+        if same is not None and ct in same:
+            same.remove(ct)
+            if not same:
+                del self.by_source[key]
+
+    def collect(self) -> None:
+        """gc_worker(): drop what has expired."""
+        now = self.loop.now
+        for table in list(self.tables.values()):
+            for ct in [ct for ct, direction in table.values() if direction == ORIGINAL and ct.expires <= now]:
+                self.remove(ct)
+
+    def entries(self, family: int | None = None) -> Iterator[ConntrackEntry]:
+        """Every live entry, oldest first within its table."""
+        self.collect()
+        for (of_family, _), table in list(self.tables.items()):
+            if family in (None, of_family):
+                yield from [ct for ct, direction in table.values() if direction == ORIGINAL]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.entries())
+
+    def notify(self, event: str, ct: ConntrackEntry) -> None:
+        for listener in list(self.listeners):
+            listener(event, ct)
+
+    def new_ident(self) -> int:
+        return self.net.host.random.getrandbits(32)
+
+    def watch_expiry(self) -> None:
+        """While somebody listens, expiry is told when it happens (within a second)."""
+        if self.listeners:
+            self.collect()
+            if any(self.tables.values()):
+                self.loop.call_later(SECOND, self.watch_expiry)
+
+
+def source_key(ct: ConntrackEntry) -> tuple:
+    """hash_by_src(): entries that come from the same socket, whatever their destination."""
+    return (ct.family, ct.zone, ct.orig[0], ct.orig[2], ct.orig[3])
+
+
+def conntrack(net: NetNamespace) -> Conntrack:
+    """The namespace's table, made at first use."""
+    found = net.rooms.get("conntrack")
+    if found is None:
+        found = net.rooms["conntrack"] = Conntrack(net)
+    return found
+
+
+# -- hook functions -----------------------------------------------------------------------------
+def defrag4(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None) -> bool:
+    """ipv4_conntrack_defrag(): tracking needs ports, so fragments wait for each other here."""
+    if not skb.network[6] & 0x3FFF:
+        return True
+    user = f"conntrack-{hook}"
+    trace, queued = skb.trace, skb
+    whole = net.ipv4.fragments.collect(queued, user)
+    if whole is None:
+        return False
+    whole.trace = trace
+    if hook == NF_INET_PRE_ROUTING:
+        resume = (whole.cb or {}).get("bridge_resume")
+        if resume is not None:
+            resume(whole)
+            return False
+        from kubenet_course.kernel.inet.ip_input import ip_rcv
+
+        ip_rcv(net, whole)
+    else:
+        from kubenet_course.kernel.inet.ip_output import ip_local_out
+
+        ip_local_out(net, whole)
+    return False
+
+
+def defrag6(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None) -> bool:
+    """ipv6_defrag(): IPv6 fragments are put together by the input path before they come here."""
+    return True
+
+
+def conntrack_in(
+    net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None
+) -> bool:
+    """nf_conntrack_in(): give the packet its entry and state. A packet nobody can track is INVALID:
+    it goes on with `skb.nfct` None."""
+    template = skb.nfct
+    zone = 0
+    if template is not None:
+        if not template.status & IPS_TEMPLATE:
+            return True
+        zone = template.zone
+        skb.nfct = None
+    room: Conntrack = net.rooms["conntrack"]
+    ip = skb.network
+    protocol = ip[2]
+    family = 4 if len(ip) == 9 else 6
+    trace = skb.trace
+    if protocol == TCP or protocol == UDP:
+        transport = skb.transport
+        if transport is None:
+            room.stats["invalid"] += 1
+            return True
+        tup = (ip[0], ip[1], protocol, transport[0], transport[1])
+    else:
+        if protocol == (ICMP if family == 4 else ICMPV6) and skb.transport is not None:
+            verdict = conntrack_icmp.handle_error(room, skb, family, zone)
+            if verdict is not None:
+                if trace is not None:
+                    trace.conntrack(skb, None, skb.nfct)
+                return verdict
+        made = tuple_of_packet(skb)
+        if made is None:
+            room.stats["invalid"] += 1
+            return True
+        tup = made
+    table = (room.table4 if family == 4 else room.table6) if not zone else room.table(family, zone)
+    found = table.get(tup)
+    if found is not None and found[0].expires <= room.loop.now:
+        room.remove(found[0])
+        found = None
+    before = describe(found[0], room.loop.now) if trace is not None and found is not None else None
+    if found is None:
+        ct = init_conntrack(room, skb, family, tup, zone, template)
+        if ct is None:
+            return skb.nfct is not UNTRACKED_DROP or _full(net, skb)
+        direction = ORIGINAL
+        ctinfo = IP_CT_RELATED if ct.status & IPS_EXPECTED else IP_CT_NEW
+    else:
+        ct, direction = found
+        if direction:
+            ctinfo = IP_CT_ESTABLISHED_REPLY
+        elif ct.status & IPS_SEEN_REPLY:
+            ctinfo = IP_CT_ESTABLISHED
+        else:
+            ctinfo = IP_CT_RELATED if ct.status & IPS_EXPECTED else IP_CT_NEW
+    # l4proto->packet()
+    now = room.loop.now
+    if protocol == UDP:
+        if not ct.status & IPS_CONFIRMED:
+            ct.stream_at = now + 2 * SECOND
+        timeout = room.timeouts["udp"]
+        if ct.status & IPS_SEEN_REPLY and now > ct.stream_at:
+            timeout = room.timeouts["udp_stream"]
+            if not ct.status & IPS_ASSURED:
+                ct.status |= IPS_ASSURED
+        refresh(room, ct, skb, direction, timeout, now)
+    elif protocol == TCP:
+        verdict_number = conntrack_tcp.packet(room, ct, skb, direction, ctinfo)
+        if verdict_number != 1:
+            if verdict_number == conntrack_tcp.REPEAT:
+                room.remove(ct)
+                return conntrack_in(net, hook, skb, indev, outdev)
+            room.stats["invalid"] += 1
+            return True
+    elif not _other_packet(room, ct, skb, direction, family, now):
+        room.stats["invalid"] += 1
+        return True
+    if direction and not ct.status & IPS_SEEN_REPLY:
+        ct.status |= IPS_SEEN_REPLY
+        if room.listeners and ct.status & IPS_CONFIRMED:
+            room.notify("UPDATE", ct)
+    skb.nfct = ct
+    skb.ctinfo = ctinfo
+    if trace is not None:
+        trace.conntrack(skb, before, ct)
+    return True
+
+
+class _Drop:
+    """Marks "the table is full" between init_conntrack() and its caller."""
+
+
+UNTRACKED_DROP = _Drop()
+
+
+def _full(net: NetNamespace, skb: SkBuff) -> bool:
+    skb.nfct = None
+    net.host.log("nf_conntrack: nf_conntrack: table full, dropping packet")
+    skb.drop("NETFILTER_DROP", net)
+    return False
+
+
+def _other_packet(room: Conntrack, ct: ConntrackEntry, skb: SkBuff, direction: int, family: int, now: int) -> bool:
+    """icmp_packet(), generic_packet() and the rest; False makes the packet INVALID."""
+    protocol = ct.orig[2]
+    if protocol == ICMP and family == 4 or protocol == ICMPV6 and family == 6:
+        if not ct.status & IPS_CONFIRMED and not conntrack_icmp.may_begin(family, skb.transport[0]):
+            return False
+        refresh(room, ct, skb, direction, room.timeouts["icmp" if family == 4 else "icmpv6"], now)
+        return True
+    if protocol == UDPLITE:
+        replied = ct.status & IPS_SEEN_REPLY
+        refresh(room, ct, skb, direction, room.timeouts["udp_stream" if replied else "udp"], now)
+        if replied:
+            ct.status |= IPS_ASSURED
+        return True
+    if protocol == GRE:
+        replied = ct.status & IPS_SEEN_REPLY
+        refresh(room, ct, skb, direction, room.timeouts["gre_stream" if replied else "gre"], now)
+        if replied:
+            ct.status |= IPS_ASSURED
+        return True
+    refresh(room, ct, skb, direction, room.timeouts["generic"], now)
+    return True
+
+
+def refresh(room: Conntrack, ct: ConntrackEntry, skb: SkBuff, direction: int, timeout: int, now: int) -> None:
+    """nf_ct_refresh_acct(): a packet more; the entry lives `timeout` ns from now."""
+    if ct.status & IPS_CONFIRMED:
+        if not ct.status & IPS_FIXED_TIMEOUT:
+            ct.expires = now + timeout
+    else:
+        ct.timeout = timeout
+    if ct.counters is not None:
+        counter = ct.counters[direction]
+        counter[0] += 1
+        counter[1] += skb.len
+
+
+def init_conntrack(
+    room: Conntrack, skb: SkBuff, family: int, tup: Tuple, zone: int, template: ConntrackEntry | None
+) -> ConntrackEntry | None:
+    """A new, unconfirmed entry; None where none can be made (`skb.nfct` says whether to drop)."""
+    reply = invert(family, tup)
+    if reply is None:
+        room.stats["invalid"] += 1
+        return None
+    if room.maximum and len(room.table4) + len(room.table6) >= 2 * room.maximum:
+        room.collect()
+        if len(room.table4) + len(room.table6) >= 2 * room.maximum:
+            room.stats["drop"] += 1
+            skb.nfct = UNTRACKED_DROP
+            return None
+    ct = ConntrackEntry(family, tup, reply, zone)
+    if room.acct:
+        ct.counters = [[0, 0], [0, 0]]
+    if template is not None and template.helper:
+        ct.helper = template.helper
+    return ct
+
+
+def conntrack_confirm(
+    net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None
+) -> bool:
+    """nf_conntrack_confirm(): the packet leaves or is delivered, so its entry is real."""
+    ct = skb.nfct
+    if ct is None or ct.status & IPS_CONFIRMED or ct is UNTRACKED:
+        return True
+    if skb.ctinfo >= IP_CT_IS_REPLY or ct.status & IPS_TEMPLATE:
+        return True
+    room: Conntrack = net.rooms["conntrack"]
+    if not room.insert(ct):
+        existing = room.find(ct.family, ct.orig, ct.zone)
+        if existing is not None and existing[0].protocol in (UDP, ICMP) and existing[0].reply == ct.reply:
+            skb.nfct = existing[0]
+            return True
+        room.stats["drop"] += 1
+        skb.drop("NETFILTER_DROP", net)
+        return False
+    if room.listeners:
+        ct.ident = ct.ident or room.new_ident()
+        room.notify("NEW", ct)
+    if skb.trace is not None:
+        skb.trace.stage(skb, "nf_conntrack_confirm", net)
+    return True
+
+
+def nf_ct_attach(new: SkBuff, old: SkBuff) -> None:
+    """nf_conntrack_attach(): an ICMP error or RST made here belongs to the packet it is about."""
+    ct = old.nfct
+    if ct is None or ct is UNTRACKED:
+        new.nfct = ct
+        return
+    new.nfct = ct
+    new.ctinfo = IP_CT_RELATED if old.ctinfo >= IP_CT_IS_REPLY else IP_CT_RELATED_REPLY
+
+
+def describe(ct: ConntrackEntry, now: int) -> dict[str, Any]:
+    """A snapshot for the trace: what may change later."""
+    return {
+        "orig": ct.orig, "reply": ct.reply, "status": ct.status, "mark": ct.mark, "family": ct.family,
+        "state": ct.tcp.name if ct.tcp is not None else None, "timeout": max(0, ct.expires - now) // SECOND,
+    }  # fmt: skip

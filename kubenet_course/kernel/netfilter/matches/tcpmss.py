@@ -1,0 +1,61 @@
+"""-m tcpmss: the maximum segment size that a SYN announces (libxt_tcpmss, xt_tcpmss.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, range_text
+from kubenet_course.wire.tcp import TcpHeader
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netfilter.rule import XtRule
+    from kubenet_course.kernel.netns import NetNamespace
+
+
+class Tcpmss(Extension):
+    name = "tcpmss"
+    protocols = (6,)
+    options = (Opt("mss", "uint16rc", invert=True, mand=True),)
+
+    def save(self) -> str:
+        return f"{self.bang('mss')}--mss {range_text(*self.values['mss'])}"
+
+    def listing(self, names: Names | None) -> str:
+        return f"tcpmss match {'!' if self.inverted else ''}{range_text(*self.values['mss'])}"
+
+    def nft(self, rule: XtRule) -> str | None:
+        return f"tcp option maxseg size {'!= ' if self.inverted else ''}{range_text(*self.values['mss'], separator='-')}"
+
+    def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool]:
+        (low, high), inverted = self.values["mss"], bool(self.inverted)
+
+        def test(skb: Any, state: Any) -> bool:
+            header = skb.transport
+            size = segment_size(header.options) if isinstance(header, TcpHeader) else None
+            if size is None:
+                return inverted
+            return (low <= size <= high) != inverted
+
+        return test
+
+
+def segment_size(options: bytes) -> int | None:
+    """The MSS option's value, or None."""
+    at = 0
+    while at < len(options):
+        kind = options[at]
+        if kind == 0:
+            return None
+        if kind == 1:
+            at += 1
+            continue
+        if at + 1 >= len(options) or options[at + 1] < 2:
+            return None
+        if kind == 2 and options[at + 1] == 4 and at + 4 <= len(options):
+            return int.from_bytes(options[at + 2 : at + 4], "big")
+        at += options[at + 1]
+    return None
+
+
+EXTENSION = Tcpmss

@@ -1,0 +1,49 @@
+"""-j MASQUERADE: the source becomes the outgoing device's address (libxt_MASQUERADE, nf_nat_masquerade.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.kernel.netfilter.masquerade import masquerade
+from kubenet_course.kernel.netfilter.nat import NatRange
+from kubenet_course.kernel.netfilter.targets import _nat
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netfilter.rule import XtRule
+    from kubenet_course.kernel.netns import NetNamespace
+
+
+class Masquerade(Extension):
+    name = "MASQUERADE"
+    conntrack = True
+    tables = ("nat",)
+    hooks = (4,)
+    options = (Opt("to-ports", "string"), Opt("random"), Opt("random-fully"))
+
+    def parse(self, opt: Opt, text: str, invert: bool, names: Names) -> None:
+        super().parse(opt, text, invert, names)
+        if opt.id == "to-ports":
+            _nat.needs_protocol(self)
+            low, high, _ = _nat.parse_ports(text, names)
+            self.values["to-ports"] = NatRange(min_port=low, max_port=high)
+
+    def save(self) -> str:
+        words = f"--to-ports {_nat.ports_text(self.values['to-ports'])}" if "to-ports" in self.values else ""
+        return (words + _nat.flag_words(self)).strip()
+
+    def listing(self, names: Names | None) -> str:
+        words = f"masq ports: {_nat.ports_text(self.values['to-ports'])}" if "to-ports" in self.values else ""
+        return " " + (words + _nat.flag_words(self, "")).strip() if words or _nat.flag_words(self) else ""
+
+    def nft(self, rule: XtRule) -> str | None:
+        to = f" to :{_nat.ports_text(self.values['to-ports'])}" if "to-ports" in self.values else ""
+        return f"masquerade{to}{_nat.nft_flags(self)}"
+
+    def compile(self, net: NetNamespace) -> Callable[[Any, Any], int]:
+        wanted = _nat.with_flags(self.values.get("to-ports", NatRange()), self)
+        return lambda skb, state: masquerade(net, skb, state, wanted)
+
+
+EXTENSION = Masquerade

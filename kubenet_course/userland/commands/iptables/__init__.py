@@ -1,0 +1,32 @@
+"""iptables, ip6tables, and their -save and -restore: 1.8.9 on nf_tables, and on the old interface.
+
+The name a program is called by says which family (``ip6…``) and which kernel interface (``-legacy``)
+is meant, as with the links of xtables-nft-multi.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubenet_course.userland.commands.iptables import restore, run, save
+
+if TYPE_CHECKING:
+    from kubenet_course.userland.process import Process
+
+NAMES = tuple(
+    f"{family}tables{flavour}{tool}"
+    for family in ("ip", "ip6")
+    for flavour in ("", "-nft", "-legacy")
+    for tool in ("", "-save", "-restore")
+)
+
+
+async def main(proc: Process, argv: list[str]) -> int:
+    name = argv[0].rpartition("/")[2]
+    family = 6 if name.startswith("ip6") else 4
+    legacy = "-legacy" in name
+    if name.endswith("-save"):
+        return save.main(proc, argv, family, legacy)
+    if name.endswith("-restore"):
+        return await restore.main(proc, argv, family, legacy)
+    return run.main(proc, argv, family, legacy)

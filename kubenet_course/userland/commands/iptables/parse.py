@@ -1,0 +1,514 @@
+"""The command line of iptables (xtables' do_parse(): iptables/xshared.c)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubenet_course.kernel.netfilter.extensions import find_match, find_target
+from kubenet_course.kernel.netfilter.rule import XtRule
+from kubenet_course.kernel.netfilter.xt import (
+    PROTOCOL_NUMBERS,
+    Extension,
+    Names,
+    Opt,
+    XtablesError,
+    number,
+    problem,
+    protocol_number,
+)
+from kubenet_course.userland.commands.iptables.addresses import host_networks, parse_mask
+from kubenet_course.userland.commands.iptables.getopt import Getopt, Word
+
+COMMANDS = "ADCRILSFZNXEPVh"
+LETTERS_OF = {
+    "append": "A", "delete": "D", "check": "C", "insert": "I", "replace": "R", "list": "L", "list-rules": "S",
+    "flush": "F", "zero": "Z", "new-chain": "N", "delete-chain": "X", "rename-chain": "E", "policy": "P",
+}  # fmt: skip
+LONG_OF = {letter: name for name, letter in LETTERS_OF.items()}
+SHORT = {
+    "A": ":", "D": ":", "C": ":", "R": ":", "I": ":", "L": "::", "S": "::", "M": ":", "F": "::", "Z": "::", "N": ":",
+    "X": "::", "E": ":", "P": ":", "V": "", "h": "::", "o": ":", "p": ":", "s": ":", "d": ":", "j": ":", "i": ":",
+    "f": "", "b": "", "v": "", "w": "::", "W": "::", "n": "", "t": ":", "m": ":", "x": "", "c": ":", "g": ":", "4": "", "6": "",
+}  # fmt: skip
+LONG = {
+    **{name: (letter, SHORT[letter]) for name, letter in LETTERS_OF.items()},
+    "source": ("s", ":"), "destination": ("d", ":"), "src": ("s", ":"), "dst": ("d", ":"), "protocol": ("p", ":"),
+    "in-interface": ("i", ":"), "jump": ("j", ":"), "table": ("t", ":"), "match": ("m", ":"), "numeric": ("n", ""),
+    "out-interface": ("o", ":"), "verbose": ("v", ""), "wait": ("w", "::"), "wait-interval": ("W", "::"), "exact": ("x", ""),
+    "fragments": ("f", ""), "version": ("V", ""), "help": ("h", "::"), "line-numbers": ("0", ""), "modprobe": ("M", ":"),
+    "set-counters": ("c", ":"), "goto": ("g", ":"), "ipv4": ("4", ""), "ipv6": ("6", ""),
+}  # fmt: skip
+TABLES = ("filter", "nat", "mangle", "raw", "security")
+#: Options in the order of their bits, and, per command, those it does not take.
+OPTION_BITS = "nsdpjvxio0cf"
+ILLEGAL = {
+    "I": "nx0", "D": "nx0c", "D#": "nsdpjxio0cf", "R": "nx0", "A": "nx0", "L": "sdpjiocf", "F": "nsdpjxio0cf",
+    "Z": "nsdpjxio0cf", "Z#": "nsdpjxio0cf", "N": "nsdpjxio0cf", "X": "nsdpjxio0cf", "P": "nsdpjxio0f",
+    "E": "nsdpjxio0cf", "S": "nsdpjxio0cf", "C": "nx0c",
+}  # fmt: skip
+RULE_COMMANDS = ("A", "D", "C", "I", "R")
+MAX_CHAIN = 29
+
+
+@dataclass
+class Command:
+    """What a command line asks for. `letter` is ``D#`` or ``Z#`` for a rule by number."""
+
+    letter: str = ""
+    zero_too: bool = False
+    table: str = "filter"
+    chain: str | None = None
+    number: int = 0
+    new_name: str = ""
+    policy: str = ""
+    rules: list[XtRule] = field(default_factory=list)
+    counters: tuple[int, int] = (0, 0)
+    verbose: int = 0
+    options: set[str] = field(default_factory=set)
+    family: int = 4
+    help: bool = False
+    version: bool = False
+    #: -4 given to ip6tables, or -6 to iptables: nothing is done.
+    other_family: bool = False
+    #: The name after -j or -g where no extension has it: a chain, to be found when it is done.
+    chain_target: str = ""
+
+
+class CommandParser:
+    """One command line; `legacy` and `restore` change a few sentences."""
+
+    def __init__(self, words: list[str], family: int, names: Names, *, legacy: bool = False, restore: bool = False):
+        self.opts = Getopt(words, SHORT, LONG)
+        self.names = names
+        self.legacy = legacy
+        self.restore = restore
+        self.command = Command(family=family)
+        self.rule = XtRule(family)
+        self.family = family
+        self.invert = False
+        self.protocol_word = ""
+        self.protocol_loaded = False
+        self.source_text: str | None = None
+        self.destination_text: str | None = None
+        self.pending: list[tuple[Extension, Opt, str, bool]] = []
+        self.table_given = False
+
+    # -- the loop ---------------------------------------------------------------------------
+    def parse(self) -> Command:
+        while (word := self.opts.next()) is not None:
+            again = self._word(word)
+            if again:
+                continue
+            self.invert = False
+        self._finish()
+        return self.command
+
+    def _word(self, word: Word) -> bool:
+        """One option; True where the ``!`` before it (or it itself) still waits for its option."""
+        name = word.name
+        if name is None:
+            if word.text == "!":
+                if self.invert:
+                    raise problem("multiple consecutive ! not allowed")
+                self.invert = True
+                return True
+            raise BadArgument(word.text)
+        if name == ":":
+            raise problem(f'option "{word.text}" requires an argument')
+        if name == "?":
+            return self._unknown(word)
+        if len(name) == 1 and name in SHORT or name == "0":
+            self._standard(name, word)
+        else:
+            self._extension(name, word)
+        return False
+
+    def _unknown(self, word: Word) -> bool:
+        """command_default(): load the protocol's match, and try again."""
+        if self._load_protocol(word):
+            return True
+        spelled = self.opts.previous()
+        raise problem(f'unknown option "{spelled}"')
+
+    def _load_protocol(self, word: Word) -> bool:
+        if not word.text.startswith("--") or not self.protocol_word or self.protocol_loaded:
+            return False
+        name = {"icmpv6": "icmp6", "ipv6-icmp": "icmp6"}.get(self.protocol_word, self.protocol_word)
+        if number(name) is not None:
+            from kubenet_course.kernel.netfilter.rule import protocol_word
+
+            name = {"ipv6-icmp": "icmp6"}.get(protocol_word(self.rule.protocol), protocol_word(self.rule.protocol))
+        match = find_match(name, self.family)
+        self.protocol_loaded = True
+        if match is None or any(loaded.name == match.name for loaded in self.rule.matches):
+            return False
+        self._add_match(match)
+        self.opts.at -= 1
+        return True
+
+    # -- standard options -------------------------------------------------------------------
+    def _standard(self, letter: str, word: Word) -> None:
+        argument = word.argument or ""
+        if letter in COMMANDS:
+            self._command(letter, word)
+        elif letter == "p":
+            self._option("p")
+            self._protocol()
+        elif letter in ("s", "d"):
+            self._option(letter)
+            if letter == "s":
+                self.source_text, self.rule.source_inverted = argument, self.invert
+            else:
+                self.destination_text, self.rule.destination_inverted = argument, self.invert
+        elif letter in ("j", "g"):
+            self._jump(letter, argument)
+        elif letter in ("i", "o"):
+            if argument == "":
+                raise problem("Empty interface is likely to be undesired")
+            self._option(letter)
+            name = self._interface(argument)
+            if letter == "i":
+                self.rule.indev, self.rule.indev_inverted = name, self.invert
+            else:
+                self.rule.outdev, self.rule.outdev_inverted = name, self.invert
+        elif letter == "f":
+            if self.family == 6:
+                raise problem("`-f' is not supported in IPv6, use -m frag instead")
+            self._option("f")
+            self.rule.fragment, self.rule.fragment_inverted = True, self.invert
+        elif letter == "m":
+            self._match(argument)
+        elif letter == "c":
+            self._counters(argument)
+        else:
+            self._switch(letter, argument)
+
+    def _switch(self, letter: str, argument: str) -> None:
+        command = self.command
+        if letter == "v":
+            command.options.add("v")
+            command.verbose += 1
+        elif letter in ("n", "x", "0"):
+            self._option(letter)
+        elif letter == "t":
+            if self.invert:
+                raise problem("unexpected ! flag before --table")
+            if self.restore:
+                raise problem("The -t option cannot be used in iptables-restore.\n")
+            if argument not in TABLES:
+                raise no_table(argument, self.legacy)
+            command.table = argument
+            self.table_given = True
+        elif letter in ("w", "W"):
+            if self.restore:
+                raise problem(f"You cannot use `-{letter}' from iptables-restore")
+            following = self.opts.peek() if not argument else None
+            if following is not None and number(following) is not None:
+                self.opts.take()
+        elif letter in ("4", "6"):
+            if int(letter) != self.family:
+                command.other_family = True
+        elif letter in ("M", "b"):
+            return
+
+    def _option(self, letter: str) -> None:
+        """set_option(): each may be given once; some cannot be denied."""
+        if letter in self.command.options:
+            raise problem(f"multiple -{letter} flags not allowed")
+        self.command.options.add(letter)
+        if self.invert and letter in "njvx0c":
+            raise problem(f"cannot have ! before -{letter}")
+
+    def _protocol(self) -> None:
+        """-p: iptables looks at the word as it stands there, so ``-ptcp`` is no protocol."""
+        self.protocol_word = self.opts.previous().lower()
+        rule = self.rule
+        rule.protocol = protocol_number(self.protocol_word, self.names)
+        rule.protocol_inverted = self.invert
+        if rule.protocol == 0 and self.invert:
+            raise problem("rule would never match protocol")
+        if self.family == 6 and rule.protocol in (0, 43, 44, 60) and self.protocol_word != "all" and not self.invert:
+            if rule.protocol in (43, 44, 60) or self.protocol_word == "hopopt":
+                self.names.warn(
+                    f"Warning: never matched protocol: {self.protocol_word}. use extension match instead."
+                )
+
+    def _interface(self, name: str) -> str:
+        if len(name) > 15:
+            raise problem(f"interface name `{name}' must be shorter than IFNAMSIZ (15)")
+        if name == "+" and not self.invert:
+            return ""
+        for char in name:
+            if char in "/ ":
+                self.names.warn(
+                    f"Warning: weird character in interface `{name}' ('/' and ' ' are not allowed by the kernel).\n"
+                )
+                break
+        return name
+
+    def _counters(self, argument: str) -> None:
+        self._option("c")
+        first, comma, second = argument.partition(",")
+        if not comma:
+            following = self.opts.peek()
+            if following is None:
+                raise problem("-c requires packet and byte counter")
+            second = self.opts.take()
+        elif not first:
+            raise problem("-c requires packet and byte counter")
+        packets = re.match(r"\s*\d+", first)
+        if packets is None:
+            raise problem("-c packet counter not numeric")
+        count = re.match(r"\s*\d+", second)
+        if count is None:
+            raise problem("-c byte counter not numeric")
+        self.command.counters = (int(packets.group()), int(count.group()))
+
+    # -- commands ---------------------------------------------------------------------------
+    def _command(self, letter: str, word: Word) -> None:
+        command = self.command
+        if letter == "V":
+            command.version = True
+            raise Stop
+        if letter == "h":
+            command.help = True
+            raise Stop
+        if self.invert:
+            raise problem(f"unexpected ! flag before --{LONG_OF[letter]}")
+        self._add_command(letter)
+        argument = word.argument
+        if letter in "ADCRINEP":
+            command.chain = argument
+        elif argument is not None:
+            command.chain = argument
+        elif self.opts.peek() is not None:
+            command.chain = self.opts.take()
+        if letter == "A" or letter == "C":
+            check_chain_name(command.chain or "")
+        elif letter in ("D", "I", "R"):
+            check_chain_name(command.chain or "")
+            self._rule_number(letter)
+        elif letter in ("L", "S", "Z"):
+            self._list_number(letter)
+        elif letter == "N":
+            name = command.chain or ""
+            parse_new_chain(name, self.family)
+        elif letter == "E":
+            following = self.opts.peek()
+            if following is None:
+                raise problem("-E requires old-chain-name and new-chain-name")
+            command.new_name = self.opts.take()
+        elif letter == "P":
+            following = self.opts.peek()
+            if following is None:
+                raise problem("-P requires a chain and a policy")
+            command.policy = self.opts.take()
+
+    def _add_command(self, letter: str) -> None:
+        command = self.command
+        if not command.letter:
+            command.letter = letter
+            return
+        if {command.letter, letter} <= {"L", "S", "Z"} and command.letter != letter and "Z" in (command.letter, letter):
+            command.zero_too = True
+            if command.letter == "Z":
+                command.letter = letter
+            return
+        raise problem(f"Cannot use -{letter} with -{command.letter}")
+
+    def _rule_number(self, letter: str) -> None:
+        command = self.command
+        following = self.opts.peek()
+        if following is None:
+            if letter == "R":
+                raise problem("-R requires a rule number")
+            command.number = 1
+            return
+        command.number = parse_rule_number(self.opts.take())
+        if letter == "D":
+            command.letter = "D#"
+
+    def _list_number(self, letter: str) -> None:
+        following = self.opts.peek() if self.command.chain is not None else None
+        if following is not None:
+            self.command.number = parse_rule_number(self.opts.take())
+            if letter == "Z":
+                self.command.letter = "Z#"
+
+    # -- matches and targets ----------------------------------------------------------------
+    def _add_match(self, match: Extension) -> None:
+        match.rule = self.rule
+        self.rule.matches.append(match)
+        self.opts.extra.update((opt.name, "" if opt.kind == "none" else ":") for opt in match.options)
+
+    def _match(self, name: str) -> None:
+        if self.invert:
+            raise problem("unexpected ! flag before --match")
+        match = find_match(name, self.family)
+        if match is None:
+            raise problem(f"Couldn't load match `{name}':No such file or directory\n")
+        self._add_match(match)
+
+    def _jump(self, letter: str, name: str) -> None:
+        self._option("j")
+        rule = self.rule
+        if letter == "g":
+            rule.goto = True
+            rule.jump = parse_target(name)
+            self.command.chain_target = name
+            return
+        name = parse_target(name)
+        if name in ("ACCEPT", "DROP", "RETURN"):
+            rule.jump = name
+            return
+        target = find_target(name, self.family)
+        if target is None:
+            if name == "QUEUE":
+                rule.jump = name
+                return
+            rule.jump = name
+            self.command.chain_target = name
+            return
+        target.rule = rule
+        rule.target = target
+        self.opts.extra.update((opt.name, "" if opt.kind == "none" else ":") for opt in target.options)
+
+    def _extension(self, name: str, word: Word) -> None:
+        """The option belongs to the target, or to the last match that has it."""
+        rule = self.rule
+        candidates = ([rule.target] if rule.target is not None else []) + rule.matches[::-1]
+        for extension in candidates:
+            opt = extension.option(name)
+            if opt is not None:
+                text = word.argument or ""
+                if opt.words == 2:
+                    following = self.opts.peek()
+                    if following is None:
+                        raise problem(f"--{name} requires two args.")
+                    text = f"{text} {self.opts.take()}"
+                extension.parse(opt, text, self.invert, self.names)
+                return
+        raise problem(f'unknown option "{self.opts.previous()}"')
+
+    # -- the end ----------------------------------------------------------------------------
+    def _finish(self) -> None:
+        command, rule = self.command, self.rule
+        if command.table == "nat" and (command.policy == "DROP" or rule.jump == "DROP"):
+            raise problem(
+                f'\nThe "{command.table}" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n'
+            )
+        for extension in rule.extensions():
+            extension.finish(self.names)
+        if not command.letter:
+            raise problem("no command specified")
+        if self.invert:
+            raise problem("nothing appropriate following !")
+        if command.letter in RULE_COMMANDS:
+            self._addresses()
+        for letter in OPTION_BITS:
+            if letter in command.options and letter in ILLEGAL[command.letter]:
+                raise problem(f"Illegal option `-{letter}' with this command")
+        if command.chain is not None and len(command.chain) >= MAX_CHAIN:
+            raise problem(f"chain name `{command.chain}' too long (must be under {MAX_CHAIN} chars)")
+        if command.letter in (*RULE_COMMANDS, "D#"):
+            self._check_devices()
+
+    def _check_devices(self) -> None:
+        chain = self.command.chain
+        if chain in ("PREROUTING", "INPUT") and "o" in self.command.options:
+            raise problem(f"Can't use -o with {chain}\n")
+        if chain in ("POSTROUTING", "OUTPUT") and "i" in self.command.options:
+            raise problem(f"Can't use -i with {chain}\n")
+
+    def _addresses(self) -> None:
+        """One rule for each pair of source and destination."""
+        rule, command = self.rule, self.command
+        sources = self._networks(self.source_text)
+        destinations = self._networks(self.destination_text)
+        if (len(sources) > 1 or len(destinations) > 1) and (rule.source_inverted or rule.destination_inverted):
+            raise problem("! not allowed with multiple source or destination IP addresses")
+        if command.letter == "R" and (len(sources) != 1 or len(destinations) != 1):
+            raise problem("Replacement rule does not specify a unique address")
+        rule.packets, rule.bytes = command.counters
+        for source in sources:
+            for destination in destinations:
+                one = rule if len(sources) * len(destinations) == 1 else copy_rule(rule)
+                one.source, one.destination = source, destination
+                command.rules.append(one)
+
+    def _networks(self, text: str | None) -> list[tuple[Any, int]]:
+        if text is None:
+            return [(type(self.rule.source[0])(0), 0)]
+        return host_networks(text, self.family, self.names)
+
+
+class Stop(Exception):
+    """-V and -h end the parsing at once."""
+
+
+class BadArgument(XtablesError):
+    """A word nobody asked for; printed without the program's name."""
+
+    def __init__(self, word: str):
+        super().__init__(2, f"Bad argument `{word}'")
+
+
+def no_table(name: str, legacy: bool) -> XtablesError:
+    if legacy:
+        return XtablesError(3, f"can't initialize iptables table `{name}': Table does not exist (do you need to insmod?)")
+    return XtablesError(3, f"table '{name}' does not exist")
+
+
+def copy_rule(rule: XtRule) -> XtRule:
+    """A second rule with the same words; extensions are values until they are attached."""
+    import copy
+
+    twin = copy.copy(rule)
+    twin.matches = [copy.copy(match) for match in rule.matches]
+    twin.target = copy.copy(rule.target) if rule.target is not None else None
+    for extension in twin.extensions():
+        extension.rule = twin
+    return twin
+
+
+def check_chain_name(name: str) -> None:
+    if not name:
+        raise problem("chain name not allowed to be empty")
+
+
+def parse_new_chain(name: str, family: int) -> None:
+    """parse_chain(), and the check against targets' names."""
+    parse_chain(name)
+    if find_target(name, family) is not None or name in ("ACCEPT", "DROP", "RETURN", "QUEUE"):
+        raise problem("chain name may not clash with target name")
+
+
+def parse_chain(name: str) -> None:
+    if len(name) >= MAX_CHAIN:
+        raise problem(f"chain name `{name}' too long (must be under {MAX_CHAIN} chars)")
+    if name[:1] in ("-", "!"):
+        raise problem(f"chain name not allowed to start with `{name[0]}'")
+    if any(char.isspace() for char in name):
+        raise problem(f"Invalid chain name `{name}'")
+
+
+def parse_target(name: str) -> str:
+    if not name:
+        raise problem("Invalid target name (too short)")
+    if len(name) >= MAX_CHAIN:
+        raise problem(f"Invalid target name `{name}' ({MAX_CHAIN - 1} chars max)")
+    if any(char.isspace() for char in name):
+        raise problem(f"Invalid target name `{name}'")
+    return name
+
+
+def parse_rule_number(text: str) -> int:
+    value = number(text, 0xFFFFFFFF, 1)
+    if value is None:
+        raise problem(f"Invalid rule number `{text}'")
+    return value
+
+
+__all__ = ["PROTOCOL_NUMBERS", "BadArgument", "Command", "CommandParser", "Stop", "parse_mask"]

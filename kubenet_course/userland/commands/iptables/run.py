@@ -1,0 +1,195 @@
+"""One iptables command: parse it, do it, say what went wrong in iptables' words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubenet_course.kernel.netfilter.iptables import BUILT_IN, NO_CHAIN, Refused, Tables
+from kubenet_course.kernel.netfilter.xt import PARAMETER_PROBLEM, VERSION_PROBLEM, XtablesError, problem
+from kubenet_course.userland.commands.iptables import show
+from kubenet_course.userland.commands.iptables._help import TEXT
+from kubenet_course.userland.commands.iptables.names import MachineNames
+from kubenet_course.userland.commands.iptables.parse import BadArgument, Command, CommandParser, Stop
+
+if TYPE_CHECKING:
+    from kubenet_course.userland.process import Process
+
+
+def version(legacy: bool) -> str:
+    return f"{show.VERSION} ({'legacy' if legacy else 'nf_tables'})"
+
+
+def program_name(family: int) -> str:
+    return "iptables" if family == 4 else "ip6tables"
+
+
+def main(proc: Process, argv: list[str], family: int, legacy: bool) -> int:
+    program = program_name(family)
+    names = MachineNames(proc)
+    parser = CommandParser(argv[1:], family, names, legacy=legacy)
+    try:
+        command = parser.parse()
+    except Stop:
+        if parser.command.version:
+            proc.print(f"{program} {version(legacy)}")
+        else:
+            proc.print(f"{program} {version(legacy)}\n\n{TEXT.format(program=program)}", end="")
+        return 0
+    except XtablesError as failure:
+        return complain(proc, program, legacy, failure)
+    if command.other_family:
+        # `iptables -6 …`: a line that is not for this family.
+        proc.error(f"Try `{program} -h' or '{program} --help' for more information.")
+        return PARAMETER_PROBLEM
+    tables = Tables(proc.net, family, legacy)
+    try:
+        execute(proc, tables, command, names)
+    except Refused as refused:
+        if refused.batch:
+            proc.error(f"{program} {version(legacy)}:  {refused.message}")
+        else:
+            proc.error(f"{program}: {refused.message}")
+        return refused.code
+    except XtablesError as failure:
+        return complain(proc, program, legacy, failure)
+    return 0
+
+
+def complain(proc: Process, program: str, legacy: bool, failure: XtablesError, line: int = 0) -> int:
+    """xtables_error(): the sentence, then where it was and how to get help."""
+    if isinstance(failure, BadArgument):
+        proc.error(failure.message)
+    else:
+        proc.error(f"{program} {version(legacy)}: {failure.message}")
+    if failure.code == PARAMETER_PROBLEM:
+        if line:
+            proc.error(f"Error occurred at line: {line}")
+        proc.error(f"Try `{program} -h' or '{program} --help' for more information.")
+    elif failure.code == VERSION_PROBLEM:
+        proc.error("Perhaps iptables or your kernel needs to be upgraded.")
+    return failure.code
+
+
+def check_target(tables: Tables, command: Command) -> None:
+    """A name after -j that is no target must be a chain."""
+    name = command.chain_target
+    if not name:
+        return
+    if tables.chain(command.table, name) is not None or tables.is_built_in(command.table, name) is not None:
+        return
+    if tables.legacy:
+        raise problem(f"Couldn't load target `{name}':No such file or directory\n")
+    raise problem(f"Chain '{name}' does not exist")
+
+
+def execute(proc: Process, tables: Tables, command: Command, names: MachineNames) -> None:
+    """Do what a command says; Refused or XtablesError where it cannot be done."""
+    letter, table, chain = command.letter, command.table, command.chain
+    if letter in ("A", "I", "R", "D", "C"):
+        change_rules(proc, tables, command, names)
+    elif letter == "D#":
+        tables.delete_number(table, chain or "", command.number)
+    elif letter == "L":
+        need_listed(tables, table, chain)
+        list_rules(proc, tables, command, names)
+    elif letter == "S":
+        need_listed(tables, table, chain)
+        for line in show.list_rules(tables, table, chain, command.number, "v" in command.options):
+            proc.print(line)
+    elif letter == "F":
+        for name in tables.flush(table, chain, "v" in command.options):
+            if "v" in command.options:
+                proc.print(f"Flushing chain `{name}'")
+    elif letter in ("Z", "Z#"):
+        zero(proc, tables, command)
+    elif letter == "N":
+        tables.new_chain(table, chain or "")
+    elif letter == "X":
+        delete_chains(proc, tables, command)
+    elif letter == "E":
+        tables.rename_chain(table, chain or "", command.new_name)
+    elif letter == "P":
+        counters = command.counters if "c" in command.options else None
+        tables.set_policy(table, chain or "", command.policy, counters)
+    if command.zero_too:
+        zero(proc, tables, command)
+
+
+def change_rules(proc: Process, tables: Tables, command: Command, names: MachineNames) -> None:
+    letter, table, chain = command.letter, command.table, command.chain or ""
+    if not tables.exists(table, chain) and (letter in "AIRD" or tables.legacy or not command.chain_target):
+        if not (tables.legacy and command.chain_target):
+            raise Refused(NO_CHAIN)
+    if letter == "I" and command.number > 1:
+        existing = tables.chain(table, chain)
+        if command.number - 1 > (len(existing.rules) if existing is not None else 0):
+            raise Refused("Index of insertion too big.")
+    if letter == "R":
+        existing = tables.chain(table, chain)
+        if existing is None or not 1 <= command.number <= len(existing.rules):
+            raise Refused("Index of replacement too big.")
+    check_target(tables, command)
+    rules = command.rules
+    if letter == "I":
+        # Several addresses: the last is inserted first, so that they stand in the order given.
+        rules = rules[::-1]
+    for rule in rules:
+        if "v" in command.options:
+            proc.print(show.sentence(rule, names))
+        if letter == "A":
+            tables.append(table, chain, rule)
+        elif letter == "I":
+            tables.insert(table, chain, command.number or 1, rule)
+        elif letter == "R":
+            tables.replace(table, chain, command.number, rule)
+        elif letter == "D":
+            tables.delete(table, chain, rule)
+        else:
+            tables.find(table, chain, rule)
+
+
+def need_listed(tables: Tables, table: str, chain: str | None) -> None:
+    if chain is None or tables.exists(table, chain):
+        return
+    if tables.legacy:
+        raise Refused(NO_CHAIN)
+    raise Incompatible(f"chain `{chain}' in table `{table}' is incompatible, use 'nft' tool.")
+
+
+class Incompatible(XtablesError):
+    """What iptables-nft says of a chain it cannot read, and of one that is not there."""
+
+    def __init__(self, message: str):
+        super().__init__(1, message)
+
+
+def list_rules(proc: Process, tables: Tables, command: Command, names: MachineNames) -> None:
+    style = show.Style(command.options, names)
+    if not command.number:
+        show.list_table(proc, tables, command.table, command.chain, style)
+        return
+    chain = tables.chain(command.table, command.chain or "")
+    if chain is not None and command.number <= len(chain.rules):
+        rule = chain.rules[command.number - 1]
+        proc.print(show.rule_line(rule, command.number, style))  # type: ignore[arg-type]
+
+
+def zero(proc: Process, tables: Tables, command: Command) -> None:
+    number = command.number if command.letter == "Z#" else None
+    for name in tables.zero(command.table, command.chain, number):
+        if "v" in command.options and name in {built_in.name for built_in in BUILT_IN[command.table]} | {
+            chain.name for chain in tables.user_chains(command.table)
+        }:
+            proc.print(f"Zeroing chain `{name}'")
+
+
+def delete_chains(proc: Process, tables: Tables, command: Command) -> None:
+    told: list[str] = []
+    if command.chain is not None:
+        tables.delete_chain(command.table, command.chain)
+        told = [command.chain]
+    else:
+        tables.delete_all_chains(command.table, told)
+    if "v" in command.options:
+        for name in told:
+            proc.print(f"Deleting chain `{name}'")
