@@ -82,9 +82,9 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
     )
 
 
-def make_tree_readonly(path: str) -> None:
-    """Make a mount and all mounts below it read-only: mount_setattr(2), Linux 5.12."""
-    attributes = struct.pack("QQQQ", _MOUNT_ATTR_RDONLY, 0, 0, 0)
+def set_readonly(path: str, on: bool = True) -> None:
+    """Make a mount and all mounts below it read-only, or not any more: mount_setattr(2), Linux 5.12."""
+    attributes = struct.pack("QQQQ", *((_MOUNT_ATTR_RDONLY, 0) if on else (0, _MOUNT_ATTR_RDONLY)), 0, 0)
     result = _libc.syscall(
         ctypes.c_long(_SYS_MOUNT_SETATTR),
         ctypes.c_int(_AT_FDCWD),

@@ -67,7 +67,7 @@ def enter(fresh_proc: bool = True) -> list[str]:
     originals = {
         path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in SHADOWED if _plain_directory(path)
     }
-    linux.make_tree_readonly("/")
+    linux.set_readonly("/")
     for path, mode in EMPTY.items():
         if _plain_directory(path):
             linux.mount("tmpfs", path, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"mode={mode:o}")
@@ -77,8 +77,7 @@ def enter(fresh_proc: bool = True) -> list[str]:
     for path in MADE:
         os.makedirs(path, exist_ok=True)
     _link_packaged_plugins()
-    if fresh_proc:
-        missing += _fresh_proc()
+    missing += _proc(fresh_proc)
     missing += _fresh_sys()
     os.chdir("/root" if os.access("/root", os.X_OK) else "/")
     return missing
@@ -93,7 +92,7 @@ def _shadow(path: str, original: int) -> None:
     below = BELOW + path
     os.makedirs(below)
     linux.mount(f"/proc/self/fd/{original}", below, flags=linux.MS_BIND | linux.MS_REC)
-    linux.make_tree_readonly(below)
+    linux.set_readonly(below)
     linux.mount("tmpfs", path, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
     hidden = PRIVATE.get(path, set())
     if hidden is None:
@@ -117,21 +116,27 @@ def _link_packaged_plugins() -> None:
                     os.symlink(f"{folder}/{name}", target)
 
 
-def _fresh_proc() -> list[str]:
-    try:
-        linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
-    except OSError as error:
-        return [f"Machines share one process list: /proc cannot be mounted here ({error.strerror})."]
-    linux.mount("/proc/sys", "/proc/sys", flags=linux.MS_BIND)
-    linux.mount("/proc/sys/net", "/proc/sys/net", flags=linux.MS_BIND)
+def _proc(fresh: bool) -> list[str]:
+    """A /proc of the machine's own, or the one there is; either way only /proc/sys/net can be written."""
+    missing = []
     keep = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-    if os.path.exists("/proc/sysrq-trigger"):
-        linux.mount("/proc/sysrq-trigger", "/proc/sysrq-trigger", flags=linux.MS_BIND)
-        linux.mount(
-            "none", "/proc/sysrq-trigger", flags=linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | keep
-        )
-    linux.mount("none", "/proc/sys", flags=linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | keep)
-    return []
+    try:
+        if fresh:
+            linux.mount("proc", "/proc", "proc", keep)
+        else:
+            linux.set_readonly("/proc", False)
+    except OSError as error:
+        missing = [f"Machines cannot have a /proc of their own here ({error.strerror})."]
+    try:
+        linux.mount("/proc/sys", "/proc/sys", flags=linux.MS_BIND)
+        linux.mount("/proc/sys/net", "/proc/sys/net", flags=linux.MS_BIND)
+        if os.path.exists("/proc/sysrq-trigger"):
+            linux.mount("/proc/sysrq-trigger", "/proc/sysrq-trigger", flags=linux.MS_BIND)
+            linux.set_readonly("/proc/sysrq-trigger")
+        linux.mount("none", "/proc/sys", flags=linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | keep)
+    except OSError as error:
+        missing.append(f"All of /proc/sys is as this computer has it ({error.strerror}).")
+    return missing
 
 
 def _fresh_sys() -> list[str]:
