@@ -32,6 +32,8 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"numtxqueues [0-9]+", "numtxqueues N"),
     (r'"num_rx_queues":[0-9]+,', ""),
     (r'"num_tx_queues":[0-9]+', '"num_tx_queues":N'),
+    (r"refcnt [0-9]+", "refcnt N"),
+    (r'"refcnt":[0-9]+', '"refcnt":N'),
     (r"(cache )?expires [0-9]+sec", r"\1expires N"),
 )
 
