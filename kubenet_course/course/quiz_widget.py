@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -57,5 +58,9 @@ class QuizWidget(widgets.VBox):
     def __repr__(self) -> str:
         return str(self.quiz)
 
-    def _repr_keys(self):  # type: ignore[no-untyped-def]
-        return iter(())
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """ipywidgets cuts its text form short; here it is whole."""
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data["text/plain"] = repr(self)
+        return bundle

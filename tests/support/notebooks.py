@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def execute(path: Path, timeout: int = 120) -> Any:
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "IPYTHONDIR": str(ROOT / "build" / "ipython")}
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "IPYTHONDIR": tempfile.mkdtemp(prefix="kubenet-ipython-")}
     client = NotebookClient(
         notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}, store_widget_state=False
     )

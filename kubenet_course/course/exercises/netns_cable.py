@@ -15,7 +15,8 @@ def check(expect: Expect) -> None:
             for entry in link["addr_info"]
             if entry["local"] == address
         ]
-        if expect.that(bool(found), f"namespace {name} has {address}", "An address is lost when its interface moves: give it after the move.", hint=3 if name in names else 1):
+        why = "An address is lost when its interface moves: give it after the move." if name in names else "There is no such namespace yet."
+        if expect.that(bool(found), f"namespace {name} has {address}", why, hint=3 if name in names else 1):
             expect.up("host", found[0], hint=4, netns=name)
     done = expect.run("host", "ip netns exec green ping -c 2 -i 0.2 -W 1 10.1.1.2")
     expect.that(done.returncode == 0, "green can ping yellow", hint=4)
