@@ -8,6 +8,7 @@ needed for that but the table of drop reasons.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -415,8 +416,10 @@ def _route_words(route: RouteFacts, destination: Any) -> str:
     line = f"`{route_line(route.route)}`{rule}" if route.route is not None else ""
     if route.error:
         if route.route is None and route.type == "unreachable":
+            if route.error == errno.EHOSTUNREACH:  # ip_route_input_slow(): forwarding is off on the way in
+                return f"{destination} is not an address of this machine, and it does not forward packets of others"
             reason = os.strerror(route.error)
-            return f"{destination} is not an address of this machine, and nothing leads there ({reason})"
+            return f"{destination} is not an address of this machine, and no route leads there ({reason})"
         return f"{destination} matches {line}: {os.strerror(route.error)}"
     if route.type == "local":
         return f"{destination} is this machine's own address" + (f": {line}" if line else "")
