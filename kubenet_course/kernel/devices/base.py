@@ -91,6 +91,8 @@ class NetDevice:
         self.rx_handler: Callable[[SkBuff], SkBuff | None] | None = None
         self.uppers: list[NetDevice] = []
         self.vlan_devices: dict[int, NetDevice] | None = None
+        #: Link-layer groups added by hand (``ip maddr add``).
+        self.static_groups: list[MacAddress] = []
         self.alias = ""
         self.altnames: list[str] = []
         self.group = 0

@@ -226,6 +226,8 @@ class FibRule:
             return False
         if self.tos and self.tos != key.tos:
             return False
+        if self.uidrange and not self.uidrange[0] <= key.uid <= self.uidrange[1]:
+            return False
         if self.ipproto and self.ipproto != key.protocol:
             return False
         if self.sport and not self.sport[0] <= key.source_port <= self.sport[1]:
@@ -246,6 +248,7 @@ class FlowKey:
     protocol: int = 0
     source_port: int = 0
     destination_port: int = 0
+    uid: int = 0
 
 
 class FibRules:
@@ -269,6 +272,10 @@ class FibRules:
         self.rules.remove(rule)
         self.custom = True
 
+    def has(self, priority: int) -> bool:
+        """Whether there is a rule to go to."""
+        return any(rule.priority == priority for rule in self.rules)
+
     def default_priority(self) -> int:
         """fib_default_rule_pref(): one less than the second rule's."""
         if len(self.rules) > 1 and self.rules[1].priority:
@@ -286,6 +293,7 @@ class FibRules:
             if not rule.matches(key):
                 continue
             if rule.action == "goto":
-                jump = rule.goto
+                # A target that does not exist: the rule does nothing.
+                jump = rule.goto if self.has(rule.goto) else None
             elif rule.action != "nop":
                 yield rule

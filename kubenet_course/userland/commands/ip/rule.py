@@ -1,0 +1,422 @@
+"""``ip rule``: the policy routing database (ip/iprule.c; the kernel's side is net/core/fib_rules.c)."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import L3mdevRule
+from kubenet_course.kernel.inet.fib import RT_TABLE_MAIN, FibRule, FibRules
+from kubenet_course.userland.commands.ip.printer import Printer
+from kubenet_course.userland.commands.ip.route_words import route_type
+from kubenet_course.userland.commands.ip.session import Session
+from kubenet_course.userland.commands.ip.words import (
+    Quit,
+    Words,
+    bad_ifname,
+    c_number,
+    get_prefix,
+    invarg,
+    matches,
+    number,
+    u32,
+    unsupported,
+)
+from kubenet_course.wire.addresses import Network
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netns import NetNamespace
+
+ACTIONS = ("unreachable", "blackhole", "prohibit")
+PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 41: "ipv6", 47: "gre", 50: "esp", 51: "ah", 58: "ipv6-icmp",
+             89: "ospf", 132: "sctp"}  # fmt: skip
+
+
+def run(words: Words, session: Session) -> int:
+    if not words.more:
+        return _list(words, session)
+    word = words.take()
+    if matches(word, "list") or matches(word, "lst") or matches(word, "show"):
+        return _list(words, session)
+    if matches(word, "save") or matches(word, "restore"):
+        unsupported(f"ip rule {word}")
+    if matches(word, "add"):
+        return _modify(words, session, delete=False)
+    if matches(word, "delete"):
+        return _modify(words, session, delete=True)
+    if matches(word, "flush"):
+        return _list(words, session, flush=True)
+    if matches(word, "help"):
+        session.usage("rule")
+    raise Quit(255, f'Command "{word}" is unknown, try "ip rule help".\n')
+
+
+class RuleWords:
+    """Reads the words of a rule into `rule`; `said` names the fields that were given."""
+
+    def __init__(self, session: Session, listing: bool = False):
+        self.session = session
+        self.listing = listing
+        self.family = session.options.family if session.options.family in (4, 6) else 0
+        self.rule = FibRule(0, 0)
+        self.said: set[str] = set()
+
+    def parse(self, words: Words) -> None:
+        while words.more:
+            word = words.take()
+            if not self._selector(word, words) and not self._action(word, words):
+                self._type(word, words)
+
+    def _selector(self, word: str, words: Words) -> bool:
+        rule, said = self.rule, self.said
+        if word == "not":
+            rule.invert = True
+            said.add("not")
+        elif word in ("from", "to"):
+            prefix = get_prefix(words.value(), self.family)
+            if prefix.family == 6 and self.family != 6 and not self.listing:
+                raise KernelError(errno.EINVAL, f"Invalid {'source' if word == 'from' else 'dst'} address")
+            network = prefix.network if prefix.length else None
+            said.add("source" if word == "from" else "destination")
+            if word == "from":
+                rule.source = network
+            else:
+                rule.destination = network
+        elif matches(word, "preference") or matches(word, "order") or matches(word, "priority"):
+            text = words.value()
+            priority = u32(text)
+            if priority is None:
+                invarg("preference value is invalid\n", text)
+            rule.priority = priority
+            said.add("priority")
+        elif word == "tos" or matches(word, "dsfield"):
+            text = words.value()
+            tos = self.session.tables.number("dsfield", text)
+            if tos is None:
+                invarg("TOS value is invalid\n", text)
+            rule.tos = tos
+            said.add("tos")
+        elif word == "fwmark":
+            self._fwmark(words.value())
+        elif word in ("dev", "iif") or (len(word) > 1 and matches(word, "iif")):
+            rule.iif = _device_name(words.value(), '"iif"/"dev" not a valid ifname')
+            said.add("iif")
+        elif word == "oif":
+            rule.oif = _device_name(words.value(), '"oif" not a valid ifname')
+            said.add("oif")
+        elif word == "l3mdev":
+            rule.action = "l3mdev"
+            said.add("action")
+        elif word == "uidrange":
+            text = words.value()
+            low, dash, high = text.partition("-")
+            ends = u32(low, 10), u32(high, 10)
+            if not dash or ends[0] is None or ends[1] is None:
+                invarg("invalid UID range\n", text)
+            rule.uidrange = (ends[0], ends[1])
+            said.add("uidrange")
+        elif word == "ipproto":
+            self._ipproto(words.value())
+        elif word in ("sport", "dport"):
+            setattr(rule, word, _ports(words.value()))
+            said.add(word)
+        else:
+            return False
+        return True
+
+    def _fwmark(self, text: str) -> None:
+        mark_text, slash, mask_text = text.partition("/")
+        mark = u32(mark_text)
+        if mark is None:
+            invarg("fwmark value is invalid\n", mark_text if slash else text)
+        mask = 0xFFFFFFFF
+        if slash:
+            given = u32(mask_text)
+            if given is None:
+                invarg("fwmask value is invalid\n", mask_text)
+            mask = given
+            self.said.add("fwmask")
+        self.rule.fwmark, self.rule.fwmask = mark, mask
+        self.said.add("fwmark")
+
+    def _ipproto(self, text: str) -> None:
+        found = next((key for key, name in PROTOCOLS.items() if name == text), number(text, 0, 255))
+        if found is None:
+            invarg('Invalid "ipproto" value\n', text)
+        self.rule.ipproto = found
+        self.said.add("ipproto")
+
+    def _action(self, word: str, words: Words) -> bool:
+        rule, said = self.rule, self.said
+        if matches(word, "table") or word == "lookup":
+            text = words.value()
+            table = self.session.tables.number("table", text)
+            if table is None:
+                if self.listing and text == "all":
+                    return True
+                invarg("table id value is invalid\n" if self.listing else "invalid table ID\n", text)
+            rule.table = table
+            said.add("table")
+        elif matches(word, "suppress_prefixlength") or word == "sup_pl":
+            text = words.value()
+            length = number(text, -(2**31), 2**31 - 1)
+            if length is None:
+                invarg("suppress_prefixlength value is invalid\n", text)
+            rule.suppress_prefixlength = length
+            said.add("suppress_prefixlength")
+        elif matches(word, "protocol"):
+            text = words.value()
+            protocol = self.session.tables.number("proto", text)
+            if protocol is None:
+                invarg('"protocol" value is invalid\n' if not self.listing else 'invalid "protocol"\n', text)
+            rule.protocol = protocol
+            said.add("protocol")
+        elif matches(word, "goto"):
+            text = words.value()
+            target = u32(text)
+            if target is None:
+                invarg("invalid target\n", text)
+            rule.action, rule.goto = "goto", target
+            said |= {"action", "goto"}
+        elif matches(word, "nop"):
+            rule.action = "nop"
+            said.add("action")
+        elif (
+            matches(word, "suppress_ifgroup") or word == "sup_group" or matches(word, "realms") or word in ("nat", "map-to")
+        ):
+            unsupported(f"ip rule: {word}")
+        else:
+            return False
+        return True
+
+    def _type(self, word: str, words: Words) -> None:
+        """What is left is a route type."""
+        if matches(word, "type"):
+            word = words.value()
+        if matches(word, "help"):
+            self.session.usage("rule")
+        kind = route_type(word)
+        if kind is None:
+            invarg("Failed to parse rule type", word)
+        if kind in ACTIONS:
+            self.rule.action = kind
+        elif kind != "unicast":
+            raise KernelError(errno.EINVAL)
+        self.said.add("action")
+
+
+def _device_name(text: str, complaint: str) -> str:
+    if bad_ifname(text):
+        invarg(complaint, text)
+    return text
+
+
+def _ports(text: str) -> tuple[int, int]:
+    low, dash, high = text.partition("-")
+    first = c_number(low)
+    last = c_number(high) if dash else first
+    if first is None or last is None:
+        invarg("invalid port range\n", text)
+    return first & 0xFFFF, last & 0xFFFF
+
+
+# -- add and del ---------------------------------------------------------------------------------
+def _rules(session: Session, family: int) -> FibRules:
+    return session.net.ipv6.rules if family == 6 else session.net.ipv4.rules
+
+
+def _flush_caches(session: Session) -> None:
+    session.net.ipv4.flush_cache()
+    flush = getattr(session.net.ipv6, "flush_cache", None)
+    if flush is not None:
+        flush()
+
+
+def _modify(words: Words, session: Session, delete: bool) -> int:
+    verb = "del" if delete else "add"
+    if not words.more:
+        raise Quit(1, f'"ip rule {verb}" requires arguments.\n')
+    parsed = RuleWords(session)
+    parsed.parse(words)
+    rules = _rules(session, parsed.family)
+    if delete:
+        _delete(rules, parsed)
+    else:
+        _add(rules, parsed, session.net)
+    _flush_caches(session)
+    return 0
+
+
+def _add(rules: FibRules, parsed: RuleWords, net: NetNamespace) -> None:
+    """fib_nl_newrule()."""
+    rule, said = parsed.rule, parsed.said
+    if "table" not in said and rule.action == "lookup":
+        rule.table = RT_TABLE_MAIN
+    if "table" in said and rule.table == 0 and rule.action == "lookup":
+        # fib_empty_table(): the first that nobody uses.
+        tables: Container[int] = net.ipv6.tables if rules.bits == 128 else net.ipv4.tables
+        rule.table = next(number for number in range(1, 253) if number not in tables)
+    if "priority" not in said:
+        rule.priority = rules.default_priority()
+    for name in ("sport", "dport"):
+        ports = getattr(rule, name)
+        if ports is not None and (ports[0] == 0 or ports[0] > ports[1]):
+            raise KernelError(errno.EINVAL, f"Invalid {name} range")
+    if rule.uidrange is not None and rule.uidrange[0] > rule.uidrange[1]:
+        raise KernelError(errno.EINVAL, "Invalid uid range")
+    if rule.action == "goto":
+        if rule.goto <= rule.priority:
+            raise KernelError(errno.EINVAL, "Backward goto not supported")
+    if rule.action == "l3mdev":
+        rule = l3mdev_rule(net, rule)
+    if any(_same(old, rule) for old in rules.rules):
+        raise KernelError(errno.EEXIST)
+    rules.add(rule)
+
+
+def l3mdev_rule(net: NetNamespace, said: FibRule) -> FibRule:
+    """``l3mdev``: the rule whose table is that of the packet's VRF."""
+    rule = L3mdevRule(said.priority, protocol=said.protocol)
+    rule.net = net
+    return rule
+
+
+FIELDS = ("action", "table", "priority", "source", "destination", "iif", "oif", "fwmark", "fwmask", "tos", "invert",
+          "suppress_prefixlength", "ipproto", "sport", "dport", "uidrange")  # fmt: skip
+
+
+def _same(old: FibRule, new: FibRule) -> bool:
+    """rule_exists(): all fields, the priority too (a goto's target not)."""
+    return all(getattr(old, name) == getattr(new, name) for name in FIELDS)
+
+
+def _delete(rules: FibRules, parsed: RuleWords) -> None:
+    """fib_nl_delrule(): the first rule that agrees in what was said."""
+    for old in rules.rules:
+        if _selected(old, parsed):
+            rules.remove(old)
+            return
+    raise KernelError(errno.ENOENT)
+
+
+def _selected(old: FibRule, parsed: RuleWords) -> bool:
+    """rule_find(): zero and empty values count as not said, except for the priority."""
+    rule, said = parsed.rule, parsed.said
+    if "priority" in said and old.priority != rule.priority:
+        return False
+    if ("action" in said or "table" in said) and rule.action not in (old.action, "l3mdev"):
+        return False
+    if isinstance(old, L3mdevRule) != (rule.action == "l3mdev") and ("action" in said or "table" in said):
+        return False
+    for name in ("table", "source", "destination", "iif", "oif", "tos", "ipproto", "sport", "dport", "uidrange", "protocol"):
+        if name in said and getattr(rule, name) and getattr(old, name) != getattr(rule, name):
+            return False
+    if "fwmark" in said and (old.fwmark, old.fwmask) != (rule.fwmark, rule.fwmask):
+        return False
+    return "suppress_prefixlength" not in said or old.suppress_prefixlength == rule.suppress_prefixlength
+
+
+# -- show and flush ------------------------------------------------------------------------------
+def _list(words: Words, session: Session, flush: bool = False) -> int:
+    parsed = RuleWords(session, listing=True)
+    while words.more:
+        word = words.take()
+        if not parsed._selector(word, words) and not parsed._action(word, words):
+            if matches(word, "dst") or matches(word, "src"):
+                words.back()
+            prefix = get_prefix(word, parsed.family or 4)
+            parsed.family = parsed.family or prefix.family
+            parsed.rule.destination = prefix.network if prefix.length else None
+            parsed.said.add("destination")
+    rules = _rules(session, parsed.family)
+    if flush:
+        return _flush(rules, parsed, session)
+    with session.output() as out:
+        for rule in rules.rules:
+            if _selected(rule, parsed):
+                _print(rule, rules, out, session)
+    return 0
+
+
+def _flush(rules: FibRules, parsed: RuleWords, session: Session) -> int:
+    """Rules of priority 0 carry no priority in the message, and are kept."""
+    for rule in list(rules.rules):
+        if rule.priority and _selected(rule, parsed):
+            rules.remove(rule)
+    _flush_caches(session)
+    return 0
+
+
+def _print(rule: FibRule, rules: FibRules, out: Printer, session: Session) -> None:
+    """print_rule()."""
+    bits = rules.bits
+    out.open_object()
+    out.any("priority", "%u:\t", rule.priority)
+    if rule.invert:
+        out.flag("not", "not ")
+    _end("src", "from ", rule.source, bits, out)
+    if rule.destination is not None:
+        _end("dst", "to ", rule.destination, bits, out)
+    if rule.tos:
+        out.any("tos", "tos %s ", session.tables.name("dsfield", rule.tos))
+    if rule.fwmark is not None and (rule.fwmark or rule.fwmask != 0xFFFFFFFF):
+        out.any("fwmark", "fwmark %s", f"{rule.fwmark:#x}")
+        if rule.fwmask != 0xFFFFFFFF:
+            out.any("fwmask", "/%s", f"{rule.fwmask:#x}")
+        out.fp(" ")
+    for key, name in (("iif", rule.iif), ("oif", rule.oif)):
+        if name:
+            out.any(key, f"{key} %s ", name)
+            if name not in session.net.devices:
+                out.flag(f"{key}_detached", "[detached] ")
+    if rule.uidrange is not None:
+        out.any("uid_start", "uidrange %u", rule.uidrange[0])
+        out.any("uid_end", "-%u ", rule.uidrange[1])
+    if rule.ipproto:
+        known = PROTOCOLS.get(rule.ipproto, f"ipproto-{rule.ipproto}")
+        out.any("ipproto", "ipproto %s ", f"ipproto-{rule.ipproto}" if session.options.numeric else known)
+    for key, ports in (("sport", rule.sport), ("dport", rule.dport)):
+        if ports is None:
+            continue
+        if ports[0] == ports[1]:
+            out.any(key, f"{key} %u ", ports[0])
+        else:
+            out.any(f"{key}_start", f"{key} %u", ports[0])
+            out.any(f"{key}_end", "-%u ", ports[1])
+    _verdict(rule, rules, out, session)
+    if session.options.details or rule.protocol not in (0, 2):
+        out.any("protocol", " proto %s", session.tables.name("proto", rule.protocol))
+    out.fp("\n")
+    out.close()
+
+
+def _end(key: str, word: str, network: Network | None, bits: int, out: Printer) -> None:
+    out.fp(word)
+    if network is None:
+        out.any(key, "%s ", "all")
+        return
+    if network.prefixlen == bits:
+        out.any(key, "%s ", network.address)
+    else:
+        out.any(key, "%s", network.address)
+        out.any(f"{key}len", "/%u ", network.prefixlen)
+
+
+def _verdict(rule: FibRule, rules: FibRules, out: Printer, session: Session) -> None:
+    if isinstance(rule, L3mdevRule):
+        out.flag("l3mdev", "lookup [l3mdev-table]")
+    elif rule.action == "lookup":
+        out.any("table", "lookup %s", session.tables.name("table", rule.table))
+        if rule.suppress_prefixlength != -1:
+            out.any("suppress_prefixlen", " suppress_prefixlength %d", rule.suppress_prefixlength)
+    elif rule.action == "goto":
+        out.any("goto", "goto %u", rule.goto)
+        if not rules.has(rule.goto):
+            out.flag("unresolved", " [unresolved]")
+    elif rule.action == "nop":
+        out.flag("nop", "nop")
+    else:
+        numbers = {"blackhole": "6", "unreachable": "7", "prohibit": "8"}
+        out.any("action", "%s", numbers[rule.action] if session.options.numeric else rule.action)
+
