@@ -1,11 +1,11 @@
 """The magics of exercises and quizzes: `%exercise`, `%break`, `%check`, `%hint`, `%solve`, `%quiz`.
 
-    %exercise routing_default     a fresh lab and a task            %exercise           lists them
-    %break routing_wrong_gateway  a lab in which one thing is wrong
-    %check                        is it solved? what is missing, and why
-    %hint                         the hint that fits; again: the next one
-    %solve                        run the reference solution from the start
-    %quiz 02_routing              the questions of a notebook
+%exercise routing_default     a fresh lab and a task            %exercise           lists them
+%break routing_wrong_gateway  a lab in which one thing is wrong
+%check                        is it solved? what is missing, and why
+%hint                         the hint that fits; again: the next one
+%solve                        run the reference solution from the start
+%quiz 02_routing              the questions of a notebook
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ class CourseMagics(Magics):
     def _same_lab(self) -> None:
         """The exercise is judged on its own lab; say so if another one was loaded since."""
         if self.course.lab is not None and self.session.need() is not self.course.lab:
-            raise LabError(f"Another lab was loaded since. `%exercise {self.course.name}` starts the exercise again.")
+            raise LabError(
+                f"Another lab was loaded since. `%exercise {self.course.name}` starts the exercise again."
+            )
 
 
 def register(shell: Any, session: NotebookSession) -> None:

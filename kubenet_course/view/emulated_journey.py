@@ -40,7 +40,7 @@ def build(
     kept = [event for event in events if event.kind != "unsent"]
     chosen = belonging(kept, machine, name_of)
     start = kept[0].time if kept else 0
-    writer = _Writer(chosen, name_of, start)
+    writer = _Writer(chosen, name_of, start, program_of(command))
     for event in kept:
         if event.packet in chosen:
             writer.add(event)
@@ -56,6 +56,16 @@ def _unsent(event: Event, name_of: Namer) -> Unsent:
     return Unsent(
         machine, namespace, str(destination), os.strerror(error), route_line(route) if route else ""
     )
+
+
+def program_of(command: str) -> str:
+    """The program that a simple command runs; "the program" where several might."""
+    words = command.split()
+    if words[:3] == ["ip", "netns", "exec"]:
+        words = words[4:]
+    if not words or set(command) & set("|&;<>$`(\n") or "=" in words[0]:
+        return "the program"
+    return words[0].rpartition("/")[2]
 
 
 # -- which packets belong -------------------------------------------------------------------------
@@ -139,8 +149,9 @@ class _Draft:
 class _Writer:
     """Turns events, in order, into stages; one `_on_<kind>` method for each kind of event."""
 
-    def __init__(self, numbers: Mapping[int, int], name_of: Namer, start: int):
+    def __init__(self, numbers: Mapping[int, int], name_of: Namer, start: int, program: str):
         self.numbers = numbers
+        self.program = program
         self.name_of = name_of
         self.start = start
         self.drafts: dict[int, _Draft] = {}
@@ -210,7 +221,7 @@ class _Writer:
     # -- on the way -------------------------------------------------------------------------
     def _on_local_out(self, event: Event, draft: _Draft) -> None:
         route, owner = event.facts
-        who = owner or draft.owner or "the kernel" if draft.cause else owner or draft.owner or "the program"
+        who = owner or draft.owner or ("the kernel" if draft.cause else self.program)
         self._stage(event, draft, "send", "program", f"{who} sends {draft.summary}")
         if route is not None:
             self._stage(event, draft, "route", "route out", _route_words(route, event.network.destination))

@@ -68,6 +68,12 @@ def marked(before: TableData, after: TableData) -> TableData:
     return replace(after, rows=tuple(rows))
 
 
+def same(before: TableData, after: TableData) -> bool:
+    """Whether two readings say the same (marks, and rows kept to show that they went, do not count)."""
+    old = tuple(replace(row, mark="") for row in before.rows if row.mark != "-")
+    return replace(before, rows=old) == after
+
+
 def _without_count(was: Row, now: Row) -> tuple[str, ...]:
     """The old cells as they would be with the new counter."""
     return tuple(
@@ -111,8 +117,14 @@ class Table(Picture):
         super().__init__(**self._as_traits(self.data))
 
     def refresh(self) -> None:
-        """Read again and mark what is different from the reading before."""
-        self.data = marked(self.data, self._read())
+        """Read again and mark what is different from the reading before.
+
+        Where nothing is, the marks of the last change stay.
+        """
+        found = self._read()
+        if same(self.data, found):
+            return
+        self.data = marked(self.data, found)
         with self.hold_sync():
             for name, value in self._as_traits(self.data).items():
                 setattr(self, name, value)

@@ -10,7 +10,7 @@ from typing import Any
 import traitlets
 
 from kubenet_course.view import netmap
-from kubenet_course.view.target import Target, ask, namespaces
+from kubenet_course.view.target import Target, namespaces
 from kubenet_course.widgets._base import Picture, static
 from kubenet_course.widgets._svg import topology_svg
 
@@ -54,16 +54,11 @@ def machine_tables(lab: Any, machine: str) -> list[dict[str, str]]:
     for namespace in ("", *namespaces(lab, machine)):
         target = Target(machine, namespace)
         for command in ("ip route", "ip neigh", "bridge fdb"):
-            argv = command.split()
+            argv = target.command(*command.split())
+            result = lab.query(machine, argv)
+            lines = result.stdout.splitlines() if result.returncode == 0 else []
             if command == "bridge fdb":
-                text = "".join(
-                    line + "\n"
-                    for line in ask(lab, target, *argv).splitlines()
-                    if "master" in line and "permanent" not in line
-                )
-            else:
-                text = ask(lab, target, *argv)
-            if text.strip():
-                typed = " ".join(target.command(*argv))
-                found.append({"command": f"{machine}$ {typed}", "text": text.rstrip()})
+                lines = [line for line in lines if "master" in line and "permanent" not in line]
+            if lines:
+                found.append({"command": f"{machine}$ {' '.join(argv)}", "text": "\n".join(lines)})
     return found or [{"command": machine, "text": "no routes, no neighbours"}]

@@ -1,0 +1,140 @@
+"""In a real browser on a real JupyterLab: run a notebook, step through a journey, see a table change."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+#: Set to a folder to keep pictures of what was seen (docs/ was made so).
+PICTURES = os.environ.get("KUBENET_PICTURES", "")
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def run_all(page: Any, lab: Any, name: str, until: str) -> None:
+    """Open a notebook, Run All, and wait for a text of the last output."""
+    page.goto(lab.url(name))
+    page.get_by_role("menuitem", name="Run", exact=True).wait_for(timeout=60_000)
+    page.locator(".jp-Notebook").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    page.locator(".jp-OutputArea-output", has_text=until).last.wait_for(timeout=60_000)
+
+
+def picture(page: Any, name: str) -> None:
+    if PICTURES:
+        page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
+
+
+def theme(page: Any, name: str) -> None:
+    """Settings → Theme → JupyterLab Dark or Light."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text(f"JupyterLab {name}", exact=True).click()
+    page.wait_for_function(
+        f"document.body.dataset.jpThemeLight === '{'false' if name == 'Dark' else 'true'}'"
+    )
+
+
+def test_a_packets_journey_with_mouse_and_keyboard_and_a_route_table_that_changes(jupyterlab, browser):
+    shutil.copy(HERE / "journey.ipynb", jupyterlab.folder / "journey.ipynb")
+    run_all(browser, jupyterlab, "journey.ipynb", "all done")
+
+    # the route table was drawn before the route was added, and shows it now
+    table = browser.locator("table.kn-table", has_text="Routes of A").first
+    added = table.locator("tr.kn-new")
+    added.wait_for()
+    assert "10.99.0.0/16" in added.inner_text()
+    assert "+" in added.inner_text()
+    table.scroll_into_view_if_needed()
+    picture(browser, "routes")
+
+    journey = browser.locator(".kn-journey").first
+    journey.scroll_into_view_if_needed()
+    position = journey.locator(".kn-pos")
+    total = int(position.inner_text().split()[-1])
+    assert total > 10
+    assert position.inner_text().startswith("1 of")
+
+    # the mouse
+    journey.get_by_role("button", name="one stage forward").click()
+    assert position.inner_text().startswith("2 of")
+    assert "default via 192.168.1.1" in journey.locator(".kn-what").inner_text()
+    journey.get_by_role("button", name="last stage").click()
+    assert position.inner_text().startswith(f"{total} of")
+    journey.get_by_role("button", name="first stage").click()
+
+    # the keyboard
+    journey.focus()
+    for key, expected in (
+        ("ArrowRight", 2),
+        ("ArrowRight", 3),
+        ("ArrowLeft", 2),
+        ("End", total),
+        ("Home", 1),
+    ):
+        browser.keyboard.press(key)
+        assert position.inner_text().startswith(f"{expected} of"), key
+    browser.keyboard.press(" ")
+    browser.wait_for_function(
+        "document.querySelector('.kn-pos').textContent.startsWith('3 of')", timeout=8000
+    )
+    browser.keyboard.press(" ")
+    assert journey.get_by_role("button", name="play", exact=True).count() == 1
+
+    # to where the router forwards: device, hook and changed field are lit
+    browser.keyboard.press("Home")
+    for _ in range(total):
+        if "forwarding is on" in journey.locator(".kn-what").inner_text():
+            break
+        browser.keyboard.press("ArrowRight")
+    assert journey.locator(".kn-machine.kn-lit").get_attribute("data-machine") == "router"
+    assert journey.locator(".kn-hook.kn-lit").get_attribute("data-spot") == "FORWARD"
+    assert "63" in journey.locator(".kn-diff").inner_text()
+    journey.scroll_into_view_if_needed()
+    picture(browser, "journey")
+    theme(browser, "Dark")
+    assert browser.locator(".kn[data-kn-theme=dark]").count() == browser.locator(".kn").count()
+    picture(browser, "journey-dark")
+    theme(browser, "Light")
+    assert browser.strangers == []
+    assert browser.failures == []
+
+
+def test_choosing_a_machine_shows_its_tables(jupyterlab, browser):
+    shutil.copy(HERE / "journey.ipynb", jupyterlab.folder / "topology.ipynb")
+    run_all(browser, jupyterlab, "topology.ipynb", "all done")
+    map_ = browser.locator(".kn-map").first
+    map_.scroll_into_view_if_needed()
+    map_.locator("[data-machine=A]").click(position={"x": 10, "y": 40})
+    detail = browser.locator(".kn-detail pre").first
+    detail.wait_for()
+    assert "default via 192.168.1.1 dev eth0" in detail.inner_text()
+    picture(browser, "topology")
+
+    # with the keyboard: one machine to the right, and choose it
+    browser.keyboard.press("ArrowRight")
+    browser.keyboard.press("ArrowRight")
+    browser.keyboard.press("Enter")
+    browser.locator(".kn-detail .kn-legend", has_text="router$ ip route").wait_for()
+    browser.keyboard.press("Escape")
+    browser.locator(".kn-detail .kn-legend", has_text="Choose a machine").wait_for()
+    assert browser.failures == []
+
+
+def test_a_cell_of_commands_runs_in_the_kubenet_kernel(jupyterlab, browser):
+    shutil.copy(HERE / "commands.ipynb", jupyterlab.folder / "commands.ipynb")
+    run_all(browser, jupyterlab, "commands.ipynb", "all done")
+    outputs = browser.locator(".jp-OutputArea-output").all_inner_texts()
+    text = "\n".join(outputs)
+    assert "default via 192.168.1.1 dev eth0" in text
+    assert "cannot access" in text
+    assert "[2]" in text
+    assert "Traceback" not in text
+    picture(browser, "kernel")
