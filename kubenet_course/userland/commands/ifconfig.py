@@ -1,0 +1,300 @@
+"""ifconfig: interfaces as net-tools 2.10 shows and changes them (superseded by `ip link` and `ip addr`).
+
+Addresses are set as the old ioctls do: one address for each label, its prefix length from the class of
+the address unless a netmask follows.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.base import NetDevice
+from kubenet_course.kernel.inet.devinet import InetAddress, address_add, address_remove
+from kubenet_course.userland import resolver
+from kubenet_course.userland.interfaces import TABLE_HEAD, find, labelled, long_form, named, table_row
+from kubenet_course.userland.process import Process
+from kubenet_course.wire.addresses import IPv4Address, IPv6Address, MacAddress, prefix_mask
+
+HINT = "ifconfig: `--help' gives usage information."
+USAGE = """Usage:
+  ifconfig [-a] [-v] [-s] <interface> [[<AF>] <address>]
+  [add <address>[/<prefixlen>]]
+  [del <address>[/<prefixlen>]]
+  [[-]broadcast [<address>]]  [[-]pointopoint [<address>]]
+  [netmask <address>]  [dstaddr <address>]  [tunnel <address>]
+  [outfill <NN>] [keepalive <NN>]
+  [hw <HW> <address>]  [mtu <NN>]
+  [[-]trailers]  [[-]arp]  [[-]allmulti]
+  [multicast]  [[-]promisc]
+  [mem_start <NN>]  [io_addr <NN>]  [irq <NN>]  [media <type>]
+  [txqueuelen <NN>]
+  [name <newname>]
+  [[-]dynamic]
+  [up|down] ..."""
+
+
+class Failed(Exception):
+    """Ends with `status` after its lines."""
+
+    def __init__(self, text: str, status: int = 1):
+        super().__init__(text)
+        self.status = status
+
+
+async def main(proc: Process, argv: list[str]) -> int:
+    words = argv[1:]
+    letters = ""
+    while words and words[0].startswith("-"):
+        word = words.pop(0)
+        if word in ("--help", "-h", "-?"):
+            proc.error(USAGE)
+            return 0
+        if word in ("-V", "--version"):
+            proc.print("net-tools 2.10")
+            return 0
+        if word not in ("-a", "-s", "-v"):
+            proc.error(f"ifconfig: option `{word}' not recognised.\n{HINT}")
+            return 1
+        letters += word[1]
+    if len(words) < 2:
+        return _show(proc, words, letters)
+    try:
+        for text in await _configure(proc, words[0], words[1:]):
+            proc.error(text)
+    except Failed as failed:
+        proc.error(str(failed))
+        return failed.status
+    return 0
+
+
+def _show(proc: Process, words: list[str], letters: str) -> int:
+    if words:
+        row = find(proc.net, words[0])
+        if row is None or (row.is_alias and row.address is None):
+            proc.error(f"{words[0]}: error fetching interface information: Device not found")
+            return 1
+        rows = [row]
+    else:
+        rows = list(named(proc.net, every="a" in letters))
+    if "s" in letters:
+        proc.print(TABLE_HEAD.replace("{gap}", "      "))
+        for row in rows:
+            proc.print(table_row(row))
+        return 0
+    for row in rows:
+        proc.print(long_form(proc.net, row))
+    return 0
+
+
+# -- changing ----------------------------------------------------------------------------------
+async def _configure(proc: Process, name: str, words: list[str]) -> list[str]:
+    """Carry out the words in their order; what went wrong on the way without ending it."""
+    dev = proc.net.devices.get(name) or (proc.net.devices.get(name.partition(":")[0]) if ":" in name else None)
+    words = list(words)
+    if words and words[0] in ("inet", "inet6"):
+        family = words.pop(0)
+        if family == "inet6" and words and words[0] not in ("add", "del"):
+            words.insert(0, "add")
+    said: list[str] = []
+    while words:
+        word = words.pop(0)
+        if dev is None:
+            _missing(name, word)
+        assert dev is not None
+        try:
+            await _word(proc, dev, name, word, words)
+        except KernelError as error:
+            said.append(f"{_ioctl(word)}: {error.strerror}")
+            if word in ("mtu", "netmask", "hw", "broadcast"):
+                raise Failed("\n".join(said)) from None
+    return said
+
+
+def _missing(name: str, word: str) -> None:
+    if word in ("up", "down", "arp", "-arp", "promisc", "-promisc", "allmulti", "-allmulti", "multicast", "-multicast"):
+        raise Failed(f"{name}: ERROR while getting interface flags: No such device", 255)
+    calls = {"mtu": "SIOCSIFMTU", "netmask": "SIOCSIFNETMASK", "broadcast": "SIOCSIFBRDADDR", "hw": "SIOCSIFHWADDR", "txqueuelen": "SIOCSIFTXQLEN"}
+    if word in calls:
+        raise Failed(f"{calls[word]}: No such device")
+    raise Failed(f"SIOCSIFADDR: No such device\n{name}: ERROR while getting interface flags: No such device", 255)
+
+
+def _ioctl(word: str) -> str:
+    return {
+        "mtu": "SIOCSIFMTU", "netmask": "SIOCSIFNETMASK", "broadcast": "SIOCSIFBRDADDR", "hw": "SIOCSIFHWADDR", "up": "SIOCSIFFLAGS",
+        "down": "SIOCSIFFLAGS", "add": "SIOCSIFADDR", "del": "SIOCDIFADDR", "txqueuelen": "SIOCSIFTXQLEN", "name": "SIOCSIFNAME",
+    }.get(word, "SIOCSIFADDR")  # fmt: skip
+
+
+def _argument(words: list[str]) -> str:
+    if not words:
+        raise Failed(USAGE)
+    return words.pop(0)
+
+
+async def _word(proc: Process, dev: NetDevice, name: str, word: str, words: list[str]) -> None:
+    if word in ("up", "down"):
+        _up_down(proc, dev, name, word == "up")
+    elif word in ("arp", "-arp"):
+        dev.noarp = word == "-arp"
+    elif word in ("promisc", "-promisc"):
+        on = word == "promisc"
+        if getattr(dev, "promisc_user", False) != on:
+            dev.promiscuity += 1 if on else -1
+            dev.promisc_user = on  # type: ignore[attr-defined]
+    elif word in ("allmulti", "-allmulti"):
+        dev.allmulti = int(word == "allmulti")
+    elif word in ("multicast", "-multicast"):
+        dev.multicast = word == "multicast"
+    elif word in ("trailers", "-trailers", "dynamic", "-dynamic"):
+        return
+    elif word == "mtu":
+        dev.set_mtu(_number(_argument(words)))
+    elif word == "txqueuelen":
+        dev.qlen = _number(_argument(words))
+    elif word == "name":
+        proc.net.rename_device(dev, _argument(words))
+    elif word == "hw":
+        _hardware(dev, _argument(words), _argument(words))
+    elif word == "netmask":
+        _netmask(proc, dev, name, await _resolve(proc, _argument(words)))
+    elif word in ("broadcast", "-broadcast"):
+        if word == "broadcast" and words and re.match(r"\d", words[0]):
+            _broadcast(proc, dev, name, await _resolve(proc, words.pop(0)))
+    elif word in ("pointopoint", "-pointopoint", "dstaddr"):
+        if words and word != "-pointopoint" and re.match(r"\d", words[0]):
+            _peer(proc, dev, name, await _resolve(proc, words.pop(0)))
+    elif word in ("add", "del"):
+        _second(proc, dev, word, _argument(words))
+    elif word in ("mem_start", "io_addr", "irq", "media", "tunnel", "outfill", "keepalive"):
+        raise Failed(f"kubenet: ifconfig: {word} is not emulated")
+    else:
+        await _address(proc, dev, name, word)
+
+
+def _number(text: str) -> int:
+    if not text.isdigit():
+        raise KernelError(errno.EINVAL)
+    return int(text)
+
+
+def _up_down(proc: Process, dev: NetDevice, name: str, up: bool) -> None:
+    """SIOCSIFFLAGS; a label that is set down is deleted."""
+    if ":" in name:
+        address = labelled(proc.net, dev, name)
+        if not up and address is not None:
+            address_remove(proc.net, dev, address)
+        return
+    if up:
+        dev.set_up()
+    else:
+        dev.set_down()
+
+
+def _hardware(dev: NetDevice, kind: str, text: str) -> None:
+    if kind != "ether":
+        raise Failed(f"hw address type `{kind}' has no handler to set address. failed.")
+    if not re.fullmatch(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}", text):
+        raise Failed(f"{text}: invalid ether address.")
+    dev.set_mac(MacAddress.parse(text))
+
+
+async def _resolve(proc: Process, text: str) -> IPv4Address:
+    try:
+        return IPv4Address.parse(text)
+    except ValueError:
+        pass
+    if re.fullmatch(r"[\d.]+", text):
+        raise Failed(f"{text}: Unknown host\n{HINT}")
+    try:
+        found = await resolver.getaddrinfo(proc, text, 4)
+    except resolver.ResolverError:
+        raise Failed(f"{text}: Host name lookup failure\n{HINT}") from None
+    return found[0].address  # type: ignore[return-value]
+
+
+async def _address(proc: Process, dev: NetDevice, name: str, text: str) -> None:
+    """SIOCSIFADDR (devinet_ioctl), and the interface comes up."""
+    plain, slash, length = text.partition("/")
+    value = await _resolve(proc, plain)
+    net = proc.net
+    old = labelled(net, dev, name)
+    if old is not None and old.local != value:
+        address_remove(net, dev, old)
+        old = None
+    if value == 0:
+        return
+    if old is None:
+        prefixlen = _class_length(int(value))
+        broadcast = IPv4Address(value | ((1 << (32 - prefixlen)) - 1)) if prefixlen < 31 and not dev.is_loopback else None
+        address_add(net, dev, InetAddress(value, prefixlen, name, value, broadcast))
+    if slash and length.isdigit() and int(length) <= 32:
+        _netmask(proc, dev, name, IPv4Address(prefix_mask(32, int(length))))
+    dev.set_up()
+
+
+def _class_length(address: int) -> int:
+    """inet_abc_len()."""
+    for bits, value, length in ((0x80000000, 0, 8), (0xC0000000, 0x80000000, 16), (0xE0000000, 0xC0000000, 24)):
+        if address & bits == value:
+            return length
+    raise KernelError(errno.EINVAL)
+
+
+def _current(proc: Process, dev: NetDevice, name: str) -> InetAddress:
+    address = labelled(proc.net, dev, name)
+    if address is None:
+        raise KernelError(errno.EADDRNOTAVAIL)
+    return address
+
+
+def _netmask(proc: Process, dev: NetDevice, name: str, mask: IPv4Address) -> None:
+    """SIOCSIFNETMASK: the broadcast address follows if it was the old mask's."""
+    length = int(mask).bit_count()
+    if prefix_mask(32, length) != mask:
+        raise KernelError(errno.EINVAL)
+    address = _current(proc, dev, name)
+    if address.prefixlen == length:
+        return
+    follows = address.broadcast is not None and address.broadcast == address.local | ((1 << (32 - address.prefixlen)) - 1)
+    address_remove(proc.net, dev, address)
+    broadcast = IPv4Address(address.local | ((1 << (32 - length)) - 1)) if follows and length < 31 else address.broadcast
+    address_add(proc.net, dev, InetAddress(address.local, length, name, address.local, broadcast, address.scope))
+
+
+def _broadcast(proc: Process, dev: NetDevice, name: str, value: IPv4Address) -> None:
+    """SIOCSIFBRDADDR."""
+    address = _current(proc, dev, name)
+    address_remove(proc.net, dev, address)
+    address_add(proc.net, dev, InetAddress(address.local, address.prefixlen, name, address.peer, value, address.scope))
+
+
+def _peer(proc: Process, dev: NetDevice, name: str, value: IPv4Address) -> None:
+    """SIOCSIFDSTADDR."""
+    address = _current(proc, dev, name)
+    if not dev.pointopoint:
+        return
+    address_remove(proc.net, dev, address)
+    address_add(proc.net, dev, InetAddress(address.local, address.prefixlen, name, value, address.broadcast, address.scope))
+
+
+def _second(proc: Process, dev: NetDevice, word: str, text: str) -> None:
+    """`add` and `del`: an IPv6 address with its prefix length."""
+    plain, slash, length = text.partition("/")
+    try:
+        value = IPv6Address.parse(plain)
+    except ValueError:
+        raise Failed(f"kubenet: ifconfig: {word} takes an IPv6 address here; `ip addr {word} {text} dev {dev.name}` is for both") from None
+    prefixlen = int(length) if slash and length.isdigit() else 128 if not slash else 0
+    from kubenet_course.kernel.inet6 import addrconf
+
+    if word == "add":
+        addrconf.address_add(proc.net, dev, addrconf.Inet6Address(value, prefixlen))
+        return
+    for own in proc.net.ipv6.addresses.get(dev, ()):
+        if own.local == value and own.prefixlen == prefixlen:
+            addrconf.address_remove(proc.net, dev, own)
+            return
+    raise KernelError(errno.EADDRNOTAVAIL)
