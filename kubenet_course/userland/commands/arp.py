@@ -38,8 +38,8 @@ USAGE = """Usage:
         -f, --file               read new entries from file or from /etc/ethers
 
   <HW>=Use '-H <hw>' to specify hardware address type. Default: ether
-  List of possible hardware types (which support ARP):
-    ash (Ash) ether (Ethernet) ax25 (AMPR AX.25) 
+  List of possible hardware types (which support ARP):"""
+HARDWARE = """    ash (Ash) ether (Ethernet) ax25 (AMPR AX.25) 
     netrom (AMPR NET/ROM) rose (AMPR ROSE) arcnet (ARCnet) 
     dlci (Frame Relay DLCI) fddi (Fiber Distributed Data Interface) hippi (HIPPI) 
     irda (IrLAP) x25 (generic X.25) eui64 (Generic EUI-64) """
@@ -53,6 +53,13 @@ E_USAGE, E_FAILED = 3, 255
 
 class Failure(Exception):
     """One line for standard error; arp ends with 255."""
+
+
+class NoEntry(Failure):
+    """The host has no entry; net-tools says so on standard output."""
+
+    def __init__(self, host: str):
+        super().__init__(f"No ARP entry for {host}")
 
 
 class Entry(NamedTuple):
@@ -73,12 +80,13 @@ async def main(proc: Process, argv: list[str]) -> int:
         options, words = parse(argv, "A:H:adfp:nsei:t:vh?DNV", LONG)
     except OptionError as error:
         proc.error(f"arp: {error.message}")
-        proc.error(USAGE)
+        proc.error(f"{USAGE}\n{HARDWARE}")
         return E_USAGE
     chosen = dict(options)
     if "h" in chosen or "?" in chosen:
-        proc.error(USAGE)
-        return E_USAGE
+        proc.print(USAGE)
+        proc.error(HARDWARE)
+        return 0
     if "V" in chosen:
         proc.print(VERSION)
         return 0
@@ -93,6 +101,9 @@ async def main(proc: Process, argv: list[str]) -> int:
         if "f" in chosen:
             return await _from_file(proc, words, chosen.get("i", ""))
         return await _show(proc, words, chosen)
+    except NoEntry as missing:
+        proc.print(str(missing))
+        return E_FAILED
     except Failure as failure:
         proc.error(str(failure))
         return E_FAILED
@@ -181,9 +192,12 @@ def _device(proc: Process, name: str, address: IPv4Address, call: str) -> NetDev
         except KernelError as error:
             raise Failure(f"{call}: {error.strerror}") from None
     try:
-        dev = ip_route_output(proc.net, address).dev
+        rt = ip_route_output(proc.net, address)
     except KernelError as error:
         raise Failure(f"{call}: {error.strerror}") from None
+    if rt.gateway is not None:
+        raise Failure(f"{call}: {KernelError(errno.ENETUNREACH).strerror}")
+    dev = rt.dev
     if dev is None or dev.is_loopback:
         raise Failure(f"{call}: {KernelError(errno.EINVAL).strerror}")
     return dev
@@ -208,8 +222,10 @@ async def _set(proc: Process, words: list[str], device: str, use_device: bool) -
         mac = MacAddress.parse(words[1])
     for flag in flags:
         if flag not in ("temp", "pub", "perm", "dontpub", "trail", "dev", "netmask"):
-            proc.error(USAGE)
+            proc.error(f"{USAGE}\n{HARDWARE}")
             return E_USAGE
+    if "pub" in flags and not device and not any(one.mac == mac for one in proc.net.devices.values()):
+        raise Failure(f"SIOCSARP: {KernelError(errno.ENODEV).strerror}")
     dev = _device(proc, device, address, "SIOCSARP")
     table = proc.net.arp
     if "pub" in flags:
@@ -228,20 +244,21 @@ async def _delete(proc: Process, words: list[str], device: str) -> int:
     address = await _resolve(proc, words[0])
     table = proc.net.arp
     if "pub" in words[1:]:
-        keys = [key for key in table.proxies if key[0] == int(address) and (not device or (key[1] is not None and key[1].name == device))]
-        if not keys:
-            raise Failure(f"No ARP entry for {words[0]}")
-        del table.proxies[keys[0]]
+        # arp_req_delete_public(): an entry of a device is found with -i only.
+        key = (int(address), proc.net.devices.get(device))
+        if key not in table.proxies:
+            raise NoEntry(words[0])
+        del table.proxies[key]
         return 0
     try:
         dev = _device(proc, device, address, "SIOCDARP(dontpub)")
     except Failure:
         if device:
             raise
-        raise Failure(f"No ARP entry for {words[0]}") from None
+        raise NoEntry(words[0]) from None
     entry = table.lookup(address, dev)
     if entry is None:
-        raise Failure(f"No ARP entry for {words[0]}")
+        raise NoEntry(words[0])
     entry.update(None, FAILED, admin=True)
     table.delete(entry)
     return 0

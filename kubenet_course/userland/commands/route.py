@@ -8,10 +8,12 @@ import re
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib, fib_semantics
 from kubenet_course.userland import resolver
+from kubenet_course.userland.inet6_routes import change as change6
+from kubenet_course.userland.inet6_routes import print_routes6
 from kubenet_course.userland.inet_routes import print_routes
 from kubenet_course.userland.options import OptionError, parse
 from kubenet_course.userland.process import Process
-from kubenet_course.wire.addresses import IPv4Address, Network, prefix_mask
+from kubenet_course.wire.addresses import IPv4Address, IPv6Address, Network, prefix_mask
 
 LONG = {
     "extend": "e", "verbose": "v", "version": "V", "numeric": "n", "symbolic": "N", "protocol=": "A", "cache": "C", "fib": "F",
@@ -40,6 +42,9 @@ SYNTAX = """Usage: inet_route [-vF] del {-host|-net} Target[/prefix] [gw Gw] [me
                               [mod] [dyn] [reinstate] [[dev] If]
        inet_route [-vF] add {-host|-net} Target[/prefix] [metric M] reject
        inet_route [-FC] flush      NOT supported"""
+SYNTAX6 = """Usage: inet6_route [-vF] del Target
+       inet6_route [-vF] add Target [gw Gw] [metric M] [[dev] If]
+       inet6_route [-FC] flush      NOT supported"""
 VERSION = """net-tools 2.10
 +NEW_ADDRT +RTF_IRTT +RTF_REJECT +I18N +SELINUX
 AF: (inet) +UNIX +INET +INET6 +IPX +AX25 +NETROM +X25 +ATALK +ECONET +ROSE -BLUETOOTH
@@ -67,7 +72,8 @@ async def main(proc: Process, argv: list[str]) -> int:
         options, _ = parse([argv[0], *front], "A:eCFhnN64Vv?", LONG)
     except OptionError as error:
         proc.error(f"route: {error.message}")
-        proc.error(FAMILIES + "\n" + USAGE)
+        proc.print(USAGE)
+        proc.error(FAMILIES)
         return 0
     letters = [letter for letter, _ in options]
     family = dict(options).get("A", "inet6" if "6" in letters else "inet")
@@ -75,24 +81,24 @@ async def main(proc: Process, argv: list[str]) -> int:
         proc.print(VERSION)
         return 0
     if "h" in letters or "?" in letters:
-        proc.error(SYNTAX if "h" in letters and family == "inet" else USAGE + "\n" + FAMILIES)
+        proc.print(USAGE)
+        proc.error(FAMILIES)
         return 0
     if family not in ("inet", "inet6"):
-        proc.error(f"route: {family}: unknown address family")
-        return E_USAGE
-    if family == "inet6":
-        proc.error("kubenet: route: IPv6 is not shown here; use `ip -6 route`")
+        proc.error(f"Unknown address family `{family}'.")
         return 1
+    if family == "inet6" and not words:
+        return await print_routes6(proc, numeric="n" in letters)
     if not words:
         if "C" in letters:
             proc.print("Kernel IP routing cache")
             proc.print("Source          Destination     Gateway         Flags Metric Ref    Use Iface")
             return 0
         return await print_routes(proc, numeric="n" in letters, extended=min(letters.count("e"), 2))
-    return await _change(proc, words)
+    return await _change(proc, words, family)
 
 
-async def _change(proc: Process, words: list[str]) -> int:
+async def _change(proc: Process, words: list[str], family: str) -> int:
     action, *rest = words
     if action not in ("add", "del", "flush"):
         proc.error(USAGE + "\n" + FAMILIES)
@@ -100,16 +106,17 @@ async def _change(proc: Process, words: list[str]) -> int:
     if action == "flush":
         proc.error("Flushing `inet' routing table not supported\n" + SYNTAX)
         return E_USAGE
+    syntax = SYNTAX if family == "inet" else SYNTAX6
     if not rest:
-        proc.error(SYNTAX)
+        proc.print(syntax)
         return 0
     try:
-        await _set(proc, action, rest)
+        await (_set if family == "inet" else _set6)(proc, action, rest)
     except Refused as refused:
         if str(refused):
             proc.error(str(refused))
         if refused.usage:
-            proc.error(SYNTAX)
+            proc.error(syntax)
         return refused.status
     return 0
 
@@ -168,10 +175,10 @@ async def _options(proc: Process, words: list[str]) -> dict[str, object]:
                 asked["netmask"] = (await _resolve(proc, value, False))[0]
             elif word in ("dev", "device"):
                 asked["dev"] = value
-            elif not value.isdigit():
+            elif not (value.isascii() and value.isdigit()) or len(value) > 9:
                 raise Refused(E_USAGE, usage=True)
             else:
-                asked[word] = int(value)
+                asked[word] = _in_range(word, int(value))
         elif "dev" not in asked:
             asked["dev"] = word
             if words:
@@ -179,6 +186,17 @@ async def _options(proc: Process, words: list[str]) -> dict[str, object]:
         else:
             raise Refused(E_USAGE, usage=True)
     return asked
+
+
+def _in_range(word: str, value: int) -> int:
+    """INET_setroute() refuses windows and segment sizes that no TCP could use."""
+    if word == "window" and not 120 <= value <= 16384:
+        raise Refused(E_USAGE, "route: Invalid window.", usage=True)
+    if word == "mss" and not 64 <= value <= 65536:
+        raise Refused(E_USAGE, "route: Invalid MSS/MTU.", usage=True)
+    if word == "irtt" and not 10 <= value <= 120_000:
+        raise Refused(E_USAGE, "route: Invalid initial rtt.", usage=True)
+    return value
 
 
 async def _resolve(proc: Process, text: str, network: bool) -> tuple[IPv4Address, bool]:
@@ -236,8 +254,50 @@ def _apply(proc: Process, action: str, prefix: Network, asked: dict[str, object]
             if word in asked:
                 route.metrics[name] = int(asked[word]) * scale - (40 if word == "mss" else 0)  # type: ignore[call-overload]
         if action == "add":
-            fib_semantics.route_add(net, route)
+            fib_semantics.route_add(net, route, excl=False)
         else:
             fib_semantics.route_delete(net, route, fields)
     except KernelError as error:
         raise Refused(E_SOCK, f"{call}: {error.strerror}") from None
+
+
+async def _set6(proc: Process, action: str, words: list[str]) -> None:
+    """INET6_setroute(): a target, then gw, metric, dev."""
+    target, *rest = words
+    text, slash, length = target.partition("/")
+    if slash and not (length.isascii() and length.isdigit() and int(length[:4]) <= 128):
+        raise Refused(E_USAGE, usage=True)
+    address = IPv6Address(0) if target == "default" else await _resolve6(proc, text)
+    prefixlen = int(length) if slash else 0 if target == "default" else 128
+    gateway: IPv6Address | None = None
+    metric, device = 0, ""
+    while rest:
+        word = rest.pop(0)
+        if word in ("metric", "gw", "gateway", "dev", "device"):
+            if not rest:
+                raise Refused(E_USAGE, usage=True)
+            value = rest.pop(0)
+            if word == "metric":
+                if not (value.isascii() and value.isdigit()) or len(value) > 9:
+                    raise Refused(E_USAGE, usage=True)
+                metric = int(value)
+            elif word in ("gw", "gateway"):
+                gateway = await _resolve6(proc, value)
+            else:
+                device = value
+        elif word not in ("mod", "dyn") and not device:
+            device = word
+        elif word not in ("mod", "dyn"):
+            raise Refused(E_USAGE, usage=True)
+    try:
+        change6(proc, action, Network.of(address, prefixlen), gateway, metric, device)
+    except KernelError as error:
+        raise Refused(E_SOCK, f"SIOC{action.upper()}RT: {error.strerror}") from None
+
+
+async def _resolve6(proc: Process, text: str) -> IPv6Address:
+    try:
+        found = await resolver.getaddrinfo(proc, text, 6)
+    except resolver.ResolverError as error:
+        raise Refused(1, f"getaddrinfo: {text}: {error.code}") from None
+    return found[0].address  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.userland.files.nodes import Directory, VirtualDirectory, VirtualFile
+from kubenet_course.wire.addresses import IPv4Address
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -74,7 +75,7 @@ def arp(net: Any) -> str:
         text += f"{entry.ip!s:<16} 0x1         0x{flags:<10x}{mac!s:<17}     *        {entry.dev.name}\n"
     for (ip, dev_), _ in net.arp.proxies.items():
         name = dev_.name if dev_ is not None else "*"
-        text += f"{ip!s:<16} 0x1         0xc         00:00:00:00:00:00     *        {name}\n"
+        text += f"{IPv4Address(ip)!s:<16} 0x1         0xc         00:00:00:00:00:00     *        {name}\n"
     return text
 
 
@@ -133,21 +134,28 @@ def if_inet6(net: Any) -> str:
 
 
 def ipv6_route(net: Any) -> str:
-    """net/ipv6/route.c: rt6_info_route()."""
+    """net/ipv6/ip6_fib.c: ipv6_route_native_seq_show(); a table without a default route ends with a null entry."""
+    kinds = {"local": 0x80200000, "anycast": 0x00300000, "unreachable": 0x00200200}
+    kinds |= dict.fromkeys(("blackhole", "prohibit", "throw"), 0x00200200)
+    marks = {"addrconf": 0x00040000, "host": 0x4}
+    null = f"{0:032x} 00 {0:032x} 00 {0:032x} ffffffff 00000001 00000000 00200200       lo\n"
     text = ""
-    for number in (254, 255):
-        for one in net.ipv6.table(number):
-            hop = one.nexthops[0] if one.nexthops else None
-            gateway = int(hop.gateway) if hop is not None and hop.gateway is not None else 0
-            flags = 0x1 | (0x2 if gateway else 0)
-            flags |= {"local": 0x80200000, "anycast": 0x80300000}.get(one.type, 0)
-            flags |= 0x200 if one.type in ("unreachable", "blackhole", "prohibit") else 0
-            name = hop.dev.name if hop is not None and hop.dev is not None else "lo"
-            metric = one.metric if one.type == "unicast" else 0
-            text += (
-                f"{int(one.prefix.address):032x} {one.prefix.prefixlen:02x} {0:032x} 00 {gateway:032x} {metric:08x} "
-                f"{1:08x} {0:08x} {flags:08x} {name:>8}\n"
-            )
+    for number in sorted(net.ipv6.tables, key=lambda number: (number & 0xFF, number)):
+        table = net.ipv6.tables[number]
+        for one in table:
+            for hop in one.nexthops:
+                gateway = int(hop.gateway) if hop.gateway is not None else 0
+                flags = 0x1 | (0x2 if gateway else 0) | kinds.get(one.type, 0)
+                flags |= sum(marks.get(mark, 0) for mark in one.flags)
+                if "addrconf" in one.flags and gateway:
+                    flags |= 0x00010000
+                flags |= 0x00400000 if one.expires is not None else 0
+                text += (
+                    f"{int(one.prefix.address):032x} {one.prefix.prefixlen:02x} {0:032x} 00 {gateway:032x} "
+                    f"{one.metric:08x} {1:08x} {0:08x} {flags:08x} {hop.dev.name:>8}\n"
+                )
+        if 0 not in table.by_length:
+            text += null
     return text
 
 
