@@ -509,8 +509,9 @@ class Relay:
                     self._finish(0)
                     return
         except KernelError:
-            self._finish(1)
-            return
+            if not self.udp:
+                self._finish(1)
+                return
         self.net_open = False
         if not self.input_open or "l" in settings.flags:
             self._finish(0)
