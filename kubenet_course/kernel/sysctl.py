@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -47,15 +47,18 @@ class Sysctl:
         self.net = net
         self._own: dict[Path, str] = {}
         self._gone: set[Path] = set()
-        self._devices: dict[Path, str] = {}
+        #: (net, family, conf or neigh, device) → its files, copied from `default` when it came.
+        self._devices: dict[Path, dict[str, str]] = {}
         self._watchers: dict[Path, list[Callable[[str], object]]] = {}
 
     # -- files ------------------------------------------------------------------------------
     def read(self, path: Path) -> str:
         if path in self._own:
             return self._own[path]
-        if path in self._devices:
-            return self._devices[path]
+        if len(path) == 5:
+            files = self._devices.get(path[:4])
+            if files is not None and path[4] in files:
+                return files[path[4]]
         default = _default_values().get(path)
         if default is None or path in self._gone or not self._visible(path):
             raise KernelError(errno.ENOENT)
@@ -77,7 +80,7 @@ class Sysctl:
         depth = len(path)
         names = {
             known[depth]
-            for known in (*_default_values(), *self._own, *self._devices)
+            for known in (*_default_values(), *self._own, *self._device_paths())
             if known[:depth] == path and len(known) > depth and self._visible(known)
         }
         return sorted(names) if names else None
@@ -96,24 +99,35 @@ class Sysctl:
 
     # -- devices ----------------------------------------------------------------------------
     def device_added(self, name: str) -> None:
+        if name == "lo":
+            return
         for root in PER_DEVICE:
-            if name == "lo":
-                continue
             # A namespace of its own has no neigh/default: new devices begin with lo's values.
-            for path in self._keys(root, "default") or self._keys(root, "lo"):
-                self._devices[(*root, name, path[-1])] = self.read(path)
+            like = "default" if _files_below((*root, "default")) else "lo"
+            files = dict(_files_below((*root, like)))
+            for key in files if self._own else ():
+                own = self._own.get((*root, like, key))
+                if own is not None:
+                    files[key] = own
+            self._devices[(*root, name)] = files
 
     def device_removed(self, name: str) -> None:
         for root in PER_DEVICE:
-            for store in (self._devices, self._own):
+            self._devices.pop((*root, name), None)
+            for store in (self._own, self._watchers):
                 for path in [p for p in store if p[:4] == (*root, name)]:
-                    del store[path]
-                    self._watchers.pop(path, None)
+                    del store[path]  # type: ignore[attr-defined]
 
     def device_renamed(self, old: str, new: str) -> None:
         for root in PER_DEVICE:
-            for path in [p for p in self._devices if p[:4] == (*root, old)]:
-                self._devices[(*root, new, path[-1])] = self._devices.pop(path)
+            files = self._devices.pop((*root, old), None)
+            if files is not None:
+                self._devices[(*root, new)] = files
+
+    def _device_paths(self) -> Iterator[Path]:
+        for prefix, files in self._devices.items():
+            for key in files:
+                yield (*prefix, key)
 
     # -- inside -----------------------------------------------------------------------------
     def _visible(self, path: Path) -> bool:
@@ -121,12 +135,10 @@ class Sysctl:
             return self.net.host.has_bridge_netfilter
         return True
 
-    def _keys(self, root: Path, device: str) -> list[Path]:
-        return _keys_below((*root, device))
-
     def _store(self, path: Path, value: str) -> None:
-        if path in self._devices:
-            self._devices[path] = value
+        files = self._devices.get(path[:4]) if len(path) == 5 else None
+        if files is not None:
+            files[path[4]] = value
         else:
             self._own[path] = value
 
@@ -187,5 +199,6 @@ def _default_values() -> dict[Path, str]:
 
 
 @lru_cache(64)
-def _keys_below(root: Path) -> list[Path]:
-    return [path for path, _ in _defaults() if path[:-1] == root]
+def _files_below(root: Path) -> dict[str, str]:
+    """File → default value in a directory; not to be changed."""
+    return {path[-1]: value for path, value in _defaults() if path[:-1] == root}

@@ -30,8 +30,8 @@ DIRECTORIES = """
 boot dev dev/pts dev/shm:1777 etc etc/alternatives etc/apt etc/cron.d etc/default etc/init.d etc/iproute2
 etc/iproute2/rt_protos.d etc/iproute2/rt_tables.d etc/network etc/network/if-up.d etc/profile.d etc/ssh
 etc/ssl etc/sysctl.d home media mnt opt opt/cni opt/cni/bin proc:555 root:700 run run/lock:1777 run/netns
-srv sys:555 tmp:1777 usr usr/bin usr/games usr/include usr/lib usr/lib/cni usr/libexec usr/local
-usr/local/bin usr/local/lib usr/local/sbin usr/local/share usr/sbin usr/share usr/src var var/backups
+srv sys:555 tmp:1777 usr usr/games usr/include usr/lib usr/lib/cni usr/libexec usr/local
+usr/local/bin usr/local/lib usr/local/sbin usr/local/share usr/share usr/src var var/backups
 var/cache var/lib var/lib/cni var/lib/dhcp var/lib/misc var/log var/mail var/opt var/spool var/tmp:1777
 usr/lib64
 """.split()
@@ -215,14 +215,46 @@ def populate(tree: FileTree) -> None:
     }
     for path, text in texts.items():
         _put(tree, path, RegularFile(text.encode()))
-    for program in sorted(tree.system.programs):
-        where = "usr/sbin" if program in SBIN else "usr/bin"
-        _put(tree, f"{where}/{program}", RegularFile(image(program), 0o755))
-    _put(tree, "usr/sbin/ip", Symlink("/bin/ip"))
+    for where in ("usr/bin", "usr/sbin"):
+        _put(tree, where, _ProgramDirectory(tree, where))
     for path, device in _devices(tree).items():
         _put(tree, path, device)
     _put(tree, "proc", procfs.root(tree))
     _put(tree, "sys", sysfs.root(tree))
+
+
+class _ProgramDirectory(Directory):
+    """/usr/bin or /usr/sbin: its files come about when somebody first looks, so that a machine costs less.
+
+    Their inode numbers are set aside at the start; so it makes no difference when that is.
+    """
+
+    __slots__ = ("_entries", "_programs", "_sbin", "_first_ino")
+
+    def __init__(self, tree: FileTree, where: str):
+        self._entries: dict[str, Node] | None = None
+        self._programs = tree.system.programs
+        self._sbin = where == "usr/sbin"
+        super().__init__()
+        self._entries = None
+        self._first_ino = tree.reserve_inos(len(self._programs) + 1)
+
+    @property
+    def entries(self) -> dict[str, Node]:  # type: ignore[override]
+        if self._entries is None:
+            names = sorted(name for name in self._programs if (name in SBIN) == self._sbin)
+            made: dict[str, Node] = {
+                name: RegularFile(image(name), 0o755, ino=self._first_ino + number)
+                for number, name in enumerate(names)
+            }
+            if self._sbin:
+                made["ip"] = Symlink("/bin/ip", ino=self._first_ino + len(names))
+            self._entries = made
+        return self._entries
+
+    @entries.setter
+    def entries(self, value: dict[str, Node]) -> None:
+        self._entries = value
 
 
 def _put(tree: FileTree, path: str, node: Node) -> None:

@@ -76,15 +76,27 @@ class FileTree:
     def __init__(self, system: System):
         self.system = system
         self._last_ino = 1
-        self.root = Directory(ino=1)
+        self._root = Directory(ino=1)
+        self._populated = True
         #: What was written below /proc/sys outside of net.
         self.settings: dict[tuple[str, ...], str] = {}
         #: The mount namespace of everything that was not given its own.
         self.view = FileView(self)
 
     def populate(self) -> None:
-        """Fill the tree with what a minimal Debian 12 has, and with the machine's programs."""
-        populate.populate(self)
+        """Fill the tree with what a minimal Debian 12 has, and with the machine's programs.
+
+        It is done when somebody first looks: most machines of a large lab are never looked into.
+        """
+        self._populated = False
+
+    @property
+    def root(self) -> Directory:
+        """The directory ``/``."""
+        if not self._populated:
+            self._populated = True
+            populate.populate(self)
+        return self._root
 
     def now(self) -> int:
         """Nanoseconds since 1970 on the machine's clock."""
@@ -93,6 +105,12 @@ class FileTree:
     def new_ino(self) -> int:
         self._last_ino += 1
         return self._last_ino
+
+    def reserve_inos(self, count: int) -> int:
+        """Set `count` inode numbers aside; the first of them."""
+        first = self._last_ino + 1
+        self._last_ino += count
+        return first
 
     def mount_virtual(self, path: str, node: Node) -> None:
         """Put `node` at `path`, making the directories above it; replaces what is there."""
