@@ -140,6 +140,7 @@ class Lab(Pictures):
     def pingAll(self, hosts: Sequence[str] | None = None) -> float:  # noqa: N802 — Mininet's name
         """Ping between all pairs of hosts, printing as Mininet does; the percentage that got lost."""
         names = list(hosts or (node.name for node in self.spec if node.kind != "switch"))
+        addresses = {name: self.machine(name).IP() for name in names}
         sent = received = 0
         print("*** Ping: testing ping reachability")
         for source in names:
@@ -147,7 +148,7 @@ class Lab(Pictures):
             for target in names:
                 if source == target:
                     continue
-                address = self.machine(target).IP()
+                address = addresses[target]
                 sent += 1
                 ok = address is not None and self.run(source, ["ping", "-c1", "-W1", address]).returncode == 0
                 received += ok

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kubenet_course.errors import KernelError, LabError
-from kubenet_course.kernel.devices.bridge import Bridge
+from kubenet_course.kernel.devices.bridge import Bridge, BridgePort
 from kubenet_course.kernel.devices.veth import Veth
 from kubenet_course.kernel.host import Host
 from kubenet_course.kernel.inet import fib
@@ -282,9 +282,14 @@ def _build(topology: Topology, backend: EmulatedBackend) -> None:
     for node in topology.nodes:
         if node.kind == "switch":
             _make_switch(node, machines[node.name])
+    quiet = _quiet_ports(topology, machines)
+    for port in quiet:
+        port.mcast_flood = False
     for node in topology.nodes:
         _configure(node, machines[node.name], topology)
     backend.loop.run_soon()
+    for port in quiet:
+        port.mcast_flood = True
     for node in topology.nodes:
         net = machines[node.name].net
         for name in (*net.devices, "default"):
@@ -295,6 +300,22 @@ def _build(topology: Topology, backend: EmulatedBackend) -> None:
             result = machines[node.name].run(command)
             if result.returncode:
                 raise LabError(f"{node.name}: {command}: {result.output.strip()}")
+
+
+def _quiet_ports(topology: Topology, machines: Mapping[str, EmulatedMachine]) -> list[BridgePort]:
+    """Switch ports that lead to plain hosts.
+
+    A device that comes up announces itself by IPv6 multicast. Switches learn from that, routers note the
+    neighbour; hosts ignore each other's, which with a hundred of them is ten thousand packets. So while
+    the lab is built, these are not flooded to hosts.
+    """
+    ports = []
+    for link in topology.links:
+        for here, there in ((link.a, link.b), (link.b, link.a)):
+            port = machines[here.node].net.device(here.interface).port
+            if isinstance(port, BridgePort) and topology.node(there.node).kind == "host":
+                ports.append(port)
+    return ports
 
 
 def _connect(topology: Topology, link: Link, backend: EmulatedBackend) -> None:
