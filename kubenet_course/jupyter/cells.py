@@ -24,13 +24,16 @@ from collections.abc import Container
 from kubenet_course.lab.statements import split_prompt
 
 PYTHON_WORDS = frozenset(
-    "False None True and as assert async await class def del except finally from global import in is lambda nonlocal"
+    "False None True and as assert async await class def del except finally from global import in is"
+    " lambda nonlocal"
     " not or pass raise return try with yield".split()
 )
 BOTH_WORDS = frozenset(("for", "if", "while"))
 SHELL_WORDS = frozenset(
-    ": . [ [[ ( { ! alias bg case cd command declare echo eval exec exit export false fg function hash history"
-    " jobs kill local printf pwd read readonly select set shift shopt source test time times trap true type ulimit"
+    ": . [ [[ ( { ! alias bg case cd command declare echo eval exec exit export false fg function"
+    " hash history"
+    " jobs kill local printf pwd read readonly select set shift shopt source test time times trap"
+    " true type ulimit"
     " umask unalias unset until wait".split()
 )
 _CALL = re.compile(r"^[A-Za-z_]\w*(?:\(|\[|\.[A-Za-z_]|\s*=[^=]|\s+=\s|\s*[-+*/|&]=)")

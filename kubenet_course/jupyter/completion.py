@@ -109,7 +109,8 @@ def machine_commands(session: NotebookSession, machine: str = "") -> frozenset[s
     if key not in cache:
         listing = lab.query(
             key[1],
-            "for d in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do ls $d; done 2>/dev/null",
+            "for d in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do ls $d; done"
+            " 2>/dev/null",
         )
         cache[key] = frozenset(listing.stdout.split()) | SHELL_WORDS
     return cache[key]

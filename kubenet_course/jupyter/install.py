@@ -1,4 +1,4 @@
-"""Make Jupyter know the kernel `kubenet`: `python -m kubenet_course.jupyter.install [--user | --prefix DIR]`."""
+"""Make Jupyter know the kernel: `python -m kubenet_course.jupyter.install [--user | --prefix DIR]`."""
 
 from __future__ import annotations
 

@@ -52,8 +52,12 @@ class LabMagics(Magics):
             words = split(line)
             action = words.pop(0) if words else "info"
             actions: dict[str, Callable[[list[str]], None]] = {
-                "load": self._load, "info": self._info, "list": self._list, "reset": self._reset, "close": self._close,
-            }  # fmt: skip
+                "load": self._load,
+                "info": self._info,
+                "list": self._list,
+                "reset": self._reset,
+                "close": self._close,
+            }
             if action not in actions:
                 raise LabError(f"%lab has no {action!r}. It is: {_LAB_HELP}.")
             actions[action](words)

@@ -109,7 +109,8 @@ _PLAIN: dict[str, Choice] = {
     "tc": _choice("class filter qdisc"),
     "tc qdisc": _choice("add change del replace show"),
     "sysctl": _choice(
-        "net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.rp_filter net.ipv4.conf.all.proxy_arp"
+        "net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.rp_filter"
+        " net.ipv4.conf.all.proxy_arp"
         " net.ipv4.icmp_echo_ignore_all net.bridge.bridge-nf-call-iptables"
     ),
     "conntrack": _choice(""),
@@ -125,7 +126,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "ping": _words("-4 -6 -c -f -I -i -M -n -q -s -t -W -w"),
     "traceroute": _words("-4 -6 -I -T -U -f -m -n -p -q -w"),
     "iptables": _words(
-        "-A -C -D -E -F -I -L -N -P -R -S -X -Z -d -i -j -m -n -o -p -s -t -v --comment --ctstate --dport --line-numbers"
+        "-A -C -D -E -F -I -L -N -P -R -S -X -Z -d -i -j -m -n -o -p -s -t -v --comment --ctstate"
+        " --dport --line-numbers"
         " --match-set --reject-with --sport --state --to-destination --to-ports --to-source"
     ),
     "ss": _words("-4 -6 -a -H -l -n -p -s -t -u -tlnp -tunap"),

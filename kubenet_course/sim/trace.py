@@ -212,7 +212,8 @@ class Recorder:
 
     @_guarded
     def conntrack(self, skb: Any, before: Any, after: Any) -> None:
-        self._note("conntrack", skb, None, "", (_text(before), _text(after)))
+        """`before` is a snapshot (a dictionary), None for a new one; `after` the entry itself."""
+        self._note("conntrack", skb, None, "", (before, _connection(after), skb.ctinfo))
 
     @_guarded
     def nat(self, skb: Any, before: Any, after: Any) -> None:
@@ -272,9 +273,15 @@ def _route(rt: Any) -> RouteFacts | None:
         return None
     device = getattr(rt.dev, "name", "")
     return RouteFacts(
-        rt.type, device, rt.gateway, getattr(rt, "source", None), getattr(rt, "route", None),
-        getattr(rt, "rule", None), getattr(rt, "error", 0), bool(getattr(rt, "redirect", False)),
-    )  # fmt: skip
+        rt.type,
+        device,
+        rt.gateway,
+        getattr(rt, "source", None),
+        getattr(rt, "route", None),
+        getattr(rt, "rule", None),
+        getattr(rt, "error", 0),
+        bool(getattr(rt, "redirect", False)),
+    )
 
 
 def _neighbour(entry: Any) -> NeighbourFacts:
@@ -295,5 +302,15 @@ def _owner(sock: Any) -> str:
     return str(getattr(owner, "comm", "") or "")
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+def _connection(entry: Any) -> dict[str, Any] | None:
+    """What of a connection may change later, as the kernel's own `describe()` has it."""
+    if entry is None:
+        return None
+    state = getattr(entry.tcp, "name", None)
+    return {
+        "orig": entry.orig,
+        "reply": entry.reply,
+        "status": entry.status,
+        "mark": entry.mark,
+        "state": state,
+    }

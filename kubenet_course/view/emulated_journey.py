@@ -8,14 +8,25 @@ needed for that but the table of drop reasons.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kubenet_course.kernel.skbuff import DROP_REASONS
-from kubenet_course.sim.trace import Event, NeighbourFacts, RouteFacts
+from kubenet_course.sim.trace import Event, NeighbourFacts
+from kubenet_course.view.firewall import split_rule
 from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
+from kubenet_course.view.kernel_words import (
+    connection_words,
+    mac_words,
+    port_of,
+    program_of,
+    rewritten,
+    route_line,
+    route_words,
+    socket_words,
+    why_born,
+)
 from kubenet_course.view.packet_text import flow_keys, headers, summary
 from kubenet_course.wire.arp import ARP_REQUEST, ArpHeader
 
@@ -29,13 +40,20 @@ _PKT_TYPES = {
     3: "for another MAC address",
 }
 _HOOK_OF_CHAIN = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
-_WHY = {"cloned": "copy of", "caused": "because of", "merged": "put together from"}
 
 
 def build(
-    events: Iterable[Event], machine: str, command: str, name_of: Namer, *,
-    stdout: str = "", stderr: str = "", returncode: int = 0, missed: int = 0, notes: tuple[str, ...] = (),
-) -> Journey:  # fmt: skip
+    events: Iterable[Event],
+    machine: str,
+    command: str,
+    name_of: Namer,
+    *,
+    stdout: str = "",
+    stderr: str = "",
+    returncode: int = 0,
+    missed: int = 0,
+    notes: tuple[str, ...] = (),
+) -> Journey:
     """The journey of `command` on `machine` out of everything that was recorded while it ran."""
     kept = [event for event in events if event.kind != "unsent"]
     chosen = belonging(kept, machine, name_of)
@@ -45,9 +63,16 @@ def build(
         if event.packet in chosen:
             writer.add(event)
     return Journey(
-        machine, command, writer.packets(), stdout, stderr, returncode,
-        tuple(dict.fromkeys(_unsent(event, name_of) for event in events if event.kind == "unsent")), missed, notes,
-    )  # fmt: skip
+        machine,
+        command,
+        writer.packets(),
+        stdout,
+        stderr,
+        returncode,
+        tuple(dict.fromkeys(_unsent(event, name_of) for event in events if event.kind == "unsent")),
+        missed,
+        notes,
+    )
 
 
 def _unsent(event: Event, name_of: Namer) -> Unsent:
@@ -56,16 +81,6 @@ def _unsent(event: Event, name_of: Namer) -> Unsent:
     return Unsent(
         machine, namespace, str(destination), os.strerror(error), route_line(route) if route else ""
     )
-
-
-def program_of(command: str) -> str:
-    """The program that a simple command runs; "the program" where several might."""
-    words = command.split()
-    if words[:3] == ["ip", "netns", "exec"]:
-        words = words[4:]
-    if not words or set(command) & set("|&;<>$`(\n") or "=" in words[0]:
-        return "the program"
-    return words[0].rpartition("/")[2]
 
 
 # -- which packets belong -------------------------------------------------------------------------
@@ -80,9 +95,13 @@ def belonging(events: list[Event], machine: str, name_of: Namer) -> dict[int, in
         if event.kind in ("cloned", "caused", "merged"):
             for other in event.facts:
                 groups.join(event.packet, other)
-        if event.kind == "local_out" and name_of(event.net)[0] == machine and not _housekeeping(event):
-            roots.add(event.packet)
-        elif event.kind == "born" and event.facts[0]:
+        if (
+            event.kind == "local_out"
+            and name_of(event.net)[0] == machine
+            and not _housekeeping(event)
+            or event.kind == "born"
+            and event.facts[0]
+        ):
             roots.add(event.packet)
         elif event.kind == "xmit" and event.facts[0] is None and name_of(event.net)[0] == machine:
             if event.packet not in roots and _asked_by_hand(event):
@@ -198,7 +217,7 @@ class _Writer:
                 text,
                 headers(event.eth, event.network, event.transport),
                 **more,
-            )  # fmt: skip
+            )
         )
 
     # -- birth ------------------------------------------------------------------------------
@@ -211,7 +230,7 @@ class _Writer:
     def _on_caused(self, event: Event, draft: _Draft) -> None:
         draft.cause = self.numbers.get(event.facts[0], 0)
         cause = self.drafts.get(draft.cause)
-        draft.why = _why(event, cause.summary if cause is not None else "")
+        draft.why = why_born(event, cause.summary if cause is not None else "")
 
     def _on_merged(self, event: Event, draft: _Draft) -> None:
         draft.cause, draft.why = self.numbers.get(event.facts[0], 0), "put together from"
@@ -224,7 +243,7 @@ class _Writer:
         who = owner or draft.owner or ("the kernel" if draft.cause else self.program)
         self._stage(event, draft, "send", "program", f"{who} sends {draft.summary}")
         if route is not None:
-            self._stage(event, draft, "route", "route out", _route_words(route, event.network.destination))
+            self._stage(event, draft, "route", "route out", route_words(route, event.network.destination))
         draft.spot = "OUTPUT"
 
     def _on_receive(self, event: Event, draft: _Draft) -> None:
@@ -236,9 +255,7 @@ class _Writer:
         draft.spot = "PREROUTING"
 
     def _on_route(self, event: Event, draft: _Draft) -> None:
-        self._stage(
-            event, draft, "route", "route in", _route_words(event.facts[0], event.network.destination)
-        )
+        self._stage(event, draft, "route", "route in", route_words(event.facts[0], event.network.destination))
 
     def _on_stage(self, event: Event, draft: _Draft) -> None:
         if event.facts[0] in ("ip_forward", "ip6_forward"):
@@ -246,6 +263,8 @@ class _Writer:
             word = "TTL" if event.facts[0] == "ip_forward" else "hop limit"
             self._stage(event, draft, "forward", "FORWARD", f"forwarding is on; {word} {ttl + 1} → {ttl}")
             draft.spot = "POSTROUTING"
+        elif event.facts[0] == "nf_conntrack_confirm":
+            self._stage(event, draft, "conntrack", draft.spot, "the connection is remembered from now on")
         elif event.facts[0] in ("ip_local_deliver", "ip6_input", "ip6_local_deliver"):
             what = (
                 event.transport.__class__.__name__.removesuffix("Header").upper()
@@ -265,7 +284,8 @@ class _Writer:
     def _on_neighbour(self, event: Event, draft: _Draft) -> None:
         entry: NeighbourFacts = event.facts[0]
         protocol = "neighbour discovery" if ":" in str(entry.address) else "ARP"
-        text = f"the MAC address of {entry.address} is not known ({entry.state}): the packet waits, {protocol} asks"
+        unknown = f"the MAC address of {entry.address} is not known ({entry.state})"
+        text = f"{unknown}: the packet waits, {protocol} asks"
         self._stage(event, draft, "neighbour", "neighbour", text)
 
     def _on_xmit(self, event: Event, draft: _Draft) -> None:
@@ -274,7 +294,7 @@ class _Writer:
         if entry is not None and entry.mac is not None and entry.state != "NOARP":
             text = f"leaves to {entry.address} at {entry.mac} ({entry.state})"
         elif event.eth is not None and not master:
-            text = f"leaves to {_mac_words(event.eth.destination)}"
+            text = f"leaves to {mac_words(event.eth.destination)}"
         if master:
             text += f"; a port of {master}"
         self._stage(event, draft, "transmit", "device out", text)
@@ -285,7 +305,7 @@ class _Writer:
 
     def _on_bridge(self, event: Event, draft: _Draft) -> None:
         decision, ports = event.facts
-        target = _mac_words(event.eth.destination) if event.eth is not None else ""
+        target = mac_words(event.eth.destination) if event.eth is not None else ""
         if decision == "up":
             text = (
                 f"{target}: up to {event.device} itself"
@@ -309,7 +329,7 @@ class _Writer:
             draft,
             "socket",
             "program",
-            f"{_socket_words(sock)}{f' of {owner}' if owner else ''} gets it",
+            f"{socket_words(sock)}{f' of {owner}' if owner else ''} gets it",
         )
 
     # -- netfilter --------------------------------------------------------------------------
@@ -321,27 +341,54 @@ class _Writer:
 
     def _on_rule(self, event: Event, draft: _Draft) -> None:
         table, chain, number, rule, matched, verdict = event.facts
-        result = f"matches → {verdict}" if matched and verdict else "matches" if matched else "does not match"
+        target = split_rule(rule)[1].partition(" ")[0] or str(verdict)
+        result = f"matches → {target}" if matched and target else "matches" if matched else "does not match"
+        bad = matched and (str(verdict).upper() == "DROP" or target == "REJECT")
         self._stage(
-            event, draft, "rule", self._chain_spot(chain, draft), f"{table} {chain} {number}: {rule}: {result}",
-            table=table, chain=chain, rule=number, matched=bool(matched), ok=str(verdict) not in ("DROP", "REJECT") or not matched,
-        )  # fmt: skip
+            event,
+            draft,
+            "rule",
+            self._chain_spot(chain, draft),
+            f"{table} {chain} {number}: {rule}: {result}",
+            table=table,
+            chain=chain,
+            rule=number,
+            matched=bool(matched),
+            ok=not bad,
+        )
 
     def _on_policy(self, event: Event, draft: _Draft) -> None:
         table, chain, verdict = event.facts
         self._stage(
-            event, draft, "policy", self._chain_spot(chain, draft), f"{table} {chain}: no rule decided: policy {verdict}",
-            table=table, chain=chain, matched=True, ok=str(verdict) != "DROP",
-        )  # fmt: skip
+            event,
+            draft,
+            "policy",
+            self._chain_spot(chain, draft),
+            f"{table} {chain}: no rule decided: policy {verdict}",
+            table=table,
+            chain=chain,
+            matched=True,
+            ok=str(verdict) != "DROP",
+        )
 
     def _on_conntrack(self, event: Event, draft: _Draft) -> None:
-        before, after = event.facts
-        text = after if not before or before == after else f"{before} → {after}"
-        self._stage(event, draft, "conntrack", draft.spot, text or "no connection")
+        before, after, ctinfo = event.facts
+        spot = {"device in": "PREROUTING", "program": "OUTPUT", "route out": "OUTPUT"}.get(
+            draft.spot, draft.spot
+        )
+        self._stage(event, draft, "conntrack", spot, connection_words(before, after, ctinfo))
 
     def _on_nat(self, event: Event, draft: _Draft) -> None:
         before, after = event.facts
-        self._stage(event, draft, "nat", draft.spot, f"{_tuple_words(before)} becomes {_tuple_words(after)}")
+        source = before[0].source != after[0].source or port_of(before[1], "source") != port_of(
+            after[1], "source"
+        )
+        outgoing = draft.spot in ("OUTPUT", "route out", "program")
+        if source:
+            spot = "INPUT" if draft.spot == "INPUT" else "POSTROUTING"
+        else:
+            spot = "OUTPUT" if outgoing else "PREROUTING"
+        self._stage(event, draft, "nat", spot, rewritten(before, after))
 
     # -- ends -------------------------------------------------------------------------------
     def _end(self, event: Event, draft: _Draft) -> None:
@@ -364,7 +411,7 @@ class _Writer:
         draft.outcome = "delivered"
         sock = event.facts[0]
         if sock is not None:
-            draft.words = _socket_words(sock)
+            draft.words = socket_words(sock)
         elif isinstance(event.network, ArpHeader):
             draft.words = "ARP"
         elif draft.taken_by:
@@ -386,84 +433,3 @@ def _is_normal(event: Event) -> bool:
     """What every switch and host ignores: frames for others, and questions that are not for it."""
     reason = event.facts[0]
     return reason == "OTHERHOST" or reason == "NOT_SPECIFIED" and isinstance(event.network, ArpHeader)
-
-
-# -- words ----------------------------------------------------------------------------------------
-def _why(event: Event, cause: str) -> str:
-    network, transport = event.network, event.transport
-    if isinstance(network, ArpHeader):
-        return "asked by" if network.operation == ARP_REQUEST else "answers"
-    if getattr(network, "is_fragment", False):
-        return "part of"
-    kind = getattr(transport, "type", None)
-    if kind == 135:
-        return "asked by"
-    if getattr(transport, "is_error", False) and "echo reply" not in cause:
-        return "reports an error about"
-    return "answers"
-
-
-def _mac_words(mac: Any) -> str:
-    return "everybody" if mac == 0xFFFFFFFFFFFF else str(mac)
-
-
-def _socket_words(sock: Any) -> str:
-    if sock is None:
-        return "a socket"
-    kind, local, port = sock
-    where = f" {local if local is not None else '*'}:{port}" if port else ""
-    return f"{kind.upper() if len(kind) < 5 and kind != 'raw' else kind} socket{where}"
-
-
-def _tuple_words(value: Any) -> str:
-    if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return " ".join(str(part) for part in value if part is not None)
-    return str(value)
-
-
-def _route_words(route: RouteFacts, destination: Any) -> str:
-    """The line of `ip route` that decided, the rule that led to it, and what follows."""
-    rule = f" (rule {route.rule.priority}: table {_table_name(route.rule)})" if route.rule is not None else ""
-    line = f"`{route_line(route.route)}`{rule}" if route.route is not None else ""
-    if route.error:
-        if route.route is None and route.type == "unreachable":
-            if route.error == errno.EHOSTUNREACH:  # ip_route_input_slow(): forwarding is off on the way in
-                return f"{destination} is not an address of this machine, and it does not forward packets of others"
-            reason = os.strerror(route.error)
-            return f"{destination} is not an address of this machine, and no route leads there ({reason})"
-        return f"{destination} matches {line}: {os.strerror(route.error)}"
-    if route.type == "local":
-        return f"{destination} is this machine's own address" + (f": {line}" if line else "")
-    if route.type in ("broadcast", "multicast"):
-        return f"{destination} is a {route.type} address" + (f": {line}" if line else "")
-    hop = f"next hop {route.gateway}" if route.gateway is not None else "on the link"
-    text = f"{destination} matches {line}" if line else f"{destination} is taken to be on the link"
-    return f"{text}: {hop}, out of {route.device}" + (
-        " (the way it came: an ICMP redirect is due)" if route.redirect else ""
-    )
-
-
-def _table_name(rule: Any) -> str:
-    return {255: "local", 254: "main", 253: "default"}.get(rule.table, str(rule.table))
-
-
-def route_line(route: Any) -> str:
-    """A route as `ip route` prints it, as far as it matters for the decision."""
-    prefix = str(route.prefix)
-    if route.prefix.prefixlen == 0:
-        prefix = "default"
-    elif route.prefix.prefixlen == (32 if ":" not in prefix else 128):
-        prefix = prefix.partition("/")[0]
-    words = [] if route.type == "unicast" else [route.type]
-    words.append(prefix)
-    if len(route.nexthops) == 1:
-        hop = route.nexthops[0]
-        words += [f"via {hop.gateway}"] if hop.gateway is not None else []
-        words += [f"dev {hop.dev.name}"] if hop.dev is not None else []
-    else:
-        for hop in route.nexthops:
-            via = f" via {hop.gateway}" if hop.gateway is not None else ""
-            words.append(f"nexthop{via} dev {hop.dev.name if hop.dev else '?'} weight {hop.weight}")
-    words += [f"src {route.prefsrc}"] if route.prefsrc is not None and route.type != "local" else []
-    words += [f"metric {route.metric}"] if route.metric and ":" not in str(route.prefix) else []
-    return " ".join(words)

@@ -68,7 +68,7 @@ def explain(journey: Journey, found: NetMap) -> Explanation:
 
 
 def conversations(journey: Journey) -> list[list[Packet]]:
-    """The packets that the command sent of its own, each with what came of it (answers, errors, fragments)."""
+    """The packets that the command sent of its own, each with its answers, errors and fragments."""
     found: list[list[Packet]] = []
     seen: dict[frozenset[str], list[Packet]] = {}
     home: dict[int, list[Packet]] = {}
@@ -115,7 +115,8 @@ def _works(journey: Journey) -> Explanation:
     if questions and not changes:
         count = len(questions)
         sentences.append(
-            f"{count} question{'s' if count > 1 else ''} for a MAC address had to be answered before ({questions[0].summary})."
+            f"{count} question{'s' if count > 1 else ''} for a MAC address had to be answered before"
+            f" ({questions[0].summary})."
         )
     return Explanation(True, tuple(sentences))
 
@@ -160,9 +161,15 @@ def _fails(journey: Journey, talk: list[Packet], segments: Segments) -> Finding 
         if packet.outcome == "dropped":
             finding = dropped(journey, packet, role, segments)
             lost = next((e for e in errors if e.outcome == "dropped"), None)
-            return finding if lost is None else Finding(
-                (*finding.sentences, "Not even the error message about it came back."), finding.command, finding.look_at
-            )  # fmt: skip
+            return (
+                finding
+                if lost is None
+                else Finding(
+                    (*finding.sentences, "Not even the error message about it came back."),
+                    finding.command,
+                    finding.look_at,
+                )
+            )
         if packet.outcome == "under way":
             waiting = packet.stages[-1] if packet.stages else None
             if waiting is not None and waiting.kind == "neighbour":
@@ -180,9 +187,13 @@ def _refused(end: Stage | None, where: str) -> Finding:
     address, _, port = where.rpartition(".")
     machine = end.machine if end is not None else "the other side"
     return Finding(
-        (f"The packet arrives at {machine}, but no program listens on TCP port {port} of {address}: it answers with a reset.",),
-        f"{machine}$ ss -tlnp", f"what is running on {machine}, and on which address and port it listens",
-    )  # fmt: skip
+        (
+            f"The packet arrives at {machine}, but no program listens on TCP port {port} of"
+            f" {address}: it answers with a reset.",
+        ),
+        f"{machine}$ ss -tlnp",
+        f"what is running on {machine}, and on which address and port it listens",
+    )
 
 
 def _unanswered(journey: Journey, request: Packet, segments: Segments) -> Finding | None:
@@ -199,8 +210,9 @@ def _unanswered(journey: Journey, request: Packet, segments: Segments) -> Findin
             return Finding((first, *finding.sentences[1:]), finding.command, finding.look_at)
     return Finding(
         (f"The packet arrives at {_who(end)}, and nothing is answered.",),
-        f"{end.machine}$ ss -tunap", f"the program on {end.machine} that should answer",
-    )  # fmt: skip
+        f"{end.machine}$ ss -tunap",
+        f"the program on {end.machine} that should answer",
+    )
 
 
 def _who(stage: Stage) -> str:
@@ -213,9 +225,13 @@ def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
     prompt = f"{unsent.machine}$ ip " + (f"-n {unsent.namespace} " if unsent.namespace else "")
     if unsent.route:
         return Finding(
-            (f"{who} sends nothing to {unsent.destination}: the route `{unsent.route}` forbids it ({unsent.error}).",),
-            f"{prompt}route get {unsent.destination}", f"that route (`ip route del {unsent.route}`)",
-        )  # fmt: skip
+            (
+                f"{who} sends nothing to {unsent.destination}: the route `{unsent.route}` forbids it"
+                f" ({unsent.error}).",
+            ),
+            f"{prompt}route get {unsent.destination}",
+            f"that route (`ip route del {unsent.route}`)",
+        )
     own = segments.of(unsent.machine, unsent.namespace)
     usable = [port for port in own if segments.links[port].words == "up" and segments.prefix(port)]
     if own and not usable:
@@ -223,20 +239,33 @@ def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
             f"{p.device} {segments.links[p].words}, {segments.prefix(p) or 'no address'}" for p in own
         )
         return Finding(
-            (f"{who} has no interface that is up and has an address ({states}), so it cannot send to {unsent.destination}.",),
-            f"{prompt}addr", "`ip link set DEV up` and `ip addr add ADDRESS/LENGTH dev DEV`",
-        )  # fmt: skip
+            (
+                f"{who} has no interface that is up and has an address ({states}), so it cannot send"
+                f" to {unsent.destination}.",
+            ),
+            f"{prompt}addr",
+            "`ip link set DEV up` and `ip addr add ADDRESS/LENGTH dev DEV`",
+        )
     sentence = f"{who} has no route to {unsent.destination} ({unsent.error})."
     command, other = f"{prompt}route get {unsent.destination}", segments.owner(unsent.destination)
     near = next((port for port in usable if other is not None and segments.same(port, other)), None)
     if near is not None and other is not None:
         mine, theirs = segments.prefix(near), segments.prefix(other)
         return Finding(
-            (sentence, f"It is on the same link as {other}, but {mine} and {theirs} are not in each other's network.",),
-            command, f"the addresses and prefix lengths of {near} and {other}",
-        )  # fmt: skip
-    gateways = [(router, address) for port in usable for router, address in segments.neighbours_that_forward(port)
-                if segments.includes(segments.prefix(port), address)]  # fmt: skip
+            (
+                sentence,
+                f"It is on the same link as {other}, but {mine} and {theirs} are not in each other's"
+                " network.",
+            ),
+            command,
+            f"the addresses and prefix lengths of {near} and {other}",
+        )
+    gateways = [
+        (router, address)
+        for port in usable
+        for router, address in segments.neighbours_that_forward(port)
+        if segments.includes(segments.prefix(port), address)
+    ]
     if gateways:
         router, address = gateways[0]
         mend = f"the routing table of {who}: a route via {address} ({router.machine}) would lead on"
@@ -252,9 +281,14 @@ def _without_packets(
     said += "" if not said or said.endswith((".", "!", "?")) else "."
     if name_trouble:
         return Explanation(
-            False, (f"The name could not be looked up ({name_trouble[0]}), and no question was sent to a name server.",),
-            f"{journey.machine}$ cat /etc/resolv.conf /etc/hosts", "the nameserver line and the names in /etc/hosts",
-        )  # fmt: skip
+            False,
+            (
+                f"The name could not be looked up ({name_trouble[0]}), and no question was sent to a"
+                " name server.",
+            ),
+            f"{journey.machine}$ cat /etc/resolv.conf /etc/hosts",
+            "the nameserver line and the names in /etc/hosts",
+        )
     if not sent:
         return Explanation(
             False, (f"The command failed with status {journey.returncode} and sent no packet.{said}",)

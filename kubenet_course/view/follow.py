@@ -49,6 +49,13 @@ def _emulated(lab: Any, target: Target, typed: str, line: str, options: dict[str
 
     notes = tuple(f"(the trace point {name} failed: {error})" for name, error in recorder.dropped.items())
     return build(
-        recorder.events, target.machine, words(line), name_of, stdout=result.stdout, stderr=result.stderr,
-        returncode=result.returncode, missed=recorder.missed, notes=notes,
-    )  # fmt: skip
+        recorder.events,
+        target.machine,
+        words(line),
+        name_of,
+        stdout=result.stdout,
+        stderr=result.stderr,
+        returncode=result.returncode,
+        missed=recorder.missed,
+        notes=notes,
+    )

@@ -14,9 +14,19 @@ from typing import Any
 
 #: Where in the diagram of hooks a stage happens (widgets/hooks.py draws them).
 SPOTS = (
-    "device in", "PREROUTING", "route in", "INPUT", "program", "route out", "OUTPUT", "FORWARD", "POSTROUTING",
-    "neighbour", "device out", "bridge",
-)  # fmt: skip
+    "device in",
+    "PREROUTING",
+    "route in",
+    "INPUT",
+    "program",
+    "route out",
+    "OUTPUT",
+    "FORWARD",
+    "POSTROUTING",
+    "neighbour",
+    "device out",
+    "bridge",
+)
 
 #: What kinds of stages there are, with the word that names each in text and pictures.
 KINDS = {
@@ -165,7 +175,8 @@ def journey_text(journey: Journey) -> str:
         lines += ["", f"packet {packet.number}: {packet.summary}{cause}"]
         for stage in packet.stages:
             lines.append(
-                f"  {stage.number:{digits}}  {stage.place:{width}}  {KINDS[stage.kind]:{kind_width}}  {stage.text}"
+                f"  {stage.number:{digits}}  {stage.place:{width}}  {KINDS[stage.kind]:{kind_width}} "
+                f" {stage.text}"
             )
         lines.append(f"  {'':{digits}}  => {ending(packet)}")
     if journey.missed:

@@ -34,8 +34,13 @@ PROTOCOLS = {
     58: "ICMPv6",
     132: "SCTP",
 }
-ND_TYPES = {133: "router solicitation", 134: "router advertisement", 135: "neighbor solicitation",
-            136: "neighbor advertisement", 137: "redirect"}  # fmt: skip
+ND_TYPES = {
+    133: "router solicitation",
+    134: "router advertisement",
+    135: "neighbor solicitation",
+    136: "neighbor advertisement",
+    137: "redirect",
+}
 
 
 def summary(network: Any, transport: Any, length: int) -> str:
@@ -63,7 +68,8 @@ def summary(network: Any, transport: Any, length: int) -> str:
             return f"ND {source} > {destination}: {ND_TYPES[transport.type]}"
         text = f"{transport}, length {body}"
     elif isinstance(network, Ipv4Header) and network.is_fragment:
-        text = f"{PROTOCOLS.get(network.protocol, 'protocol')} fragment at {network.fragment_offset}, length {body}"
+        protocol = PROTOCOLS.get(network.protocol, "protocol")
+        text = f"{protocol} fragment at {network.fragment_offset}, length {body}"
     else:
         text = f"{PROTOCOLS.get(network.protocol, f'ip-proto-{network.protocol}')}, length {body}"
     return f"{name} {source} > {destination}: {text}"
@@ -103,10 +109,14 @@ def headers(eth: Any, network: Any, transport: Any) -> tuple[Header, ...]:
         found.append(
             Header(
                 "IPv6",
-                (("source", str(network.source)), ("destination", str(network.destination)),
-                 ("hop limit", str(network.ttl)), ("next header", following)),
+                (
+                    ("source", str(network.source)),
+                    ("destination", str(network.destination)),
+                    ("hop limit", str(network.ttl)),
+                    ("next header", following),
+                ),
             )
-        )  # fmt: skip
+        )
     found += _transport(transport)
     return tuple(found)
 
@@ -122,10 +132,13 @@ def _transport(transport: Any) -> list[Header]:
         return [
             Header(
                 "TCP",
-                (("source port", str(transport.source_port)), ("destination port", str(transport.destination_port)),
-                 ("flags", transport.flag_text())),
+                (
+                    ("source port", str(transport.source_port)),
+                    ("destination port", str(transport.destination_port)),
+                    ("flags", transport.flag_text()),
+                ),
             )
-        ]  # fmt: skip
+        ]
     if isinstance(transport, IcmpHeader):
         kind = str(transport).removeprefix("ICMP ")
         if transport.type in (ICMP_ECHO, ICMP_ECHOREPLY):

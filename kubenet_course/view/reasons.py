@@ -74,7 +74,7 @@ def _other(case: Case) -> Finding:
     return Finding(
         (f"{case.arrival} it is dropped there: {case.packet.words} ({case.packet.reason}).",),
         f"{case.prompt}ip -s link show {device}".rstrip() if device else f"{case.prompt}ip addr",
-    )  # fmt: skip
+    )
 
 
 # -- routing --------------------------------------------------------------------------------------
@@ -82,8 +82,9 @@ def _forwarding_off(case: Case) -> Finding:
     family = "net.ipv6.conf.all.forwarding" if ":" in case.field("destination") else "net.ipv4.ip_forward"
     return Finding(
         (f"{case.arrival} {case.who} is not its destination and does not forward packets: {family} is 0.",),
-        f"{case.prompt}sysctl {family}", f"`sysctl -w {family}=1` on {case.who}",
-    )  # fmt: skip
+        f"{case.prompt}sysctl {family}",
+        f"`sysctl -w {family}=1` on {case.who}",
+    )
 
 
 def _no_route(case: Case) -> Finding:
@@ -92,7 +93,8 @@ def _no_route(case: Case) -> Finding:
     look = f"the routing table of {case.who}: it needs a route to {destination}'s network"
     if case.role == "answer":
         sentences[0] = (
-            f"The packet gets to its destination, but the answer does not come back: {case.who} has no route to {destination}."
+            f"The packet gets to its destination, but the answer does not come back: {case.who} has"
+            f" no route to {destination}."
         )
         if _is_private(destination):
             look += f", or somebody before it must translate the source address {destination} (MASQUERADE)"
@@ -120,8 +122,9 @@ def _no_way_back(case: Case) -> Finding:
     source = case.field("source")
     return Finding(
         (f"The packet arrives at {case.who}, but there is no route back to {source}.",),
-        f"{case.prompt}ip route get {source}", f"the routing table of {case.who}",
-    )  # fmt: skip
+        f"{case.prompt}ip route get {source}",
+        f"the routing table of {case.who}",
+    )
 
 
 def _special_route(case: Case) -> Finding:
@@ -129,8 +132,9 @@ def _special_route(case: Case) -> Finding:
     destination = case.field("destination")
     return Finding(
         (f"{case.arrival} a {kind} route of {case.who} is for {destination}.",),
-        f"{case.prompt}ip route show type {kind}", "that route",
-    )  # fmt: skip
+        f"{case.prompt}ip route show type {kind}",
+        "that route",
+    )
 
 
 def _ttl(case: Case) -> Finding:
@@ -140,33 +144,48 @@ def _ttl(case: Case) -> Finding:
     if twice:
         loop = list(dict.fromkeys(visited))
         return Finding(
-            (f"The packet goes round in circles between {' and '.join(loop)} until its TTL is used up:"
-             f" each thinks that the other leads to {destination}.",),
-            f"{case.prompt}ip route get {destination}", f"the routes to {destination} on {' and '.join(loop)}",
-        )  # fmt: skip
+            (
+                f"The packet goes round in circles between {' and '.join(loop)} until its TTL is used up:"
+                f" each thinks that the other leads to {destination}.",
+            ),
+            f"{case.prompt}ip route get {destination}",
+            f"the routes to {destination} on {' and '.join(loop)}",
+        )
     hops = len(visited) + 1
     return Finding(
-        (f"{case.arrival} its TTL is used up there after {hops} hop{'s' if hops > 1 else ''}; {case.who} says so to the sender.",),
-        f"{case.journey.machine}$ traceroute -n {destination}", "the TTL that the command was given (`ping -t`)",
-    )  # fmt: skip
+        (
+            f"{case.arrival} its TTL is used up there after {hops} hop{'s' if hops > 1 else ''};"
+            f" {case.who} says so to the sender.",
+        ),
+        f"{case.journey.machine}$ traceroute -n {destination}",
+        "the TTL that the command was given (`ping -t`)",
+    )
 
 
 def _rp_filter(case: Case) -> Finding:
     source = case.field("source")
     return Finding(
-        (f"{case.arrival} the reverse path filter drops it: {case.who} would not send to {source} out of {case.last.device},"
-         " where it came in.",),
+        (
+            f"{case.arrival} the reverse path filter drops it: {case.who} would not send to {source}"
+            f" out of {case.last.device},"
+            " where it came in.",
+        ),
         f"{case.prompt}ip route get {source}",
-        f"the route of {case.who} to {source}, or `sysctl net.ipv4.conf.{case.last.device}.rp_filter` (and .all.)",
-    )  # fmt: skip
+        f"the route of {case.who} to {source}, or `sysctl net.ipv4.conf.{case.last.device}.rp_filter`"
+        " (and .all.)",
+    )
 
 
 def _too_big(case: Case) -> Finding:
     destination = case.field("destination")
     return Finding(
-        (f"{case.arrival} it is larger than the MTU of the way on and may not be cut up; the sender is told the MTU.",),
-        f"{case.prompt}ip link", f"the MTUs on the way to {destination} (`tracepath -n {destination}`), or a smaller packet",
-    )  # fmt: skip
+        (
+            f"{case.arrival} it is larger than the MTU of the way on and may not be cut up; the"
+            " sender is told the MTU.",
+        ),
+        f"{case.prompt}ip link",
+        f"the MTUs on the way to {destination} (`tracepath -n {destination}`), or a smaller packet",
+    )
 
 
 # -- links and neighbours -------------------------------------------------------------------------
@@ -174,8 +193,9 @@ def _link_down(case: Case) -> Finding:
     device = case.last.device or "its interface"
     return Finding(
         (f"{case.arrival} {device} of {case.who} is down.",),
-        f"{case.prompt}ip link show {device}", f"`ip link set {device} up` on {case.who}",
-    )  # fmt: skip
+        f"{case.prompt}ip link show {device}",
+        f"`ip link set {device} up` on {case.who}",
+    )
 
 
 def _no_carrier(case: Case) -> Finding:
@@ -184,13 +204,14 @@ def _no_carrier(case: Case) -> Finding:
     if peer is not None and case.segments.links[peer].words == "down":
         return Finding(
             (f"{case.arrival} the other end of {case.last.device}'s cable, {peer}, is down.",),
-            f"{peer.machine}$ ip {'-n ' + peer.namespace + ' ' if peer.namespace else ''}link show {peer.device}",
+            f"{peer.machine}$ ip {'-n ' + peer.namespace + ' ' if peer.namespace else ''}link show"
+            f" {peer.device}",
             f"`ip link set {peer.device} up` on {peer.machine}",
         )
     return Finding(
         (f"{case.arrival} the cable of {case.last.device} has no other end that is up.",),
         f"{case.prompt}ip link show {case.last.device}",
-    )  # fmt: skip
+    )
 
 
 def _neighbour_failed(case: Case) -> Finding:
@@ -224,19 +245,24 @@ def _owner_silent(case: Case, first: str, command: str, port: Port, owner: Port,
     segments = case.segments
     link = segments.links[owner]
     if not segments.same(port, owner):
-        mine = next((str(a) for a in segments.links[port].addresses if segments.includes(str(a), address)), "") \
-            if port in segments.links else ""  # fmt: skip
+        mine = (
+            next((str(a) for a in segments.links[port].addresses if segments.includes(str(a), address)), "")
+            if port in segments.links
+            else ""
+        )
         why = f": with {mine}, {port.machine} takes {address} to be on its own link" if mine else ""
         return Finding(
             (first, f"{owner} has that address, but it is not on the same link{why}."),
-            f"{port.machine}$ ip addr show {port.device}", f"the prefix length of {mine or port} (and the routes)",
-        )  # fmt: skip
+            f"{port.machine}$ ip addr show {port.device}",
+            f"the prefix length of {mine or port} (and the routes)",
+        )
     inside = f"-n {owner.namespace} " if owner.namespace else ""
     if link.words != "up":
         return Finding(
             (first, f"{owner} has that address, but it is {link.words}."),
-            f"{owner.machine}$ ip {inside}link show {owner.device}", f"`ip link set {owner.device} up` on {owner.machine}",
-        )  # fmt: skip
+            f"{owner.machine}$ ip {inside}link show {owner.device}",
+            f"`ip link set {owner.device} up` on {owner.machine}",
+        )
     questions = [
         p
         for p in case.journey.packets
@@ -255,8 +281,9 @@ def _owner_silent(case: Case, first: str, command: str, port: Port, owner: Port,
     if mute:
         return Finding(
             (first, f"On the way to {owner}, {mute[0]} is {segments.links[mute[0]].words}."),
-            f"{mute[0].machine}$ ip link show {mute[0].device}", f"the link {mute[0]}",
-        )  # fmt: skip
+            f"{mute[0].machine}$ ip link show {mute[0].device}",
+            f"the link {mute[0]}",
+        )
     return Finding(
         (first, f"{owner} has that address and should answer."), command, f"{owner} and the way there"
     )
@@ -272,41 +299,55 @@ def _firewall(case: Case) -> Finding:
     command = f"{case.prompt}{tables} {where}-nvL {stage.chain} --line-numbers"
     if stage.kind == "policy":
         return Finding(
-            (f"{case.arrival} no rule of the chain {stage.chain} allows it, and the chain's policy is DROP.",),
-            command, f"the rules of {stage.chain}: one that accepts this packet is missing",
-        )  # fmt: skip
+            (
+                f"{case.arrival} no rule of the chain {stage.chain} allows it, and the chain's policy"
+                " is DROP.",
+            ),
+            command,
+            f"the rules of {stage.chain}: one that accepts this packet is missing",
+        )
     rejects = "REJECT" in stage.text.rpartition("→")[2] or "-j REJECT" in stage.text
     verb = "rejects it (and tells the sender)" if rejects else "drops it"
     rule = re.sub(rf"^{stage.table} {stage.chain} {stage.rule}: ", "", stage.text).rpartition(": ")[0]
     return Finding(
-        (f"{case.arrival} rule {stage.rule} of the chain {stage.chain} (table {stage.table}) {verb}: `{rule}`.",),
-        command, "that rule, and whether one before it should accept this packet",
-    )  # fmt: skip
+        (
+            f"{case.arrival} rule {stage.rule} of the chain {stage.chain} (table {stage.table})"
+            f" {verb}: `{rule}`.",
+        ),
+        command,
+        "that rule, and whether one before it should accept this packet",
+    )
 
 
 def _no_socket(case: Case) -> Finding:
     protocol = "udp" if ": UDP" in case.packet.summary else "tcp"
     port = next((v for h in case.last.headers for k, v in h.fields if k == "destination port"), "?")
     return Finding(
-        (f"The packet arrives at {case.who}, but no program listens on {protocol.upper()} port {port} there.",),
-        f"{case.prompt}ss -{protocol[0]}lnp", f"what is running on {case.who}, and on which address and port it listens",
-    )  # fmt: skip
+        (
+            f"The packet arrives at {case.who}, but no program listens on {protocol.upper()} port"
+            f" {port} there.",
+        ),
+        f"{case.prompt}ss -{protocol[0]}lnp",
+        f"what is running on {case.who}, and on which address and port it listens",
+    )
 
 
 def _ignored(case: Case) -> Finding:
     if "ICMP echo request" in case.packet.summary and case.last.machine != case.journey.machine:
         return Finding(
             (f"The packet arrives at {case.who}, which is told not to answer pings.",),
-            f"{case.prompt}sysctl net.ipv4.icmp_echo_ignore_all", "`sysctl -w net.ipv4.icmp_echo_ignore_all=0` there",
-        )  # fmt: skip
+            f"{case.prompt}sysctl net.ipv4.icmp_echo_ignore_all",
+            "`sysctl -w net.ipv4.icmp_echo_ignore_all=0` there",
+        )
     return _other(case)
 
 
 def _vxlan(case: Case) -> Finding:
     return Finding(
         (f"{case.arrival} {case.packet.words} ({case.packet.reason}).",),
-        f"{case.prompt}bridge fdb show dev {case.last.device}", "the entries `bridge fdb append … dst REMOTE`",
-    )  # fmt: skip
+        f"{case.prompt}bridge fdb show dev {case.last.device}",
+        "the entries `bridge fdb append … dst REMOTE`",
+    )
 
 
 _REASONS: dict[str, Callable[[Case], Finding]] = {

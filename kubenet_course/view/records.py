@@ -70,8 +70,14 @@ class Route:
     def __str__(self) -> str:
         words = [self.type] if self.type else []
         words.append(self.destination)
-        for word, value in (("via", self.gateway), ("dev", self.dev), ("proto", self.protocol), ("scope", self.scope),
-                            ("src", self.source), ("metric", str(self.metric or ""))):  # fmt: skip
+        for word, value in (
+            ("via", self.gateway),
+            ("dev", self.dev),
+            ("proto", self.protocol),
+            ("scope", self.scope),
+            ("src", self.source),
+            ("metric", str(self.metric or "")),
+        ):
             words += [word, value] if value else []
         return " ".join([*words, *self.nexthops, *self.flags])
 

@@ -35,10 +35,21 @@ def _link(row: dict[str, Any]) -> Link:
     )
     flags = row.get("flags", ())
     return Link(
-        row["ifindex"], row["ifname"], kind, row.get("operstate", ""), "UP" in flags, "LOWER_UP" in flags,
-        row.get("address", ""), row.get("mtu", 0), row.get("master", ""), row.get("link") or "",
-        row.get("link_index", 0), row.get("link_netnsid", -1), detail, addresses,
-    )  # fmt: skip
+        row["ifindex"],
+        row["ifname"],
+        kind,
+        row.get("operstate", ""),
+        "UP" in flags,
+        "LOWER_UP" in flags,
+        row.get("address", ""),
+        row.get("mtu", 0),
+        row.get("master", ""),
+        row.get("link") or "",
+        row.get("link_index", 0),
+        row.get("link_netnsid", -1),
+        detail,
+        addresses,
+    )
 
 
 def routes(lab: Any, target: Target, table: str = "main", family: int = 4) -> list[Route]:
@@ -51,16 +62,33 @@ def routes(lab: Any, target: Target, table: str = "main", family: int = 4) -> li
 
 def _route(row: dict[str, Any], table: str) -> Route:
     hops = tuple(
-        " ".join(["nexthop", *(["via", hop["gateway"]] if "gateway" in hop else []), "dev", str(hop.get("dev", "")),
-                  "weight", str(hop.get("weight", 1))])
+        " ".join(
+            [
+                "nexthop",
+                *(["via", hop["gateway"]] if "gateway" in hop else []),
+                "dev",
+                str(hop.get("dev", "")),
+                "weight",
+                str(hop.get("weight", 1)),
+            ]
+        )
         for hop in row.get("nexthops", ())
-    )  # fmt: skip
+    )
     via = row.get("via")
     gateway = row.get("gateway", "") or (f"{via.get('family', '')} {via.get('host', '')}" if via else "")
     return Route(
-        row["dst"], gateway, row.get("dev", ""), row.get("prefsrc", ""), row.get("protocol", ""), row.get("scope", ""),
-        row.get("metric", 0), str(row.get("table", table)), row.get("type", ""), tuple(row.get("flags", ())), hops,
-    )  # fmt: skip
+        row["dst"],
+        gateway,
+        row.get("dev", ""),
+        row.get("prefsrc", ""),
+        row.get("protocol", ""),
+        row.get("scope", ""),
+        row.get("metric", 0),
+        str(row.get("table", table)),
+        row.get("type", ""),
+        tuple(row.get("flags", ())),
+        hops,
+    )
 
 
 def rules(lab: Any, target: Target, family: int = 4) -> list[Rule]:

@@ -93,7 +93,7 @@ class Live:
         del self.watching[key][:-LIVE_LIMIT]
 
     def flush(self, *_: object) -> None:
-        """After a cell: every widget of a changed lab reads again; one that cannot says why and is left alone."""
+        """After a cell: every widget of a changed lab reads again; one that cannot says why."""
         changed, self.changed = self.changed, set()
         for key in changed:
             for picture in list(self.watching.get(key, ())):

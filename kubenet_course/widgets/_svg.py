@@ -58,9 +58,14 @@ def _machine(box: Box, found: NetMap, small: bool) -> str:
     content += "".join(_inner(child) for child in box.children)
     focus = {} if small else {"tabindex": 0, "role": "button"}
     return tag(
-        "g", content, class_=f"kn-machine kn-{kind}", data_machine=box.key, data_port=str(box.port) if box.port else None,
-        aria_label=f"{kind} {box.title}" + ("" if small else ": show its tables"), **focus,
-    )  # fmt: skip
+        "g",
+        content,
+        class_=f"kn-machine kn-{kind}",
+        data_machine=box.key,
+        data_port=str(box.port) if box.port else None,
+        aria_label=f"{kind} {box.title}" + ("" if small else ": show its tables"),
+        **focus,
+    )
 
 
 def _title(box: Box, found: NetMap) -> str:
@@ -79,8 +84,13 @@ def _inner(box: Box) -> str:
     base = box.y + (box.h - 21 if box.title_below else 0)
     content += text(box.x + 9, base + 15, box.title + _state(box), "kn-subtitle")
     content += "".join(_inner(child) for child in box.children)
-    return tag("g", content, class_=f"kn-{box.kind}{dash}", data_port=box.key if box.port else None,
-               data_space=box.key if box.port is None else None)  # fmt: skip
+    return tag(
+        "g",
+        content,
+        class_=f"kn-{box.kind}{dash}",
+        data_port=box.key if box.port else None,
+        data_space=box.key if box.port is None else None,
+    )
 
 
 def _state(box: Box) -> str:

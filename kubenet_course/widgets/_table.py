@@ -141,9 +141,13 @@ class Table(Picture):
             for row in data.rows
         ]
         return {
-            "alt": table_text(data), "caption": data.caption, "columns": list(data.columns), "rows": rows,
-            "empty": data.empty, "legend": data.legend,
-        }  # fmt: skip
+            "alt": table_text(data),
+            "caption": data.caption,
+            "columns": list(data.columns),
+            "rows": rows,
+            "empty": data.empty,
+            "legend": data.legend,
+        }
 
 
 def table(lab: Any, read: Callable[[], TableData]) -> Table:

@@ -16,12 +16,17 @@ def show(lab: Any, machine: str) -> Table:
     def read() -> TableData:
         rows = tuple(
             Row(
-                (c.protocol, c.original, c.reply, " ".join(filter(None, (c.state, c.flags and f"[{c.flags}]"))),
-                 c.nat or "none"),
+                (
+                    c.protocol,
+                    c.original,
+                    c.reply,
+                    " ".join(filter(None, (c.state, c.flags and f"[{c.flags}]"))),
+                    c.nat or "none",
+                ),
                 (c.protocol, c.original),
             )
             for c in tables.connections(lab, target)
-        )  # fmt: skip
+        )
         columns = ("protocol", "first packet", "answers are expected as", "state", "address change")
         return TableData(f"Connections that {target} tracks", columns, rows, "no connections")
 

@@ -14,11 +14,16 @@ def show(lab: Any, steps: int = 1, **options: Any) -> Table:
     found = lab.diff(steps, **options)
     rows = tuple(
         Row(
-            (change.machine + (f"/{change.namespace}" if change.namespace else ""), _SIGNS[change.sign], change.kind, change.text),
+            (
+                change.machine + (f"/{change.namespace}" if change.namespace else ""),
+                _SIGNS[change.sign],
+                change.kind,
+                change.text,
+            ),
             mark=change.sign,
         )
         for change in found
-    )  # fmt: skip
+    )
     what = "the last action" if steps == 1 else f"the last {steps} actions"
     if options.get("since") is not None:
         what = f"everything since {options['since']}"

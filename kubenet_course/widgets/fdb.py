@@ -20,13 +20,18 @@ def show(lab: Any, bridge: str, *, own: bool = False) -> Table:
         owners = _owners(lab)
         rows = tuple(
             Row(
-                (entry.mac, entry.port + (f" → {entry.destination}" if entry.destination else ""),
-                 owners.get(entry.mac, ""), "the bridge's own" if entry.own else entry.state or "learned", entry.vlan),
+                (
+                    entry.mac,
+                    entry.port + (f" → {entry.destination}" if entry.destination else ""),
+                    owners.get(entry.mac, ""),
+                    "the bridge's own" if entry.own else entry.state or "learned",
+                    entry.vlan,
+                ),
                 (entry.mac, entry.vlan),
             )
             for entry in tables.fdb(lab, target, name)
             if own or not entry.own
-        )  # fmt: skip
+        )
         where = "" if str(target) == name else f" on {target}"
         columns = ("MAC address", "behind port", "which is", "how", "VLAN")
         if not any(row.cells[4] for row in rows):

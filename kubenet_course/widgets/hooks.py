@@ -33,10 +33,20 @@ PLACES: dict[str, tuple[int, int, int, tuple[str, ...]]] = {
     "bridge": (336, 212, 200, ("bridge: learns, forwards, floods",)),
 }
 ARROWS = (
-    "M64 150H75", "M168 150H179", "M232 150H269", "M354 150H393", "M498 150H510", "M593 150H605",
-    "M206 133V103", "M206 65C206 54 226 57 237 46", "M299 43C310 57 330 53 330 63", "M372 82H395", "M446 99V131",
-    "M36 171C40 205 120 212 235 212", "M436 212C560 212 628 205 635 172",
-)  # fmt: skip
+    "M64 150H75",
+    "M168 150H179",
+    "M232 150H269",
+    "M354 150H393",
+    "M498 150H510",
+    "M593 150H605",
+    "M206 133V103",
+    "M206 65C206 54 226 57 237 46",
+    "M299 43C310 57 330 53 330 63",
+    "M372 82H395",
+    "M446 99V131",
+    "M36 171C40 205 120 212 235 212",
+    "M436 212C560 212 628 205 635 172",
+)
 LEGEND = (
     "in → PREROUTING → route → INPUT → program   (for this machine)\n"
     "in → PREROUTING → route → FORWARD → POSTROUTING → neighbour → out   (for another: this is a router)\n"
@@ -49,9 +59,16 @@ def hooks_svg() -> str:
     """The diagram; each box has `data-spot`, so that a script can light it."""
     heads = "".join(tag("path", d=path, class_="kn-flow", marker_end="url(#kn-head)") for path in ARROWS)
     marker = tag(
-        "marker", tag("path", d="M0 0L7 3.5L0 7z", class_="kn-flow-head"), id="kn-head", viewBox="0 0 7 7", refX=6,
-        refY=3.5, markerWidth=7, markerHeight=7, orient="auto",
-    )  # fmt: skip
+        "marker",
+        tag("path", d="M0 0L7 3.5L0 7z", class_="kn-flow-head"),
+        id="kn-head",
+        viewBox="0 0 7 7",
+        refX=6,
+        refY=3.5,
+        markerWidth=7,
+        markerHeight=7,
+        orient="auto",
+    )
     boxes = "".join(_box(spot, *place) for spot, place in PLACES.items())
     return picture(
         tag("defs", marker) + heads + boxes,

@@ -20,7 +20,6 @@ from kubenet_course.widgets._base import Picture, static
 from kubenet_course.widgets._svg import topology_svg
 from kubenet_course.widgets.hooks import hooks_svg
 
-
 #: Hooks that a packet passes between two stages although no rule there made a stage of it.
 BETWEEN = {
     ("device in", "route in"): ("PREROUTING",),
@@ -66,8 +65,15 @@ class JourneyPicture(Picture):
             command=f"{journey.machine}$ {journey.command}",
             output=(journey.stdout + journey.stderr).rstrip(),
             packets=[
-                {"number": p.number, "summary": p.summary, "cause": p.cause, "why": p.why, "outcome": p.outcome,
-                 "ending": ending(p), "first": min((s.number for s in p.stages), default=0)}
+                {
+                    "number": p.number,
+                    "summary": p.summary,
+                    "cause": p.cause,
+                    "why": p.why,
+                    "outcome": p.outcome,
+                    "ending": ending(p),
+                    "first": min((s.number for s in p.stages), default=0),
+                }
                 for p in journey.packets
             ],
             stages=stage_data(journey),
@@ -75,7 +81,7 @@ class JourneyPicture(Picture):
             verdict=str(verdict),
             network=topology_svg(found, small=True),
             hooks=hooks_svg(),
-        )  # fmt: skip
+        )
 
 
 def stage_data(journey: Journey) -> list[dict[str, Any]]:
@@ -106,17 +112,31 @@ def _data(
         {
             "layer": h.layer,
             "fields": [
-                {"name": name, "value": value, "was": old.get((h.layer, name), "") if (h.layer, name) in changed else "",
-                 "changed": (h.layer, name) in changed}
+                {
+                    "name": name,
+                    "value": value,
+                    "was": old.get((h.layer, name), "") if (h.layer, name) in changed else "",
+                    "changed": (h.layer, name) in changed,
+                }
                 for name, value in h.fields
             ],
         }
         for h in stage.headers
-    ]  # fmt: skip
+    ]
     where = f"{stage.machine}/{stage.namespace}" if stage.namespace else stage.machine
     return {
-        "number": stage.number, "packet": stage.packet, "place": stage.place, "kind": KINDS[stage.kind],
-        "text": stage.text, "spot": stage.spot, "passed": list(passed), "machine": stage.machine, "space": where,
-        "port": f"{where}:{stage.device}" if stage.device else "", "out": stage.kind == "transmit", "ok": stage.ok,
-        "ms": f"{stage.time / 1e6:.3f} ms", "headers": headers,
-    }  # fmt: skip
+        "number": stage.number,
+        "packet": stage.packet,
+        "place": stage.place,
+        "kind": KINDS[stage.kind],
+        "text": stage.text,
+        "spot": stage.spot,
+        "passed": list(passed),
+        "machine": stage.machine,
+        "space": where,
+        "port": f"{where}:{stage.device}" if stage.device else "",
+        "out": stage.kind == "transmit",
+        "ok": stage.ok,
+        "ms": f"{stage.time / 1e6:.3f} ms",
+        "headers": headers,
+    }

@@ -21,10 +21,11 @@ def show(lab: Any, machine: str, *, family: int = 4) -> Table:
         rows = tuple(
             Row(
                 (rule.chain, str(rule.number), rule.match, rule.change, str(rule.packets)),
-                (rule.chain, rule.match, rule.target), rule.packets,
+                (rule.chain, rule.match, rule.target),
+                rule.packets,
             )
             for rule in found
-        )  # fmt: skip
+        )
         columns = ("chain", "rule", "packets that match", "what happens", "hits")
         return TableData(f"NAT rules of {target}", columns, rows, "no rules: no address is rewritten")
 

@@ -30,9 +30,11 @@ def show(lab: Any, machine: str, *, table_name: str = "main", family: int = 4, *
             rows += _rule_rows(lab, target, family)
         where = "" if name == "main" else f" (table {name})"
         return TableData(
-            f"Routes of {target}{where}", ("destination", "gateway", "device", "source", "metric", "made by"),
-            tuple(rows), "no routes",
-        )  # fmt: skip
+            f"Routes of {target}{where}",
+            ("destination", "gateway", "device", "source", "metric", "made by"),
+            tuple(rows),
+            "no routes",
+        )
 
     return table(lab, read)
 

@@ -49,7 +49,7 @@ class TopologyPicture(Picture):
 
 
 def machine_tables(lab: Any, machine: str) -> list[dict[str, str]]:
-    """Routes, neighbours and learned MAC addresses of a machine and of each namespace in it, as typed and printed."""
+    """Routes, neighbours and learned MAC addresses of a machine and its namespaces, as printed."""
     found = []
     for namespace in ("", *namespaces(lab, machine)):
         target = Target(machine, namespace)
