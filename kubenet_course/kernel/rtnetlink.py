@@ -203,10 +203,10 @@ def _change_kind(dev: NetDevice, wanted: LinkRequest) -> None:
     if wanted.port_kind is not None:
         master = dev.master
         if master is None or f"{master.kind}_slave" != wanted.port_kind:
-            raise KernelError(errno.EINVAL)
+            raise KernelError(errno.EOPNOTSUPP)
         change: Any = dev.port
         change.change(wanted.port_data or {})
-    if wanted.kind is not None:
+    if wanted.kind is not None and wanted.kind_data:
         if wanted.kind != dev.kind:
             raise KernelError(errno.EOPNOTSUPP)
         changelink = getattr(dev, "changelink", None)

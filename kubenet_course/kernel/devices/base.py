@@ -62,6 +62,9 @@ class NetDevice:
     #: Whether `link/…` shows ``brd``; flag words of its own.
     has_broadcast = True
     link_type: ClassVar[str] = "ether"
+    #: What a spanning tree counts for it (from its speed), and whether bridges may not have it.
+    path_cost: ClassVar[int] = 100
+    dont_bridge: ClassVar[bool] = False
     header_length = 14
 
     def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
@@ -93,6 +96,8 @@ class NetDevice:
         self.vlan_devices: dict[int, NetDevice] | None = None
         #: Link-layer groups added by hand (``ip maddr add``).
         self.static_groups: list[MacAddress] = []
+        #: Further unicast addresses that the device takes (``bridge fdb add … self``).
+        self.unicast_macs: list[MacAddress] = []
         self.alias = ""
         self.altnames: list[str] = []
         self.group = 0

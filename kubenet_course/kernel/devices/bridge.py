@@ -5,7 +5,8 @@
                                       → broadcast, multicast, unknown: flood, and local input
 
 The forwarding database ages entries after 300 s. STP is off by default: ports forward at once.
-VLAN filtering lives in `bridge_vlan.py`, bridge netfilter in `netfilter/bridge.py`.
+The forwarding database lives in `_bridge_fdb.py`, ports' settings in `_bridge_port.py`, VLAN filtering in
+`_bridge_vlan.py`, the bridge's own settings in `_bridge_options.py`, bridge netfilter in `netfilter/bridge.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices import _bridge_options
+from kubenet_course.kernel.devices._bridge_fdb import FdbEntry, ForwardingDatabase
+from kubenet_course.kernel.devices._bridge_port import BridgePort
+from kubenet_course.kernel.devices._bridge_vlan import VlanFilter
 from kubenet_course.kernel.devices.base import NetDevice, netif_receive
 from kubenet_course.kernel.skbuff import PACKET_HOST, SkBuff
 from kubenet_course.sim.loop import SECOND
@@ -22,57 +27,16 @@ from kubenet_course.wire.addresses import MacAddress
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
 
-
-class FdbEntry:
-    """Where a MAC address is: `port` is None for the bridge itself."""
-
-    __slots__ = ("mac", "port", "vlan", "local", "static", "updated", "used", "sticky", "extern_learn")
-
-    def __init__(self, mac: MacAddress, port: BridgePort | None, vlan: int, now: int):
-        self.mac = mac
-        self.port = port
-        self.vlan = vlan
-        self.local = False
-        self.static = False
-        self.updated = now
-        self.used = now
-        self.sticky = False
-        self.extern_learn = False
+__all__ = ["Bridge", "BridgePort", "FdbEntry"]
 
 
-class BridgePort:
-    """A device that belongs to a bridge, with its per-port settings (``bridge -d link``)."""
-
-    def __init__(self, bridge: Bridge, dev: NetDevice, number: int):
-        self.bridge = bridge
-        self.dev = dev
-        self.number = number
-        self.state = "disabled"
-        self.cost = 2
-        self.priority = 32
-        self.hairpin = False
-        self.guard = False
-        self.root_block = False
-        self.fastleave = False
-        self.learning = True
-        self.flood = True
-        self.mcast_flood = True
-        self.bcast_flood = True
-        self.isolated = False
-        self.neigh_suppress = False
-        self.proxy_arp = False
-        self.vlans: dict[int, Any] = {}
-        self.pvid = 0
-
-
-class Bridge(NetDevice):
+class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
     """The bridge device; `ports` in the order they joined."""
 
     kind = "bridge"
 
     def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
         super().__init__(net, name, mac)
-        self.carrier = False
         self.ports: dict[NetDevice, BridgePort] = {}
         self.fdb: dict[tuple[int, int], FdbEntry] = {}
         self.ageing_time = 300 * SECOND
@@ -89,20 +53,48 @@ class Bridge(NetDevice):
         self.nf_call_arptables = False
         self.group_fwd_mask = 0
         self.vlans: dict[int, Any] = {}  # type: ignore[assignment]
-        self.pvid = 1
+        self.pvid = 0
+        self.vlans_shown = False
+        self.kept = dict(_bridge_options.KEPT)
         self.mtu_set = False
-        self.created = net.loop.now
-        self._add_local(self.mac, None)
+        #: The address part of the bridge's identifier: none until it has a port or was given an address.
+        self.id_mac = MacAddress(0)
+        self.opened_once = False
+        self.had_ports = False
+        self.gc_started: int | None = None
+        if mac is not None:
+            self.id_mac = mac
+            self.fdb_add_local(mac, None)
+
+    @classmethod
+    def newlink(
+        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+    ) -> Bridge:
+        """br_dev_newlink()."""
+        bridge = cls(net, name, mac)
+        bridge.changelink(attrs)
+        return bridge
+
+    def changelink(self, attrs: dict[str, Any]) -> None:
+        _bridge_options.change(self, attrs)
+
+    def info(self) -> dict[str, Any]:
+        return _bridge_options.info(self)
+
+    def can_move(self) -> bool:
+        return False
 
     # -- ports ------------------------------------------------------------------------------
     def add_port(self, dev: NetDevice) -> None:
-        """br_add_if(): errors ELOOP (a bridge, or lo → EINVAL), EBUSY (it has a master)."""
-        if dev.is_loopback or dev.net is not self.net:
+        """br_add_if(): EINVAL for what is no Ethernet, ELOOP for a bridge, EBUSY for what has a master."""
+        if dev.is_loopback or dev.net is not self.net or dev.link_type != "ether" or not dev.mac:
             raise KernelError(errno.EINVAL)
         if isinstance(dev, Bridge):
             raise KernelError(errno.ELOOP, "Can not enslave a bridge to a bridge")
         if dev.master is not None or dev.rx_handler is not None:
             raise KernelError(errno.EBUSY)
+        if dev.dont_bridge:
+            raise KernelError(errno.EOPNOTSUPP, "Device does not allow enslaving to a bridge")
         used = {port.number for port in self.ports.values()}
         number = next(n for n in range(1, len(used) + 2) if n not in used)
         port = BridgePort(self, dev, number)
@@ -111,10 +103,15 @@ class Bridge(NetDevice):
         dev.port = port
         dev.rx_handler = self._handle_frame
         dev.promiscuity += 1
-        self._port_vlan_init(port)
-        self._add_local(dev.mac, port)
+        dev.allmulti += 1
+        if self.vlans_shown and self.vlan_default_pvid:
+            self.vlan_add(port, self.vlan_default_pvid, pvid=True, untagged=True)
+        self.fdb_add_local(dev.mac, port)
         self._recalculate()
         self.port_changed(dev)
+        if self.up:
+            # Before its first port is counted a bridge has lost its carrier for a moment.
+            self.rfc2863_policy()
         self.net.ipv6.device_enslaved(dev)
 
     def release_port(self, dev: NetDevice) -> None:
@@ -126,16 +123,12 @@ class Bridge(NetDevice):
         dev.port = None
         dev.rx_handler = None
         dev.promiscuity -= 1
-        for key in [key for key, entry in self.fdb.items() if entry.port is port]:
-            del self.fdb[key]
+        dev.allmulti -= 1
+        port.state = "disabled"
+        self.fdb_delete_local(dev.mac, port)
+        self.fdb_flush(port, everything=True)
         self._recalculate()
-        self._update_carrier()
-
-    def _port_vlan_init(self, port: BridgePort) -> None:
-        """nbp_vlan_init(): a port joins the default VLAN, untagged."""
-        if self.vlan_default_pvid:
-            port.vlans[self.vlan_default_pvid] = {"untagged": True}
-            port.pvid = self.vlan_default_pvid
+        self.update_carrier()
 
     def port_changed(self, dev: NetDevice) -> None:
         """A port went up, down or changed its carrier: its state, and ours, follow."""
@@ -144,40 +137,61 @@ class Bridge(NetDevice):
             return
         if not (dev.up and dev.carrier and self.up):
             port.state = "disabled"
-            self._flush(port)
+            self.fdb_flush(port, everything=False)
         elif port.state == "disabled":
-            port.state = "forwarding" if not self.stp else "listening"
-            if self.stp:
-                self.net.loop.call_later(self.forward_delay, self._stp_advance, port)
-        self._update_carrier()
+            self._enable(port)
+        self.update_carrier()
+
+    def _enable(self, port: BridgePort) -> None:
+        """br_stp_enable_port(): with the spanning tree protocol it listens and learns first."""
+        port.state_ends = self.net.loop.now + self.forward_delay
+        if not self.stp or not self.forward_delay:
+            port.state = "forwarding"
+            return
+        port.state = "listening"
+        self.net.loop.call_later(self.forward_delay, self._stp_advance, port)
 
     def _stp_advance(self, port: BridgePort) -> None:
+        """br_forward_delay_timer_expired()."""
         following = {"listening": "learning", "learning": "forwarding"}.get(port.state)
-        if following is None:
+        if following is None or port.state_ends > self.net.loop.now:
             return
         port.state = following
         if following == "learning":
+            port.state_ends = self.net.loop.now + self.forward_delay
             self.net.loop.call_later(self.forward_delay, self._stp_advance, port)
-        self._update_carrier()
+        self.update_carrier()
+
+    def set_stp(self, on: bool) -> None:
+        """br_stp_set_enabled(): ports that are in use begin anew."""
+        if on == self.stp:
+            return
+        self.stp = on
+        for dev, port in self.ports.items():
+            if port.state != "disabled":
+                port.state = "disabled"
+                self.port_changed(dev)
 
     def port_mac_changed(self, dev: NetDevice) -> None:
+        """br_fdb_changeaddr()."""
         port = self.ports[dev]
-        for key in [k for k, e in self.fdb.items() if e.local and e.port is port]:
-            del self.fdb[key]
-        self._add_local(dev.mac, port)
+        for old in {e.mac for e in self.fdb.values() if e.local and not e.by_user and e.port is port}:
+            if old != dev.mac:
+                self.fdb_delete_local(old, port)
+        self.fdb_add_local(dev.mac, port)
         self._recalculate()
 
     def port_mtu_changed(self, dev: NetDevice) -> None:
         self._recalculate()
 
     def _recalculate(self) -> None:
-        """br_stp_recalculate_bridge_id() and br_mtu_auto_adjust()."""
+        """br_stp_recalculate_bridge_id() and br_mtu_auto_adjust(): the lowest address and the lowest MTU."""
         if not self.mac_set:
-            macs = [dev.mac for dev in self.ports]
-            if macs and min(macs) != self.mac:
-                self._set_own_mac(min(macs))
-        if not self.mtu_set and self.ports:
-            mtu = min(dev.mtu for dev in self.ports)
+            lowest = min((dev.mac for dev in self.ports), default=MacAddress(0))
+            if lowest != self.id_mac:
+                self._set_own_mac(lowest)
+        if not self.mtu_set:
+            mtu = min((dev.mtu for dev in self.ports), default=1500)
             if mtu != self.mtu:
                 self.mtu = mtu
                 self.net.ipv4.mtu_changed(self)
@@ -188,82 +202,50 @@ class Bridge(NetDevice):
         self._set_own_mac(mac)
 
     def _set_own_mac(self, mac: MacAddress) -> None:
-        for key in [k for k, e in self.fdb.items() if e.local and e.port is None]:
-            del self.fdb[key]
-        self.mac = mac
-        self._add_local(mac, None)
+        """br_stp_change_bridge_id() and br_fdb_change_mac_address()."""
+        old = {e.mac for e in self.fdb.values() if e.local and e.port is None and not e.by_user}
+        self.id_mac = self.mac = mac
+        for address in old - {mac}:
+            self.fdb_delete_local(address, None)
+        if mac:
+            self.fdb_add_local(mac, None)
         self.net.arp.mac_changed(self)
         self.net.nd.mac_changed(self)
 
     def set_mtu(self, mtu: int) -> None:
+        """br_change_mtu(): from now on the ports' MTU does not matter."""
+        changed = mtu != self.mtu
         super().set_mtu(mtu)
-        self.mtu_set = True
+        self.mtu_set = self.mtu_set or changed
 
     def opened(self) -> None:
+        """br_dev_open()."""
+        if not self.opened_once and not self.id_mac:
+            self.fdb_add_local(self.mac, None)
+        self.opened_once = True
+        self.gc_started = self.net.loop.now + SECOND // 10
         for dev in self.ports:
             self.port_changed(dev)
-        self._update_carrier()
+        self.update_carrier()
 
     def stopped(self) -> None:
+        """br_dev_stop()."""
         for port in self.ports.values():
             port.state = "disabled"
-        self.carrier = False
+            self.fdb_flush(port, everything=False)
+        self.gc_started = None
 
-    def _update_carrier(self) -> None:
-        if not self.up:
-            return
-        self.set_carrier(any(port.state == "forwarding" for port in self.ports.values()))
+    def update_carrier(self) -> None:
+        """br_port_state_selection(): carrier while a port forwards; a bridge that never had ports keeps it."""
+        if self.up and (self.ports or not self.carrier or self.had_ports):
+            self.had_ports = self.had_ports or bool(self.ports)
+            self.set_carrier(any(port.state == "forwarding" for port in self.ports.values()))
 
     def unregistering(self) -> None:
         for dev in list(self.ports):
             self.release_port(dev)
         for upper in list(self.uppers):
             upper.unregister()
-
-    # -- forwarding database ----------------------------------------------------------------
-    def _add_local(self, mac: MacAddress, port: BridgePort | None) -> None:
-        vlans = [0] + ([self.vlan_default_pvid] if self.vlan_default_pvid else [])
-        for vlan in vlans:
-            if (mac, vlan) in self.fdb and self.fdb[(mac, vlan)].local:
-                continue
-            entry = FdbEntry(mac, port, vlan, self.net.loop.now)
-            entry.local = entry.static = True
-            self.fdb[(mac, vlan)] = entry
-
-    def fdb_find(self, mac: int, vlan: int = 0) -> FdbEntry | None:
-        """The entry, or None where there is none or its age is up."""
-        entry = self.fdb.get((mac, vlan))
-        if entry is not None and not entry.static and self._expired(entry):
-            del self.fdb[(mac, vlan)]
-            return None
-        return entry
-
-    def fdb_entries(self) -> list[FdbEntry]:
-        """Entries that have not aged out."""
-        return [entry for key in list(self.fdb) if (entry := self.fdb_find(*key)) is not None]
-
-    def _expired(self, entry: FdbEntry) -> bool:
-        return not entry.extern_learn and entry.updated + self.ageing_time <= self.net.loop.now
-
-    def _learn(self, mac: MacAddress, port: BridgePort, vlan: int, skb: SkBuff) -> None:
-        """br_fdb_update()."""
-        now = self.net.loop.now
-        entry = self.fdb.get((mac, vlan))
-        if entry is None:
-            self.fdb[(mac, vlan)] = FdbEntry(mac, port, vlan, now)
-            if skb.trace is not None:
-                skb.trace.fdb(skb, self, mac, port.dev)
-        elif not entry.local:
-            entry.updated = now
-            if entry.port is not port and not entry.sticky:
-                entry.port = port
-                entry.static = False
-                if skb.trace is not None:
-                    skb.trace.fdb(skb, self, mac, port.dev)
-
-    def _flush(self, port: BridgePort) -> None:
-        for key in [k for k, e in self.fdb.items() if e.port is port and not e.static]:
-            del self.fdb[key]
 
     # -- frames -----------------------------------------------------------------------------
     def _handle_frame(self, skb: SkBuff) -> SkBuff | None:
@@ -279,7 +261,7 @@ class Bridge(NetDevice):
             return None
         if port.state != "forwarding":
             if port.state == "learning" and port.learning:
-                self._learn(source, port, 0, skb)
+                self.fdb_learn(source, port, 0, skb)
             skb.drop("BRIDGE_INGRESS_STP_STATE", skb.dev)
             return None
         vlan = 0
@@ -290,7 +272,7 @@ class Bridge(NetDevice):
                 return None
             vlan = allowed
         if port.learning:
-            self._learn(source, port, vlan, skb)
+            self.fdb_learn(source, port, vlan, skb)
         skb.physin = skb.dev
         hook = self.net.netfilter.bridge_prerouting
         if hook is not None and hook(self, port, skb, vlan):
@@ -409,25 +391,3 @@ class Bridge(NetDevice):
                 skb.drop("NO_TX_TARGET", self)
         else:
             self._flood(skb, None, vlan)
-
-    # -- VLAN filtering (bridge_vlan.py) ----------------------------------------------------
-    def ingress_vlan(self, port: BridgePort, skb: SkBuff) -> int | None:
-        """__allowed_ingress(): the frame's VLAN, or None where the port does not carry it."""
-        vlan = (skb.vlan_tci & 0xFFF) if skb.vlan_tci is not None else 0
-        if not vlan:
-            vlan = port.pvid
-        if not vlan or vlan not in port.vlans:
-            return None
-        return vlan
-
-    def egress_vlan(self, skb: SkBuff, port: BridgePort, vlan: int) -> None:
-        """br_handle_vlan(): tagged, or untagged where the port's entry says so."""
-        entry = port.vlans.get(vlan)
-        skb.vlan_tci = None if entry is not None and entry.get("untagged") else vlan
-
-    def local_vlan(self, skb: SkBuff, vlan: int) -> bool:
-        entry = self.vlans.get(vlan)
-        if entry is None:
-            return False
-        skb.vlan_tci = None if entry.get("untagged") else vlan
-        return True

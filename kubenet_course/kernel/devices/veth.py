@@ -24,6 +24,7 @@ class Veth(NetDevice):
     kind = "veth"
     num_tx_queues = num_rx_queues = 2
     tso_max_size = 524280
+    path_cost = 2
 
     def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
         super().__init__(net, name, mac)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.userland.commands.ip.link_parse import kind_module
-from kubenet_course.userland.commands.ip.printer import DOWN, IFNAME, MAC, UP, Printer
+from kubenet_course.userland.commands.ip.printer import DOWN, IFNAME, MAC, UP, Printer, Raw
 from kubenet_course.userland.commands.ip.session import Session
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def put_value(out: Printer, key: str | None, value: Any) -> None:
             put_value(out, None, item)
         out.close()
     else:
-        out.js(key, value)
+        out.js(key, Raw(f"{value:.2f}") if isinstance(value, float) else value)
 
 
 # -- statistics ----------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class _Said:
 def modify(words: Words, session: Session, verb: str) -> int:
     said = _parse(words, session)
     if said.dev is None or said.address is None:
-        raise Quit(1, "Device and destination are required arguments.\n")
+        raise Quit(255, "Device and destination are required arguments.\n")
     dev = session.device(said.dev)
     table = session.net.arp if said.address.family == 4 else session.net.nd
     if said.proxy:

@@ -254,7 +254,9 @@ def _list(chosen: Filter, out: Printer, session: Session) -> Quit | None:
     now = session.net.loop.now
     for family in (4, 6) if not chosen.family else (chosen.family,):
         state: Any = session.net.ipv4 if family == 4 else session.net.ipv6
-        if chosen.table is not None and chosen.table not in state.tables:
+        if chosen.table is not None and not (
+            chosen.table in state.tables and (family == 6 or state.tables[chosen.table].created or chosen.table == fib.RT_TABLE_MAIN)
+        ):
             name = "ipv4" if family == 4 else "ipv6"
             return Quit(2, f"Error: {name}: FIB table does not exist.\nDump terminated\n")
         for table in tables_of(session, family, chosen.table):

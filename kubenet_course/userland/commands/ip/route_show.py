@@ -125,7 +125,7 @@ def print_route(line: RouteLine, out: Printer, session: Session, hidden: Hidden)
     if line.prefsrc is not None and not hidden.prefsrc:
         out.fp("src ")
         out.color(color, "prefsrc", "%s ", line.prefsrc)
-    if line.metric and not hidden.metric:
+    if (line.metric or line.family == 6) and not hidden.metric:
         out.any("metric", "metric %u ", line.metric)
     print_flags(line.flags, out)
     if line.mark:

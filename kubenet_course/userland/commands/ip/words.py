@@ -136,7 +136,7 @@ def on_off(key: str, text: str) -> bool:
         return True
     if text == "off":
         return False
-    raise Quit(255, f'Error: argument of "{key}" must be "on" or "off", not "{text}"\n')
+    raise Quit(1, f'Error: argument of "{key}" must be "on" or "off", not "{text}"\n')
 
 
 # -- addresses -----------------------------------------------------------------------------------
