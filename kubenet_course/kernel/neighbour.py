@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import MILLISECOND, SECOND, Timer
-from kubenet_course.wire.addresses import BROADCAST_MAC, ZERO_MAC, IpAddress, MacAddress
+from kubenet_course.wire.addresses import ANY4, BROADCAST_MAC, ZERO_MAC, IpAddress, MacAddress
 from kubenet_course.wire.ethernet import ETH_P_IP, ETH_P_IPV6, EthernetHeader
 
 if TYPE_CHECKING:
@@ -148,8 +148,15 @@ class Neighbour:
             self.table.error_report(self, skb)
 
     # -- learning ---------------------------------------------------------------------------
-    def update(self, mac: MacAddress | None, new: str, *, override: bool = True, admin: bool = False) -> None:
-        """neigh_update(): take a new address or state from the network or from `ip neigh`."""
+    def update(
+        self, mac: MacAddress | None, new: str, *, override: bool = True, admin: bool = False, router: bool | None = None
+    ) -> None:
+        """neigh_update(): take a new address or state from the network or from `ip neigh`.
+
+        `router`: what is now known of its being a router (neighbour advertisements, `ip neigh … router`).
+        """
+        if router is not None:
+            self.router = router
         old = self.state
         now = self.dev.net.loop.now
         if not admin and old in (NOARP, PERMANENT):
@@ -226,10 +233,12 @@ class NeighbourTable:
         self._reachable: dict[NetDevice, int] = {}
 
     def lookup(self, ip: int, dev: NetDevice) -> Neighbour | None:
-        return self.entries.get((ip, dev))
+        return self.entries.get((0 if self.family == 4 and (dev.is_loopback or dev.pointopoint) else ip, dev))
 
     def get(self, ip: IpAddress, dev: NetDevice) -> Neighbour:
         """neigh_lookup or __neigh_create(); loopback, NOARP devices and multicast need no asking."""
+        if self.family == 4 and (dev.is_loopback or dev.pointopoint):
+            ip = ANY4  # one entry serves all (__ipv4_neigh_lookup())
         entry = self.entries.get((ip, dev))
         if entry is None:
             entry = Neighbour(self, dev, ip)

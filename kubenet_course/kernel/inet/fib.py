@@ -99,10 +99,13 @@ class FibTable:
         self.number = number
         self.bits = bits
         self.by_length: dict[int, dict[int, list[FibRoute]]] = {}
+        #: A table comes into being with its first use (fib_new_table()); until then there is none to delete from.
+        self.created = False
         self._lengths: list[tuple[int, int, dict[int, list[FibRoute]]]] = []
 
     def insert(self, route: FibRoute, position: int | None = None) -> None:
         """Add after those of equal TOS and metric, or at `position` of its prefix's list."""
+        self.created = True
         length = route.prefix.prefixlen
         if length not in self.by_length:
             self.by_length[length] = {}

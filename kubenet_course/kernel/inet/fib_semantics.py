@@ -38,8 +38,9 @@ def route_add(
 
     add: create, excl. replace: create, replace. change: replace. append: create, append.
     """
-    _check(net, route)
     table = net.ipv4.table(route.table)
+    table.created = True  # even where the route is then refused
+    _check(net, route)
     here = table.at(route.prefix)
     same_key = [old for old in here if old.tos == route.tos and old.metric == route.metric]
     if same_key:
@@ -83,7 +84,9 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
     `fields`: which of tos, metric, type, scope, protocol, prefsrc, nexthops were said.
     """
     table = net.ipv4.tables.get(wanted.table)
-    for old in table.at(wanted.prefix) if table is not None else ():
+    if table is None or not table.created:
+        raise KernelError(errno.ESRCH, "FIB table does not exist")
+    for old in table.at(wanted.prefix):
         if old.tos != wanted.tos:
             continue
         if "metric" in fields and old.metric != wanted.metric:
@@ -98,7 +101,7 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
             continue
         if "nexthops" in fields and not _hops_agree(old, wanted):
             continue
-        table.remove(old)  # type: ignore[union-attr]
+        table.remove(old)
         net.ipv4.flush_cache()
         return old
     raise KernelError(errno.ESRCH)
@@ -125,7 +128,7 @@ def _check(net: NetNamespace, route: fib.FibRoute) -> None:
         route.nexthops = []
     elif route.type in (fib.LOCAL, fib.BROADCAST, fib.UNICAST, fib.MULTICAST, fib.ANYCAST):
         if not route.nexthops:
-            raise KernelError(errno.EINVAL)
+            raise KernelError(errno.ENODEV)
         if route.scope == fib.RT_SCOPE_HOST:
             hop = route.nexthops[0]
             if len(route.nexthops) > 1:
@@ -164,7 +167,7 @@ def _check_nexthop(net: NetNamespace, hop: fib.NextHop, scope: int, table: int) 
         if hop.dev is None:
             raise KernelError(errno.ENODEV, "Nexthop device required for onlink")
         if not hop.dev.up:
-            raise KernelError(errno.ENETDOWN, "Nexthop device is down")
+            raise KernelError(errno.ENETDOWN, "Nexthop device is not up")
         if address_type(net, hop.gateway) != fib.UNICAST:
             raise KernelError(errno.EINVAL, "Nexthop has invalid gateway")
         hop.scope = fib.RT_SCOPE_LINK
@@ -182,8 +185,6 @@ def _check_nexthop(net: NetNamespace, hop: fib.NextHop, scope: int, table: int) 
         raise KernelError(errno.EINVAL, "No egress device for nexthop gateway")
     if not hop.dev.up:
         raise KernelError(errno.ENETDOWN, "Nexthop device is not up")
-    if via.type == fib.LOCAL and not hop.dev.is_loopback:
-        raise KernelError(errno.EINVAL, "Nexthop has invalid gateway")
     if scope >= hop.scope:
         raise KernelError(errno.EINVAL, "Nexthop has invalid scope")
 

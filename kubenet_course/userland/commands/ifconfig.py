@@ -11,6 +11,7 @@ import re
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice
+from kubenet_course.kernel.netns import IFNAMSIZ
 from kubenet_course.kernel.inet.devinet import InetAddress, address_add, address_remove
 from kubenet_course.userland import resolver
 from kubenet_course.userland.interfaces import TABLE_HEAD, find, labelled, long_form, named, table_row
@@ -58,6 +59,7 @@ async def main(proc: Process, argv: list[str]) -> int:
             proc.error(f"ifconfig: option `{word}' not recognised.\n{HINT}")
             return 1
         letters += word[1]
+    words[:1] = [word[: IFNAMSIZ - 1] for word in words[:1]]
     if len(words) < 2:
         return _show(proc, words, letters)
     try:
