@@ -161,7 +161,7 @@ def _magic_line(session: NotebookSession, magic: str, rest: str) -> tuple[str, l
 
     if magic == "lab":
         words = rest.split(" ")
-        choices = (
+        choices: Iterable[str] = (
             Lab.scenarios() if words[0] == "load" and len(words) > 1 else ("load", "list", "reset", "close")
         )
         if len(words) > 2:

@@ -101,7 +101,7 @@ class LabMagics(Magics):
     def _close(self, _: list[str]) -> None:
         name = self.session.need().name
         self.session.close()
-        self.shell.user_ns.pop("lab", None)
+        self.session.shell.user_ns.pop("lab", None)
         write(f"{name} is closed.")
 
     # -- commands ---------------------------------------------------------------------------
@@ -276,7 +276,7 @@ class LabMagics(Magics):
     @line_magic
     def history(self, line: str) -> Any:
         """What was done to the lab so far; without a lab, or with options, IPython's own %history."""
-        if line.strip() or (self.session.lab is None and "lab" not in self.shell.user_ns):
+        if line.strip() or (self.session.lab is None and "lab" not in self.session.shell.user_ns):
             from IPython.core.magics.history import HistoryMagics
 
             return HistoryMagics(self.shell).history(line)

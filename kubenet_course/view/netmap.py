@@ -119,7 +119,7 @@ def _topology_cable(link: Any, by_port: dict[Port, Link]) -> Cable | None:
         return None
     notes = [f"{link.delay / 1e6:g}ms" if link.delay else "", f"{link.loss:g}% loss" if link.loss else ""]
     notes.append(f"{link.bandwidth:g}Mbit/s" if link.bandwidth else "")
-    return Cable(ends[0], ends[1], _joined(by_port, *ends), ", ".join(filter(None, notes)))
+    return Cable(ends[0], ends[1], _joined(by_port, ends[0], ends[1]), ", ".join(filter(None, notes)))
 
 
 def _find(by_port: dict[Port, Link], machine: str, device: str) -> Port | None:

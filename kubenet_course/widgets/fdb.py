@@ -33,7 +33,7 @@ def show(lab: Any, bridge: str, *, own: bool = False) -> Table:
             if own or not entry.own
         )
         where = "" if str(target) == name else f" on {target}"
-        columns = ("MAC address", "behind port", "which is", "how", "VLAN")
+        columns: tuple[str, ...] = ("MAC address", "behind port", "which is", "how", "VLAN")
         if not any(row.cells[4] for row in rows):
             columns = columns[:4]
             rows = tuple(Row(row.cells[:4], row.key) for row in rows)
