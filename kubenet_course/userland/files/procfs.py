@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from errno import EINVAL, ENOENT
+from errno import EINVAL, EIO, ENOENT
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
@@ -114,7 +114,12 @@ def root(tree: FileTree) -> Directory:
 
 
 def _text(make: Callable[[Process | None], str], mode: int = 0o444) -> VirtualFile:
-    return VirtualFile(lambda proc: make(proc).encode("utf-8", "surrogateescape"), None, mode)
+    """A file of /proc: root may open it for writing, but a write is EIO."""
+
+    def refuse(proc: Process | None, data: bytes) -> None:
+        raise KernelError(EIO)
+
+    return VirtualFile(lambda proc: make(proc).encode("utf-8", "surrogateescape"), refuse, mode)
 
 
 def _last_pid(tree: FileTree) -> int:
@@ -134,8 +139,8 @@ def version(tree: FileTree) -> str:
 
 
 def boot_seconds(tree: FileTree) -> float:
-    """Seconds since the machine was booted; labs begin a minute after that."""
-    return 60 + tree.system.loop.now / SECOND
+    """Seconds since the machine was booted, which is when its lab began."""
+    return tree.system.loop.now / SECOND
 
 
 def _uptime(tree: FileTree) -> str:
@@ -165,7 +170,7 @@ def _stat(tree: FileTree) -> str:
 # -- /proc/PID ------------------------------------------------------------------------------
 def _process_directory(tree: FileTree, whose: Process) -> Directory:
     def start_ticks() -> int:
-        return int((60 + whose.started / SECOND) * 100) if whose.pid != 1 else 0
+        return whose.started * 100 // SECOND
 
     def stat(proc: Process | None) -> str:
         state = "R" if proc is whose else "S"

@@ -1,0 +1,135 @@
+"""AWK programs as nested tuples ``(kind, …)``, through a LALR grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from kubenet_course.userland.commands.awk.lexer import AwkError, Lexer, Token
+
+Node = tuple
+
+
+@dataclass
+class Program:
+    """Actions by kind; a rule is (pattern or None, action or None)."""
+
+    begin: list[Node] = field(default_factory=list)
+    end: list[Node] = field(default_factory=list)
+    rules: list[tuple[Node | None, Node | None]] = field(default_factory=list)
+    functions: dict[str, tuple[list[str], Node]] = field(default_factory=dict)
+
+
+@lru_cache(1)
+def _grammar() -> Any:
+    from lark import Lark, Transformer
+    from lark.lexer import Lexer as LarkLexer
+
+    class NoLexer(LarkLexer):
+        """Tokens are fed by hand."""
+
+        def __init__(self, conf: Any):
+            del conf
+
+        def lex(self, data: Any) -> Any:
+            return iter(())
+
+    class Builder(Transformer):
+        """Reductions to tuples; a rule without a method of its own becomes (its name, children)."""
+
+        def __default__(self, data: Any, children: list, meta: Any) -> Any:
+            return (str(data), *children)
+
+        def pass_first(self, items: list) -> Any:
+            return items[0]
+
+        def list_empty(self, items: list) -> list:
+            return []
+
+        def list_first(self, items: list) -> list:
+            return [items[0]]
+
+        def list_append(self, items: list) -> list:
+            return [*items[0], items[-1]]
+
+        def list_more(self, items: list) -> list:
+            return [*items[0], items[1]]
+
+        def list_same(self, items: list) -> list:
+            return items[0]
+
+        def print_list(self, items: list) -> list:
+            return [*items[1], items[3]]
+
+        def field_minus(self, items: list) -> Any:
+            return ("field", items[0], ("unary", items[1], items[2]))
+
+        def nothing(self, items: list) -> None:
+            return None
+
+    text = resources.files("kubenet_course.userland.commands.awk").joinpath("grammar.lark").read_text()
+    return Lark(text, parser="lalr", lexer=NoLexer, start="program", transformer=Builder())
+
+
+@lru_cache(128)
+def parse(text: str) -> Program:
+    """The program; raises AwkError with mawk's message."""
+    from lark import UnexpectedToken
+
+    tokens = Lexer(text).all()
+    state = _grammar().parse_interactive("").parser_state
+    token = tokens[-1]
+    try:
+        for token in tokens:
+            state.feed_token(token)
+        rules = state.feed_token(Token("$END", None, "", tokens[-1].line), True)
+    except UnexpectedToken:
+        if token.text == "":
+            raise AwkError(f"line {token.line + 1}: syntax error at or near end of file") from None
+        shown = token.text if token.text != "\n" else "end of line"
+        raise AwkError(f"line {token.line}: syntax error at or near {shown}") from None
+    return _program(rules)
+
+
+def _program(rules: list[Node]) -> Program:
+    program = Program()
+    for rule in rules:
+        if rule[0] == "function":
+            name, names, block = rule[2].value, [token.value for token in rule[4]], rule[6]
+            program.functions[name] = (names, block)
+        elif rule[0] == "rule_both" and rule[1][0] == "pattern":
+            (program.begin if rule[1][1].type == "BEGIN" else program.end).append(rule[2])
+        elif rule[0] == "rule_pattern" and rule[1][0] == "pattern":
+            raise AwkError(f"line {rule[1][1].line}: syntax error at or near end of file")
+        elif rule[0] == "rule_action":
+            program.rules.append((None, rule[1]))
+        else:
+            program.rules.append((rule[1], rule[2] if rule[0] == "rule_both" else None))
+    for action in (*program.begin, *program.end):
+        for node in _walk(action):
+            if node and node[0] == "next_":
+                raise AwkError(f"line {node[1].line}: improper use of next")
+    missing = sorted(_called(rules) - set(program.functions))
+    if missing:
+        raise AwkError(f"line 2: function {missing[0]} never defined")
+    return program
+
+
+def _walk(node: Any) -> Iterator[Node]:
+    """Every tuple in `node`."""
+    todo = [node]
+    while todo:
+        here = todo.pop()
+        if isinstance(here, list):
+            todo.extend(here)
+        elif isinstance(here, tuple):
+            yield here
+            todo.extend(here[1:])
+
+
+def _called(node: Any) -> set[str]:
+    """Names of functions that are called anywhere in `node`."""
+    return {here[1].value for here in _walk(node) if here and here[0] == "call"}
