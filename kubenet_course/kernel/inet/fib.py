@@ -130,8 +130,8 @@ class FibTable:
         return self.by_length.get(prefix.prefixlen, {}).get(int(prefix.address), [])
 
     def __iter__(self) -> Iterator[FibRoute]:
-        """Routes in the order the kernel dumps them: IPv4's trie by address, shorter prefixes first;
-        IPv6's tree from the leaves up, so a prefix comes after those within it."""
+        """Routes in the order the kernel dumps them: IPv4's trie by address, and where that is the same
+        longer prefixes first; IPv6's tree from the leaves up, so a prefix comes after those within it."""
         found = [
             (address, length, route)
             for length, bucket in self.by_length.items()
@@ -139,7 +139,7 @@ class FibTable:
             for route in routes
         ]
         if self.bits == 32:
-            found.sort(key=lambda item: (item[0], item[1]))
+            found.sort(key=lambda item: (item[0], -item[1]))
         else:
             found.sort(key=lambda item: (item[0] | (1 << (128 - item[1])) - 1, -item[1]))
         return iter(route for _, _, route in found)

@@ -59,11 +59,13 @@ class Machines:
         os.close(tell)
         os.waitpid(child, 0)
         with os.fdopen(report, "rb") as pipe:
-            pid, problem, missing = (pipe.read().decode().split("\n", 2) + ["", ""])[:3]
+            said = [line.partition(" ")[::2] for line in pipe.read().decode().splitlines()]
+        pid = next((text for word, text in said if word == "pid"), "")
+        problem = next((text for word, text in said if word == "problem"), "")
         if problem or not pid:
             raise BuildError(f"machine {name} could not be started: {problem or 'it ended at once'}")
-        for sentence in filter(None, missing.split("\n")):
-            if sentence not in self.notices:
+        for word, sentence in said:
+            if word == "missing" and sentence not in self.notices:
                 self.notices.append(sentence)
         descriptor = ours.detach()
         self.channels[name] = Channel(descriptor, descriptor)
@@ -109,7 +111,7 @@ def _become_machine(name: str, connection: int, tell: int, fresh_proc: bool, env
         linux.unshare(namespaces | linux.CLONE_NEWPID)
         child = os.fork()
         if child:
-            os.write(tell, f"{child}\n".encode())
+            os.write(tell, f"pid {child}\n".encode())  # before or after what the child tells
             os._exit(0)
         os.setsid()
         null = os.open("/dev/null", os.O_RDWR)
@@ -125,10 +127,10 @@ def _become_machine(name: str, connection: int, tell: int, fresh_proc: bool, env
         for capability in (linux.CAP_SYS_TIME, linux.CAP_SYS_RAWIO):
             linux.drop_from_bounding_set(capability)
         linux.set_process_title("/sbin/init")
-        os.write(4, ("\n" + "\n".join(missing)).encode())
+        os.write(4, "".join(f"missing {sentence}\n" for sentence in missing).encode())
         os.close(4)
     except OSError as error:
-        os.write(4 if _is_open(4) else tell, f"{error.strerror} ({error.filename})\n".encode())
+        os.write(4 if _is_open(4) else tell, f"problem {error.strerror} ({error.filename})\n".encode())
         os._exit(1)
     try:
         Agent(Channel(3, 3), env).serve()
