@@ -94,7 +94,10 @@ async def main(proc: Process, argv: list[str]) -> int:
             proc.print("Kernel IP routing cache")
             proc.print("Source          Destination     Gateway         Flags Metric Ref    Use Iface")
             return 0
-        return await print_routes(proc, numeric="n" in letters, extended=min(letters.count("e"), 2))
+        status = await print_routes(proc, numeric="n" in letters, extended=min(letters.count("e"), 2))
+        # Before a namespace's first address there are no tables, /proc/net/route has not even its heading,
+        # and route ends with 1.
+        return status if proc.net.ipv4.tables[fib.RT_TABLE_LOCAL] else 1
     return await _change(proc, words, family)
 
 
