@@ -80,8 +80,10 @@ class RealBackend:
         """Send a request and wait for its answer; errors become Python's."""
         slot = _Slot()
         with self._lock:
-            if self._channel.closed or not self._finalizer.alive:
+            if not self._finalizer.alive:
                 raise BackendError("this lab is closed")
+            if self._channel.closed:
+                raise BackendError(self._last_words())
             self._next += 1
             number = self._next
             self._waiting[number] = slot
