@@ -190,6 +190,7 @@ def _request_rcv(net: NetNamespace, request: TcpRequest, skb: SkBuff) -> None:
 def _create_child(request: TcpRequest, options: TcpOptions) -> TcpSocket:
     """tcp_v4_syn_recv_sock(): a whole socket for the accepted connection."""
     from kubenet_course.kernel.socket.tcp import TcpSocket
+    from kubenet_course.kernel.socket.tcp_ack import rtt_sample
     from kubenet_course.kernel.socket.tcp_input import finish_connect, set_peer_mss
 
     listener, net = request.listener, request.net
@@ -223,6 +224,8 @@ def _create_child(request: TcpRequest, options: TcpOptions) -> TcpSocket:
     net.sockets.hold_port(child)
     child.hash()
     finish_connect(child)
+    if not request.retransmits:
+        rtt_sample(child, net.loop.now - request.sent)
     net.count("TcpPassiveOpens")
     return child
 

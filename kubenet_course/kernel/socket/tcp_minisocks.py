@@ -49,7 +49,7 @@ class TcpRequest:
         self.retransmits = 0
         self.acked = False
         self.mark = listener.mark
-        self.started = net.loop.now
+        self.started = self.sent = net.loop.now
         self.timeout = TCP_TIMEOUT_INIT
         self.window = self.scale = self.advmss = 0
         self.timer = net.loop.call_later(self.timeout, self._timer)
