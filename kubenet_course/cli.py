@@ -188,6 +188,7 @@ def _line_editing() -> None:
 # -- lab and doctor ----------------------------------------------------------------------------
 def _lab(options: argparse.Namespace) -> int:
     """Open the course where it is (a checkout), or from a copy that is the learner's own."""
+    import importlib
     import importlib.util
     import subprocess
 
@@ -196,6 +197,7 @@ def _lab(options: argparse.Namespace) -> int:
             "kubenet-course lab: JupyterLab is missing: pip install 'kubenet-course[lab]'.", file=sys.stderr
         )
         return 1
+    importlib.import_module("kubenet_course.jupyter.install").install()  # the kernel `kubenet`
     folder = course_folder(options.folder)
     index = next((name for name in ("index.ipynb", "00_welcome.ipynb") if (folder / name).exists()), "")
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *options.jupyter]

@@ -43,5 +43,6 @@ stamp=".setup/$extras-$(cat pyproject.toml "$0" | cksum | tr ' ' -)"
 if [ -e "$stamp" ] && [ -x .venv/bin/python ]; then exit 0; fi
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$extras]"
+case "$extras" in *lab*) .venv/bin/python -m kubenet_course.jupyter.install >/dev/null ;; esac
 mkdir -p .setup
 touch "$stamp"
