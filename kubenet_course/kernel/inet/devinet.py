@@ -131,6 +131,10 @@ def address_remove(net: NetNamespace, dev: NetDevice, address: InetAddress) -> N
     else:
         for other in followers:
             _take_out(net, dev, other)
+    if not addresses:
+        from kubenet_course.kernel.inet import fib_semantics
+
+        fib_semantics.flush_device(net, dev, force=True)  # fib_inetaddr_event(): the last one is gone
     net.ipv4.flush_cache()
 
 
@@ -147,6 +151,11 @@ def _take_out(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
         from kubenet_course.kernel.inet import fib_semantics
 
         fib_semantics.flush_local_source(net, address.local)
+    if not net.ipv4.addresses[dev]:  # fib_inetaddr_event(): the last address takes every route along
+        from kubenet_course.kernel.inet import fib_semantics
+
+        fib_semantics.flush_device(net, dev, force=True)
+        net.arp.flush_device(dev)
 
 
 def device_up(net: NetNamespace, dev: NetDevice) -> None:
@@ -217,7 +226,7 @@ def _add_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None
         ]  # fmt: skip
         if not present:
             new.nexthops[0].scope = fib.RT_SCOPE_NOWHERE if new.type != fib.UNICAST else fib.RT_SCOPE_NOWHERE
-            new.nexthops[0].linkdown = not dev.carrier
+            new.nexthops[0].linkdown = new.type != fib.LOCAL and not dev.carrier
             table.insert(new)
 
 
