@@ -100,7 +100,11 @@ def _stp_state(bridge: Bridge, value: int) -> None:
 
 
 def _priority(bridge: Bridge, value: int) -> None:
-    bridge.priority = value
+    """br_stp_set_bridge_priority(): ports in use say so, the others when they are used again."""
+    old, bridge.priority = bridge.priority, value
+    for port in bridge.ports.values():
+        if port.state != "disabled" and port.designated == (port.port_id, old):
+            port.designated = (port.port_id, value)
 
 
 def _vlan_filtering(bridge: Bridge, value: int) -> None:

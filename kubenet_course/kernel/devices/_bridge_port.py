@@ -62,6 +62,8 @@ class BridgePort:
         self.group_fwd_mask = 0
         self.vlans: dict[int, Any] = {}
         self.pvid = 0
+        #: What it last said of itself as designated port: its identifier, and the bridge's priority.
+        self.designated = (self.port_id, bridge.priority)
 
     @property
     def port_id(self) -> int:
@@ -80,7 +82,10 @@ class BridgePort:
             elif name == "priority":
                 if not 0 <= value <= 63:
                     raise KernelError(errno.ERANGE)
+                was_own = self.designated == (self.port_id, self.bridge.priority)
                 self.priority = value
+                if was_own:
+                    self.designated = (self.port_id, self.designated[1])
             elif name == "state":
                 self.set_state(value)
             elif name == "fdb_flush":
@@ -106,14 +111,14 @@ class BridgePort:
     def info(self) -> dict[str, Any]:
         """info_slave_data of ``ip -d -j link``, in order."""
         bridge = self.bridge
-        own = bridge_id(bridge.priority, bridge.id_mac)
+        own = bridge_id(self.designated[1], bridge.id_mac)
         now = bridge.net.loop.now
         left = max(0, self.state_ends - now) / SECOND
         switch = {name: getattr(self, name) for name in SWITCHES}
         return {
             "state": self.state, "priority": self.priority, "cost": self.cost,
             **{name: switch[name] for name in ("hairpin", "guard", "root_block", "fastleave", "learning", "flood")},
-            "id": f"{self.port_id:#x}", "no": f"{self.number:#x}", "designated_port": self.port_id, "designated_cost": 0,
+            "id": f"{self.port_id:#x}", "no": f"{self.number:#x}", "designated_port": self.designated[0], "designated_cost": 0,
             "bridge_id": own, "root_id": own, "hold_timer": 0.0, "message_age_timer": 0.0, "forward_delay_timer": left,
             "topology_change_ack": 0, "config_pending": 0, "proxy_arp": self.proxy_arp,
             "proxy_arp_wifi": self.proxy_arp_wifi, "multicast_router": self.mcast_router,

@@ -99,6 +99,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         number = next(n for n in range(1, len(used) + 2) if n not in used)
         port = BridgePort(self, dev, number)
         self.ports[dev] = port
+        self.had_ports = True
         dev.master = self
         dev.port = port
         dev.rx_handler = self._handle_frame
@@ -144,6 +145,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
 
     def _enable(self, port: BridgePort) -> None:
         """br_stp_enable_port(): with the spanning tree protocol it listens and learns first."""
+        port.designated = (port.port_id, self.priority)
         port.state_ends = self.net.loop.now + self.forward_delay
         if not self.stp or not self.forward_delay:
             port.state = "forwarding"
@@ -167,6 +169,9 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         if on == self.stp:
             return
         self.stp = on
+        if on:
+            # br_stp_start(): the protocol's limits hold from now on.
+            self.forward_delay = min(max(self.forward_delay, 2 * SECOND), 30 * SECOND)
         for dev, port in self.ports.items():
             if port.state != "disabled":
                 port.state = "disabled"
@@ -196,6 +201,13 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
                 self.mtu = mtu
                 self.net.ipv4.mtu_changed(self)
                 self.net.ipv6.mtu_changed(self)
+
+    @property
+    def tso_max_size(self) -> int:  # type: ignore[override]
+        """br_set_gso_limits(): the least of the ports', once there was one."""
+        if not self.had_ports:
+            return 65536
+        return min((dev.tso_max_size for dev in self.ports), default=524280)
 
     def set_mac(self, mac: MacAddress) -> None:
         super().set_mac(mac)
@@ -237,8 +249,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
 
     def update_carrier(self) -> None:
         """br_port_state_selection(): carrier while a port forwards; a bridge that never had ports keeps it."""
-        if self.up and (self.ports or not self.carrier or self.had_ports):
-            self.had_ports = self.had_ports or bool(self.ports)
+        if self.up and self.had_ports:
             self.set_carrier(any(port.state == "forwarding" for port in self.ports.values()))
 
     def unregistering(self) -> None:

@@ -231,7 +231,9 @@ def _route_output(
         kind = fib.MULTICAST
     rt = Rtable(net, kind, hop.dev, destination)
     rt.route, rt.rule = route, rule
-    rt.gateway = hop.gateway
+    # __mkroute_output(): broadcast, and multicast without a route of its own, use no gateway.
+    direct = kind == fib.BROADCAST or (kind == fib.MULTICAST and route.prefix.prefixlen < 4)
+    rt.gateway = None if direct else hop.gateway
     if source:
         rt.source = IPv4Address(source)
     else:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel import rtnetlink
 from kubenet_course.kernel.devices.base import NetDevice
 from kubenet_course.kernel.devices.bridge import Bridge, BridgePort
 from kubenet_course.sim.loop import SECOND
@@ -45,7 +46,7 @@ def usage() -> str:
 async def main(proc: Process, argv: list[str]) -> int:
     words = argv[1:]
     if not words:
-        proc.error(usage())
+        proc.print(usage())
         return 1
     if words[0] in ("-V", "--version"):
         proc.print("bridge-utils, 1.7")
@@ -54,11 +55,15 @@ async def main(proc: Process, argv: list[str]) -> int:
         proc.print(usage())
         return 0
     if words[0].startswith("-"):
-        proc.error(f"Unknown option '{words[0][1:2]}'\n{usage()}")
+        letter = words[0][1:2]
+        said = f"unrecognized option '{words[0]}'" if letter == "-" else f"invalid option -- '{letter}'"
+        proc.error(f"brctl: {said}\nUnknown option '?'")
+        proc.print(usage())
         return 1
     name, *arguments = words
     if name not in COMMANDS:
-        proc.error(f"never heard of command [{name}]\n{usage()}")
+        proc.error(f"never heard of command [{name}]")
+        proc.print(usage())
         return 1
     count, text = COMMANDS[name]
     if len(arguments) < count:
@@ -95,7 +100,7 @@ def _port(proc: Process, bridge: Bridge, name: str, what: str) -> BridgePort:
     if dev is None:
         raise Failed(f"{what}: No such device")
     if dev not in bridge.ports:
-        raise Failed(f"{what}: Invalid argument")
+        raise Failed(f"{what}: No such file or directory")
     return bridge.ports[dev]
 
 
@@ -118,6 +123,10 @@ def _addbr(proc: Process, words: list[str]) -> None:
     name = words[0][: IFNAMSIZ - 1]
     if name in proc.net.devices:
         raise Failed(f"device {words[0]} already exists; can't create bridge with the same name")
+    try:
+        rtnetlink.check_name(name)
+    except KernelError as error:
+        raise Failed(f"add bridge failed: {error.strerror}") from None
     proc.net.add_device(Bridge(proc.net, name))
 
 
@@ -144,6 +153,10 @@ def _addif(proc: Process, words: list[str]) -> None:
         except KernelError as error:
             if error.errno == errno.EBUSY:
                 raise Failed(f"device {port} is already a member of a bridge; can't add it to bridge {name}.") from None
+            if error.errno == errno.ELOOP:
+                raise Failed(
+                    f"device {port} is a bridge device itself; can't add a bridge device to a bridge device."
+                ) from None
             raise Failed(f"can't add {port} to bridge {name}: {error.strerror}") from None
 
 
@@ -174,26 +187,30 @@ def _hairpin(proc: Process, words: list[str]) -> None:
     if not isinstance(bridge, Bridge):
         raise Failed(f"bridge {words[0]} does not exist!")
     if dev not in bridge.ports:
-        raise Failed(f"can't set {words[1]} to hairpin on bridge {words[0]}: Operation not supported")
+        raise Failed(f"can't set {words[1]} to hairpin on bridge {words[0]}: No such file or directory")
     bridge.ports[dev].hairpin = on
 
 
 def _stp(proc: Process, words: list[str]) -> None:
     on = _switch(words[1])
-    _bridge(proc, words[0], "set stp status failed").stp = on
+    _bridge(proc, words[0], "set stp status failed").set_stp(on)
 
 
 def _timer(attribute: str, what: str, failure: str) -> Callable[[Process, list[str]], None]:
     def action(proc: Process, words: list[str]) -> None:
         value = _seconds(words[1], what)
-        setattr(_bridge(proc, words[0], f"{failure} failed"), attribute, value)
+        bridge = _bridge(proc, words[0], f"{failure} failed")
+        try:
+            bridge.changelink({attribute: value * 100 // SECOND})
+        except KernelError as error:
+            raise Failed(f"{failure} failed: {error.strerror}") from None
 
     return action
 
 
 def _setbridgeprio(proc: Process, words: list[str]) -> None:
     value = _number(words[1], "priority")
-    _bridge(proc, words[0], "set bridge priority failed").priority = value & 0xFFFF
+    _bridge(proc, words[0], "set bridge priority failed").changelink({"priority": value & 0xFFFF})
 
 
 def _setportprio(proc: Process, words: list[str]) -> None:
@@ -202,7 +219,7 @@ def _setportprio(proc: Process, words: list[str]) -> None:
     port = _port(proc, bridge, words[1], "set port priority failed")
     if not 0 <= value < 64:
         raise Failed("set port priority failed: Numerical result out of range")
-    port.priority = value
+    port.change({"priority": value})
 
 
 def _setpathcost(proc: Process, words: list[str]) -> None:
@@ -211,21 +228,23 @@ def _setpathcost(proc: Process, words: list[str]) -> None:
     port = _port(proc, bridge, words[1], "set path cost failed")
     if not 1 <= value <= 65535:
         raise Failed("set path cost failed: Numerical result out of range")
-    port.cost = value
+    port.change({"cost": value})
 
 
 # -- looking -----------------------------------------------------------------------------------
 def _identity(bridge: Bridge) -> str:
     """The bridge id: priority and MAC; zero while no port or address has given it one."""
-    mac = int(bridge.mac) if bridge.ports or bridge.mac_set else 0
-    return f"{bridge.priority:04x}.{mac:012x}"
+    return f"{bridge.priority:04x}.{int(bridge.id_mac):012x}"
 
 
 def _show(proc: Process, words: list[str]) -> None:
-    bridges = [_bridge(proc, name) for name in words] or [d for d in proc.net.devices.values() if isinstance(d, Bridge)]
-    if bridges:
-        proc.print("bridge name\tbridge id\t\tSTP enabled\tinterfaces")
-    for bridge in bridges:
+    every = [dev.name for dev in proc.net.devices.values() if isinstance(dev, Bridge)]
+    titled = False
+    for name in words or every:
+        bridge = _bridge(proc, name)
+        if not titled:
+            proc.print("bridge name\tbridge id\t\tSTP enabled\tinterfaces")
+            titled = True
         names = sorted(port.name for port in bridge.ports)
         first = names[0] if names else ""
         proc.print(f"{bridge.name}\t\t{_identity(bridge)}\t{'yes' if bridge.stp else 'no'}\t\t{first}")
@@ -251,25 +270,25 @@ def _showstp(proc: Process, words: list[str]) -> None:
     def time(value: float) -> str:
         return f"{value / SECOND:7.2f}"
 
-    wide = 2.5  # of each pair one is read in USER_HZ and one in the kernel's HZ
     proc.print(bridge.name)
     proc.print(f" bridge id\t\t{identity}")
     proc.print(f" designated root\t{identity}")
     proc.print(f" root port\t\t{0:4}\t\t\tpath cost\t\t{0:4}")
-    proc.print(f" max age\t\t{time(bridge.max_age)}\t\t\tbridge max age\t\t{time(bridge.max_age * wide)}")
-    proc.print(f" hello time\t\t{time(bridge.hello_time)}\t\t\tbridge hello time\t{time(bridge.hello_time * wide)}")
-    proc.print(f" forward delay\t\t{time(bridge.forward_delay * wide)}\t\t\tbridge forward delay\t{time(bridge.forward_delay)}")
+    proc.print(f" max age\t\t{time(bridge.max_age)}\t\t\tbridge max age\t\t{time(bridge.max_age)}")
+    proc.print(f" hello time\t\t{time(bridge.hello_time)}\t\t\tbridge hello time\t{time(bridge.hello_time)}")
+    proc.print(f" forward delay\t\t{time(bridge.forward_delay)}\t\t\tbridge forward delay\t{time(bridge.forward_delay)}")
     proc.print(f" ageing time\t\t{time(bridge.ageing_time)}")
     proc.print(f" hello timer\t\t{time(0)}\t\t\ttcn timer\t\t{time(0)}")
-    proc.print(f" topology change timer\t{time(0)}\t\t\tgc timer\t\t{time(0)}")
+    proc.print(f" topology change timer\t{time(0)}\t\t\tgc timer\t\t{bridge.gc_left():7.2f}")
     proc.print(" flags\t\t\t\n\n")
     for port in sorted(bridge.ports.values(), key=lambda port: port.dev.name):
-        number = f"{(port.priority & 0x3F) << 10 | port.number:04x}"
+        number, own = f"{port.port_id:04x}", f"{port.designated[1]:04x}.{int(bridge.id_mac):012x}"
+        left = max(0, port.state_ends - proc.loop.now)
         proc.print(f"{port.dev.name} ({port.number})")
         proc.print(f" port id\t\t{number}\t\t\tstate\t\t{port.state:>15}")
-        proc.print(f" designated root\t{identity}\tpath cost\t\t{port.cost:4}")
-        proc.print(f" designated bridge\t{identity}\tmessage age timer\t{time(0)}")
-        proc.print(f" designated port\t{number}\t\t\tforward delay timer\t{time(0)}")
+        proc.print(f" designated root\t{own}\tpath cost\t\t{port.cost:4}")
+        proc.print(f" designated bridge\t{own}\tmessage age timer\t{time(0)}")
+        proc.print(f" designated port\t{port.designated[0]:04x}\t\t\tforward delay timer\t{time(left)}")
         proc.print(f" designated cost\t{0:4}\t\t\thold timer\t\t{time(0)}")
         proc.print(" flags\t\t\t" + ("\n hairpin mode\t\t   1" if port.hairpin else "") + "\n")
 

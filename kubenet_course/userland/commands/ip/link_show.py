@@ -57,7 +57,7 @@ def _name_and_link(dev: NetDevice, out: Printer, session: Session, form: str, lo
     """print_name_and_link(): ``eth0@if3``; `local`: the message does not say whose namespace the index is of."""
     suffix = ""
     shown = shown_link(dev)
-    if shown is not None:
+    if shown is not None and not (local and shown[1] == dev.ifindex):
         net, index = shown
         if index == 0:
             out.js("link", None)
