@@ -275,6 +275,5 @@ def select_source(net: NetNamespace, dev: NetDevice | None, destination: int, sc
         for address in net.ipv4.addresses.get(other, ()):
             if address.secondary or address.scope == fib.RT_SCOPE_LINK or address.scope > scope:
                 continue
-            if other.up:
-                return address.local
+            return address.local
     return None

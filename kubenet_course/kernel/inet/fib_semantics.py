@@ -236,7 +236,7 @@ def sync_linkdown(net: NetNamespace, dev: NetDevice) -> None:
         for route in table:
             for hop in route.nexthops:
                 if hop.dev is dev:
-                    hop.linkdown = not dev.carrier
+                    hop.linkdown = route.type != fib.LOCAL and not dev.carrier
                     if dev.up:
                         hop.dead = False
 

@@ -55,6 +55,8 @@ class InetState:
         """The table, made where it is new (fib_new_table())."""
         if number not in self.tables:
             self.tables[number] = FibTable(number, 32)
+        if number == RT_TABLE_LOCAL:
+            self.tables[RT_TABLE_MAIN].created = True  # they share one trie until there are custom rules
         return self.tables[number]
 
     def flush_cache(self) -> None:

@@ -62,10 +62,8 @@ def run(words: Words, session: Session) -> int:
         else:
             line = _get4(asked, session, iif, oif)
         hidden = Hidden(protocol=False)
-        if asked.fibmatch:
-            hidden.table = line.table == fib.RT_TABLE_MAIN and not session.options.details
-        elif not session.options.details:
-            hidden.table = True
+        if not session.options.details:
+            hidden.table = line.table == fib.RT_TABLE_MAIN
         print_route(line, out, session, hidden)
     if warning:
         session.proc.error(warning, end="")
@@ -159,6 +157,8 @@ def _get4(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
         line.source = str(asked.source.address)
     line.nexthops = [fib.NextHop(rt.dev, rt.gateway)]
     line.table = rt.route.table if rt.route is not None else fib.RT_TABLE_MAIN
+    if line.table == fib.RT_TABLE_LOCAL and not session.net.ipv4.rules.custom:
+        line.table = fib.RT_TABLE_MAIN  # one trie for both, under main's number, until there are custom rules
     if rt.iif is None or iif is None:
         line.prefsrc = rt.source if asked.source is None else None
         line.uid = asked.uid or 0
@@ -182,7 +182,8 @@ def _get4(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
 def _cache_flags(rt: Any, line: RouteLine) -> None:
     """RTCF_ flags of the decision; the bit of multicast is also read as rt_offload_failed."""
     words: list[str] = []
-    if rt.type in (fib.LOCAL, fib.BROADCAST) or (rt.type == fib.MULTICAST and rt.net.ipv4.joined(rt.dev, rt.destination)):
+    looped = rt.dev is not None and rt.dev.is_loopback
+    if looped or rt.type in (fib.LOCAL, fib.BROADCAST) or (rt.type == fib.MULTICAST and rt.net.ipv4.joined(rt.dev, rt.destination)):
         words.append("local")
     if rt.type == fib.MULTICAST:
         words.append("mc")
