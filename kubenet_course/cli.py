@@ -197,7 +197,11 @@ def _lab(options: argparse.Namespace) -> int:
             "kubenet-course lab: JupyterLab is missing: pip install 'kubenet-course[lab]'.", file=sys.stderr
         )
         return 1
-    importlib.import_module("kubenet_course.jupyter.install").install()  # the kernel `kubenet`
+    kernel = importlib.import_module("kubenet_course.jupyter.install")
+    try:
+        kernel.install()
+    except OSError:  # this environment is somebody else's
+        kernel.install(user=True)
     folder = course_folder(options.folder)
     index = next((name for name in ("index.ipynb", "00_welcome.ipynb") if (folder / name).exists()), "")
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *options.jupyter]

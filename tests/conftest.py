@@ -70,3 +70,20 @@ def ledger() -> Iterator[Ledger]:
     book = Ledger()
     yield book
     assert not book.open, f"lost: {list(book.open.values())[:3]}"
+
+
+#: Reasons that are no fault of the computer: material that is not part of the repository.
+OPTIONAL = ("../shared", "shared")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a test that was skipped is a failure (but for what only exists beside some checkouts)."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None:
+        return
+    reasons = {str(report.longrepr[2]) for report in reporter.stats.get("skipped", ()) if isinstance(report.longrepr, tuple)}
+    unexpected = sorted(reason for reason in reasons if not any(word in reason for word in OPTIONAL))
+    if unexpected:
+        reporter.write_line("skipped, which CI does not allow:\n" + "\n".join(unexpected), red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
