@@ -194,7 +194,7 @@ async def getaddrinfo(proc: Process, name: str, family: int = 0) -> list[Address
         if family and address.family != family:
             raise ResolverError(EAI_ADDRFAMILY)
         return [AddressInfo(address.family, address, name, scope)]
-    if not _is_hostname(name):
+    if not _is_hostname(name) or (family == 4 and set(name) <= set("0123456789.")):
         raise ResolverError(EAI_NONAME)
     failure = EAI_NONAME
     for source in sources(proc):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket.base import Datagram, SocketError
-from kubenet_course.sim.loop import MICROSECOND, MILLISECOND, SECOND, Timer, TimeoutExpired
+from kubenet_course.sim.loop import MICROSECOND, MILLISECOND, SECOND, TimeoutExpired, Timer
 from kubenet_course.userland.commands.ping.options import PingOptions
 from kubenet_course.userland.resolver import AddressInfo, address_text, getnameinfo
 from kubenet_course.wire.addresses import IpAddress
