@@ -246,13 +246,13 @@ class Tables:
     def place(self, chain: Chain) -> Place:
         """From which hooks the chain can be reached."""
         if chain.base is not None:
-            return Place(chain.table.name, frozenset({chain.base.hook}), self.family, True)
+            return Place(chain.table.name, frozenset({chain.base.hook}), self.family, self.net)
         hooks = {
             other.base.hook
             for other in chain.table.chains.values()
             if other.base is not None and self._reaches(other, chain)
         }
-        return Place(chain.table.name, frozenset(hooks), self.family, False)
+        return Place(chain.table.name, frozenset(hooks), self.family, self.net)
 
     # -- chains -----------------------------------------------------------------------------
     def new_chain(self, table: str, name: str) -> None:

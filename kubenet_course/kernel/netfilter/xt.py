@@ -56,6 +56,7 @@ class Names(Protocol):
     def group_name(self, number: int) -> str | None: ...
     def host_addresses(self, name: str, family: int) -> list[Any]: ...
     def address_name(self, address: Any, mask: int) -> str: ...
+    def set_exists(self, name: str) -> bool: ...
     def warn(self, line: str) -> None: ...
 
 
@@ -85,7 +86,7 @@ class Place(NamedTuple):
     table: str
     hooks: frozenset[int]
     family: int
-    base: bool
+    net: NetNamespace
 
 
 class Extension:
@@ -94,6 +95,8 @@ class Extension:
     name: ClassVar[str] = ""
     #: Other names under which it is asked for.
     aliases: ClassVar[tuple[str, ...]] = ()
+    #: The name in iptables -L where it is not `name`.
+    listed_name: ClassVar[str] = ""
     families: ClassVar[tuple[int, ...]] = (4, 6)
     options: ClassVar[tuple[Opt, ...]] = ()
     #: The kernel's conditions; None for anywhere.
@@ -101,6 +104,10 @@ class Extension:
     hooks: ClassVar[tuple[int, ...] | None] = None
     protocols: ClassVar[tuple[int, ...] | None] = None
     conntrack: ClassVar[bool] = False
+    #: iptables knows the extension, the kernel does not.
+    missing: ClassVar[bool] = False
+    #: How the tool ends its sentence about an option's missing second word.
+    full_stop: ClassVar[str] = "."
 
     def __init__(self, family: int):
         self.family = family
@@ -129,7 +136,8 @@ class Extension:
         """Called after each option."""
 
     def finish(self, names: Names) -> None:
-        """xtables_options_fcheck(), then the extension's own check."""
+        """The extension's own check, then xtables_options_fcheck()."""
+        self.check(names)
         for opt in self.options:
             if opt.mand and opt.id not in self.values and not (opt.key and opt.key != opt.name):
                 raise problem(f'{self.name}: option "--{opt.name}" must be specified\n')
@@ -142,10 +150,13 @@ class Extension:
                     raise problem(f'{self.name}: option "--{opt.name}" also requires "--{other.name}".\n')
                 if other.id in opt.excl and other.id in self.values:
                     raise problem(f'{self.name}: option "--{opt.name}" cannot be used together with "--{other.name}".\n')
-        self.check(names)
 
     def check(self, names: Names) -> None:
-        """Raise XtablesError where the options do not go together."""
+        """Raise XtablesError where the options do not go together; any of them may be missing."""
+
+    def vanishes(self) -> bool:
+        """iptables-nft translates it to nothing at all, so that it is not there when read back."""
+        return False
 
     # -- words ------------------------------------------------------------------------------
     def save(self) -> str:
@@ -369,29 +380,28 @@ def _parse_hostmask(ext: Extension, opt: Opt, text: str, names: Names) -> tuple[
     address_text, slash, mask_text = text.partition("/")
     bits = 32 if ext.family == 4 else 128
     address = host(address_text, ext.family, names)
-    return address, parse_mask(mask_text, ext.family, problem_name=ext.name, opt=opt) if slash else (1 << bits) - 1
+    return address, parse_mask(mask_text, ext.family) if slash else (1 << bits) - 1
 
 
 def _parse_plenmask(ext: Extension, opt: Opt, text: str, names: Names) -> int:
-    return parse_mask(text, ext.family, problem_name=ext.name, opt=opt)
+    return parse_mask(text, ext.family)
 
 
-def parse_mask(text: str, family: int, *, problem_name: str = "", opt: Opt | None = None) -> int:
+def parse_mask(text: str, family: int) -> int:
+    """A prefix length (too long ones are cut to a host's) or a mask."""
     bits = 32 if family == 4 else 128
     length = number(text)
     if length is not None:
-        if length > bits:
-            assert opt is not None
-            raise problem(f'{problem_name}: bad value for option "--{opt.name}", or out of range (0-{bits}).\n')
+        length = min(length, bits)
         return ((1 << length) - 1) << (bits - length)
     try:
         return int(parse_address(text))
     except ValueError:
-        raise problem(f"getaddrinfo: {'Temporary failure in name resolution'}\n") from None
+        raise problem("getaddrinfo: Temporary failure in name resolution\n") from None
 
 
 PARSERS: dict[str, Callable[[Extension, Opt, str, Names], Any]] = {
-    "none": _parse_none, "string": _parse_string, "uint8": _parse_int, "uint16": _parse_int, "uint32": _parse_int,
+    "none": _parse_none, "string": _parse_string, "string?": _parse_string, "uint8": _parse_int, "uint16": _parse_int, "uint32": _parse_int,
     "uint64": _parse_int, "uint8rc": _parse_range, "uint16rc": _parse_range, "uint32rc": _parse_range,
     "uint64rc": _parse_range, "port": _parse_port, "portrc": _parse_ports, "markmask": _parse_mark,
     "double": _parse_double, "mac": _parse_mac, "protocol": _parse_protocol, "host": _parse_host,

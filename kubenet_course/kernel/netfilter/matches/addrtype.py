@@ -62,7 +62,7 @@ class Addrtype(Extension):
             words = set()
             for word in value.split(","):
                 if word.upper() not in TYPES:
-                    raise problem(f"addrtype: bad type `{value}'")
+                    raise problem(f'addrtype: bad type "{value}"')
                 words.add(word.upper())
             self.values[opt.id] = tuple(kind for kind in TYPES if kind in words)
 

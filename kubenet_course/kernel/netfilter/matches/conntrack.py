@@ -28,17 +28,12 @@ NFT_FIELDS = {
 
 
 def parse_states(text: str, known: tuple[str, ...], word: str) -> frozenset[str]:
-    found = set()
-    for part in text.split(","):
+    """Words at commas; the complaint names the first wrong one with all that follows."""
+    parts = text.split(",")
+    for position, part in enumerate(parts):
         if part.upper() not in known:
-            raise problem(f'Bad {word} "{text if len(text.split(",")) == 1 else _rest(text, known)}"')
-        found.add(part.upper())
-    return frozenset(found)
-
-
-def _rest(text: str, known: tuple[str, ...]) -> str:
-    """The word that is wrong; where it is not the last one, all that follows belongs to it."""
-    return next(part for part in text.split(",") if part.upper() not in known)
+            raise problem(f'Bad {word} "{",".join(parts[position:])}"')
+    return frozenset(part.upper() for part in parts)
 
 
 def state_of(skb: Any) -> str:
@@ -92,12 +87,8 @@ class ConntrackMatch(Extension):
         elif opt.id == "ctstatus":
             words = tuple(name for name, _ in STATUSES)
             bits = 0
-            for part in value.split(","):
-                if part.upper() == "NONE":
-                    continue
-                if part.upper() not in words:
-                    raise problem(f'Bad ctstatus "{part}"')
-                bits |= dict(STATUSES)[part.upper()]
+            for part in parse_states(value, ("NONE", *words), "ctstatus"):
+                bits |= dict(STATUSES).get(part, 0)
             self.values["ctstatus"] = bits
         elif opt.id == "ctdir":
             if value.upper() not in ("ORIGINAL", "REPLY"):

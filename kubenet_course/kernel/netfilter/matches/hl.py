@@ -11,6 +11,7 @@ class Hl(Ttl):
     families = (6,)
     word = "hl"
     field = "ip6 hoplimit"
+    tick = "'"
     options = (
         Opt("hl-lt", "uint8", excl=("hl-eq", "hl-gt")),
         Opt("hl-gt", "uint8", excl=("hl-eq", "hl-lt")),

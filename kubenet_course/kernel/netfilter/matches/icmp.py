@@ -79,7 +79,7 @@ class Icmp(Extension):
             return f"{bang}--{self.flag} any"
         if (low, high) == (0, 255):
             return f"{bang}--{self.flag} {kind}"
-        return f"{bang}--{self.flag} {kind}/{low}" + (f":{high}" if low != high else "")
+        return f"{bang}--{self.flag} {kind}/{low}"
 
     def listing(self, names: Names | None) -> str:
         kind, low, high = self.values[self.flag]

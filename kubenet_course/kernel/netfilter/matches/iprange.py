@@ -20,15 +20,17 @@ class Iprange(Extension):
     def parse(self, opt: Opt, text: str, invert: bool, names: Names) -> None:
         super().parse(opt, text, invert, names)
         low_text, dash, high_text = text.partition("-")
+        low_ok = False
         try:
             low = parse_address(low_text)
+            low_ok = low.family == self.family
             high = parse_address(high_text) if dash else low
             if low.family != self.family or high.family != self.family:
                 raise ValueError
         except ValueError:
-            raise problem(f'iprange: Bad value for "--{opt.name}" option: "{low_text}"') from None
+            raise problem(f'iprange: Bad value for "--{opt.name}" option: "{high_text if low_ok else low_text}"') from None
         if high < low:
-            names.warn(f"xt_iprange: range {low}-{high} is reversed and will never match\n")
+            names.warn(f"xt_iprange: range {low}-{high} is reversed and will never match")
         self.values[opt.id] = (low, high)
 
     def check(self, names: Names) -> None:

@@ -34,7 +34,7 @@ def parse_rate(text: str) -> int:
     if not count:
         raise ValueError(text)
     if count / seconds > SCALE:
-        raise problem(f'Rate too fast "{text}"\n')
+        raise problem(f'Rate too fast "{text}"')
     return SCALE * seconds // count
 
 

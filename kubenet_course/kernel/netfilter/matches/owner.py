@@ -27,7 +27,7 @@ class Owner(Extension):
     def parse(self, opt: Opt, text: str, invert: bool, names: Names) -> None:
         super().parse(opt, text, invert, names)
         if opt.id == "suppl-groups" and "gid-owner" not in self.values:
-            raise problem('owner: you need to use "--gid-owner" first')
+            raise problem('owner: Bad value for "--suppl-groups" option: "you need to use --gid-owner first"')
         if opt.kind != "string":
             return
         known = names.user_id(text) if opt.id == "uid-owner" else names.group_id(text)

@@ -32,7 +32,7 @@ class Entry:
 class Recent(Extension):
     name = "recent"
     options = (
-        Opt("set", invert=True, excl=("rcheck", "update", "remove", "rttl")),
+        Opt("set", invert=True, excl=("rcheck", "update", "remove")),
         Opt("rcheck", invert=True, excl=("set", "update", "remove")),
         Opt("update", invert=True, excl=("set", "rcheck", "remove")),
         Opt("seconds", "uint32", low=1),

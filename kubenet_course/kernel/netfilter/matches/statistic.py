@@ -27,22 +27,14 @@ class Statistic(Extension):
         if opt.id == "probability":
             self.values["probability"] = int(value * 0x80000000 + 0.5)
 
-    def finish(self, names: Names) -> None:
-        mode = self.values.get("mode")
-        also_missing = "every" in self.values and "packet" not in self.values
-        if also_missing and mode == "nth":
-            super().finish(names)
-        self.check(names)
-        super().finish(names)
-
     def check(self, names: Names) -> None:
-        mode = self.values.get("mode")
+        mode = self.values.get("mode", "random")
         if mode == "random" and "probability" not in self.values:
             raise problem("--probability must be specified when using random mode")
         if mode == "nth":
-            if "every" not in self.values or "packet" not in self.values:
+            if "every" not in self.values and "packet" not in self.values:
                 raise problem("--every and --packet must be specified when using nth mode")
-            if self.values["packet"] >= self.values["every"]:
+            if self.values.get("packet", 0) >= self.values.get("every", 1 << 32):
                 raise problem("the --packet p must be 0 <= p <= n-1")
 
     def _chance(self) -> str:

@@ -46,24 +46,14 @@ class String(Extension):
             return errno.ENOENT
         return errno.EINVAL if self.values.get("from", 0) > self.values.get("to", 65535) else 0
 
-    def _text(self) -> str:
-        printable = all(32 <= byte < 127 or byte in (9,) for byte in self.pattern)
-        if printable and not any(byte in (9,) for byte in self.pattern):
-            return '"' + self.pattern.decode().replace("\\", "\\\\").replace('"', '\\"') + '"'
-        out, inside = "", False
-        for byte in self.pattern:
-            if 32 <= byte < 127 and byte not in b"|":
-                if inside:
-                    out, inside = out + "|", False
-                out += ("\\" if byte in (0x22, 0x5C) else "") + chr(byte)
-            else:
-                if not inside:
-                    out, inside = out + "|", True
-                out += f"{byte:02x}"
-        return f'"{out}|"' if inside else f'"{out}"'
-
     def _hex(self) -> bool:
-        return any(not 32 <= byte < 127 for byte in self.pattern)
+        """Printed in hexadecimal where a byte is not printable, or the last is a backslash."""
+        return any(not 32 <= byte < 127 for byte in self.pattern) or self.pattern[-1:] == b"\\"
+
+    def _text(self) -> str:
+        if self._hex():
+            return f'"|{self.pattern.hex()}|"'
+        return '"' + self.pattern.decode().replace("\\", "\\\\").replace('"', '\\"') + '"'
 
     def _inverted(self) -> bool:
         return bool({"string", "hex-string"} & self.inverted)
@@ -115,8 +105,8 @@ def parse_hex(text: str) -> bytes:
                 at += 1
                 continue
             pair = text[at : at + 2]
-            if len(pair) < 2:
-                raise problem("Odd number of hex digits")
+            if len(pair) < 2 or pair[1] == "|":
+                raise problem("Invalid hex block")
             for digit in pair:
                 if digit not in HEX:
                     raise problem(f"Invalid hex char '{digit}'")

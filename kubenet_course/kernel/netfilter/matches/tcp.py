@@ -89,7 +89,7 @@ class Tcp(Extension):
         ]
         if "tcp-option" in self.values:
             words.append(f"option={'!' if 'tcp-option' in self.inverted else ''}{self.values['tcp-option']}")
-        if "flags" in self.values:
+        if "flags" in self.values and (self.values["flags"][0] or "flags" in self.inverted):
             mask, comparison = self.values["flags"]
             bang = "!" if "flags" in self.inverted else ""
             if names is None:
@@ -97,6 +97,13 @@ class Tcp(Extension):
             else:
                 words.append(f"flags:{bang}{flag_words(mask)}/{flag_words(comparison)}")
         return " ".join(word for word in words if word)
+
+    def check(self, names: Names) -> None:
+        if self.rule is not None and self.rule.protocol != 6 and self.values:
+            raise problem("TCP match requires '-p tcp'")
+
+    def vanishes(self) -> bool:
+        return any(self.values.get(key) == PORTS and key in self.inverted for key in ("sport", "dport"))
 
     def refused(self, place: Place, rule: XtRule) -> int:
         """The kernel wants the protocol; iptables' own translation of ports does not look at its ``!``."""

@@ -19,6 +19,8 @@ class Ttl(Extension):
     families = (4,)
     word = "ttl"
     field = "ip ttl"
+    #: The tool closes the quotation for HL only.
+    tick = ""
     options = (
         Opt("ttl-lt", "uint8", excl=("ttl-eq", "ttl-gt")),
         Opt("ttl-gt", "uint8", excl=("ttl-eq", "ttl-lt")),
@@ -28,7 +30,7 @@ class Ttl(Extension):
 
     def check(self, names: Names) -> None:
         if not self.values:
-            raise problem(f"{self.word.upper()} match: You must specify one of `--{self.word}-eq', `--{self.word}-lt', `--{self.word}-gt")
+            raise problem(f"{self.word.upper()} match: You must specify one of `--{self.word}-eq', `--{self.word}-lt', `--{self.word}-gt" + self.tick)
 
     def _only(self) -> tuple[str, int, bool]:
         key = next(iter(self.values))

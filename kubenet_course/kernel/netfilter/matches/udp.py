@@ -18,15 +18,13 @@ if TYPE_CHECKING:
 
 class Udp(Extension):
     name = "udp"
-    options = _ports.PORT_OPTIONS
+    options = (
+        Opt("source-port", "portrc", invert=True, key="sport"), Opt("sport", "portrc", invert=True),
+        Opt("destination-port", "portrc", invert=True, key="dport"), Opt("dport", "portrc", invert=True),
+    )  # fmt: skip
 
-    def parse(self, opt: Opt, text: str, invert: bool, names: Names) -> None:
-        if opt.id in self.values:
-            word = "--source-port" if opt.id == "sport" else "--destination-port"
-            raise problem(f"Only one `{word}' allowed")
-        self.values[opt.id] = _ports.parse_ports(text, "udp", names)
-        if invert:
-            self.inverted.add(opt.id)
+    def vanishes(self) -> bool:
+        return any(self.values.get(key) == PORTS and key in self.inverted for key in ("sport", "dport"))
 
     def save(self) -> str:
         words = (

@@ -38,7 +38,7 @@ class Ct(Extension):
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.id in ZONES:
             if value != "mark" and number(value, 0xFFFF) is None:
-                raise problem(f"Cannot parse {value} as a zone ID\n")
+                raise problem(f"Cannot parse {value} as a zone ID")
             self.values[opt.id] = value if value == "mark" else number(value, 0xFFFF)
         elif opt.id in ("ctevents", "expevents"):
             for word in value.split(","):

@@ -78,9 +78,9 @@ class Mark(Extension):
 
 
 def mark_words(value: int, mask: int) -> str:
-    if value == 0 and mask != FULL:
+    if value == 0:
         return f"and 0x{~mask & FULL:x}"
-    if value == mask and mask != FULL:
+    if value == mask:
         return f"or 0x{value:x}"
     if mask == 0:
         return f"xor 0x{value:x}"

@@ -35,7 +35,7 @@ class Masquerade(Extension):
 
     def listing(self, names: Names | None) -> str:
         words = f"masq ports: {_nat.ports_text(self.values['to-ports'])}" if "to-ports" in self.values else ""
-        return " " + (words + _nat.flag_words(self, "")).strip() if words or _nat.flag_words(self) else ""
+        return (words + _nat.flag_words(self, "")).strip()
 
     def nft(self, rule: XtRule) -> str | None:
         to = f" to :{_nat.ports_text(self.values['to-ports'])}" if "to-ports" in self.values else ""

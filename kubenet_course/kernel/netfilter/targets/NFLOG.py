@@ -35,7 +35,7 @@ class Nflog(Extension):
         words = []
         if "nflog-prefix" in self.values:
             text = self.values["nflog-prefix"]
-            words.append(f"{dashes}nflog-prefix {quote(text) if dashes else text}")
+            words.append(f"{dashes}nflog-prefix {quote(text)}")
         if self.values.get("nflog-group"):
             words.append(f"{dashes}nflog-group {self.values['nflog-group']}")
         if "nflog-size" in self.values:

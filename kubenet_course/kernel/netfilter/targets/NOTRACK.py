@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class Notrack(Extension):
     name = "NOTRACK"
     tables = ("raw",)
+    listed_name = "CT"
 
     def listing(self, names: Names | None) -> str:
         return "NOTRACK"

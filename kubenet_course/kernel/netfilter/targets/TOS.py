@@ -53,7 +53,7 @@ class Tos(Extension):
             return f"TOS set 0x{value:02x}/0x{mask:02x}"
         symbol = symbol_of(value, mask)
         if symbol:
-            return f"TOS set{symbol}"
+            return f" TOS set{symbol}"
         if value == 0:
             return f"TOS and 0x{~mask & 0xFF:02x}"
         if value == mask:

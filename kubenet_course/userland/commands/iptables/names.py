@@ -90,7 +90,16 @@ class MachineNames:
             for row in self._lines("hosts"):
                 if row[0] == str(address) and len(row) > 1:
                     return row[1]
+        if address.family == 4:
+            for row in self._lines("networks"):
+                if len(row) > 1 and row[1] == str(address):
+                    return row[0]
         return str(address)
+
+    def set_exists(self, name: str) -> bool:
+        from kubenet_course.kernel.netfilter.ipset import sets
+
+        return sets(self.proc.net).find(name) is not None
 
     def warn(self, line: str) -> None:
         self.proc.error(line)

@@ -243,7 +243,7 @@ class CommandParser:
         for char in name:
             if char in "/ ":
                 self.names.warn(
-                    f"Warning: weird character in interface `{name}' ('/' and ' ' are not allowed by the kernel).\n"
+                    f"Warning: weird character in interface `{name}' ('/' and ' ' are not allowed by the kernel)."
                 )
                 break
         return name
@@ -338,10 +338,15 @@ class CommandParser:
                 self.command.letter = "Z#"
 
     # -- matches and targets ----------------------------------------------------------------
+    def _loaded(self, extension: Extension) -> None:
+        if extension.missing:
+            self.names.warn(f"Warning: Extension {extension.name} revision 0 not supported, missing kernel module?")
+
     def _add_match(self, match: Extension) -> None:
+        self._loaded(match)
         match.rule = self.rule
         self.rule.matches.append(match)
-        self.opts.extra.update((opt.name, "" if opt.kind == "none" else ":") for opt in match.options)
+        self.opts.extra.update((opt.name, "" if opt.kind in ("none", "string?") else ":") for opt in match.options)
 
     def _match(self, name: str) -> None:
         if self.invert:
@@ -371,9 +376,10 @@ class CommandParser:
             rule.jump = name
             self.command.chain_target = name
             return
+        self._loaded(target)
         target.rule = rule
         rule.target = target
-        self.opts.extra.update((opt.name, "" if opt.kind == "none" else ":") for opt in target.options)
+        self.opts.extra.update((opt.name, "" if opt.kind in ("none", "string?") else ":") for opt in target.options)
 
     def _extension(self, name: str, word: Word) -> None:
         """The option belongs to the target, or to the last match that has it."""
@@ -386,8 +392,10 @@ class CommandParser:
                 if opt.words == 2:
                     following = self.opts.peek()
                     if following is None:
-                        raise problem(f"--{name} requires two args.")
+                        raise problem(f"--{name} requires two args{extension.full_stop}")
                     text = f"{text} {self.opts.take()}"
+                elif opt.kind == "string?" and self.opts.peek() is not None:
+                    text = self.opts.take()
                 extension.parse(opt, text, self.invert, self.names)
                 return
         raise problem(f'unknown option "{self.opts.previous()}"')
@@ -401,6 +409,8 @@ class CommandParser:
             )
         for extension in rule.extensions():
             extension.finish(self.names)
+        if not self.legacy:
+            rule.matches = [match for match in rule.matches if not match.vanishes()]
         if not command.letter:
             raise problem("no command specified")
         if self.invert:

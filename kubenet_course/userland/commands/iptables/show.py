@@ -77,11 +77,12 @@ def rule_line(rule: XtRule, number: int, style: Style) -> str:
     if rule.goto:
         line += "[goto] "
     details = rule.listing(style.names)
-    return f"{line} {details}" if details else line
+    # A leading backspace: the tool leaves the blank before this one out.
+    return line + details[1:] if details.startswith("\b") else f"{line} {details}" if details else line
 
 
 def head_columns(rule: XtRule, style: Style) -> str:
-    target = rule.target.name if rule.target is not None else rule.jump
+    target = (rule.target.listed_name or rule.target.name) if rule.target is not None else rule.jump
     protocol = str(rule.protocol)
     if style.names is not None:
         protocol = "all" if not rule.protocol else protocol_word(rule.protocol)
@@ -91,7 +92,7 @@ def head_columns(rule: XtRule, style: Style) -> str:
 
 def address(network: tuple, family: int, names: Names | None) -> str:
     value, mask = network
-    if not mask and names is not None:
+    if names is not None and (not mask or family == 6 and value == 0):
         return "anywhere"
     if not mask:
         return "0.0.0.0/0" if family == 4 else "::/0"
@@ -102,7 +103,7 @@ def address(network: tuple, family: int, names: Names | None) -> str:
 
 def sentence(rule: XtRule, names: Names) -> str:
     """The line that -v prints for a rule that is added or deleted (FMT_NOTABLE)."""
-    target = rule.target.name if rule.target is not None else rule.jump
+    target = (rule.target.listed_name or rule.target.name) if rule.target is not None else rule.jump
     protocol = "all" if not rule.protocol else protocol_word(rule.protocol)
     option = ("!f" if rule.fragment_inverted else "-f") if rule.fragment else "--"
     line = f"{target} {'!' if rule.protocol_inverted else ' '}{protocol} opt {option}"

@@ -1,0 +1,279 @@
+"""-m hashlimit: a token bucket per source, destination or port (libxt_hashlimit, xt_hashlimit.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import errno
+import re
+
+from kubenet_course.kernel.netfilter.matches.limit import UNITS
+from kubenet_course.kernel.netfilter.matches.multiport import ports_of
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, number, problem
+from kubenet_course.sim.loop import SECOND
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netfilter.rule import XtRule
+    from kubenet_course.kernel.netns import NetNamespace
+
+SCALE = 1_000_000
+SHOWN = (("day", 86400), ("hour", 3600), ("min", 60), ("sec", 1))
+MODES = ("srcip", "srcport", "dstip", "dstport")
+#: nft names them in another order.
+NFT_MODES = ("dstip", "dstport", "srcip", "srcport")
+GC_INTERVAL, EXPIRE = 1000, 10000
+
+
+def parse_rate(text: str) -> int:
+    """Millionths of a second between two packets; ValueError where it is none."""
+    count_text, slash, unit = text.partition("/")
+    seconds = 1
+    if slash:
+        found = [value for name, value in UNITS if unit and name.startswith(unit.lower())]
+        if not found:
+            raise ValueError(text)
+        seconds = found[0]
+    digits = re.match(r"\s*(\d+)", count_text)
+    count = int(digits.group(1)) if digits else 0
+    if not count:
+        raise ValueError(text)
+    if count / seconds > SCALE:
+        raise problem(f'Rate too fast "{text}"')
+    return SCALE * seconds // count
+
+
+def rate_text(average: int) -> str:
+    index = 0
+    for position in range(1, len(SHOWN)):
+        scale = SHOWN[position][1] * SCALE
+        if average > scale or scale // average < scale % average:
+            break
+        index = position
+    return f"{SHOWN[index][1] * SCALE // average}/{SHOWN[index][0]}"
+
+
+#: Byte rates are kept in units of 16 bytes a second (XT_HASHLIMIT_BYTE_SHIFT).
+UNIT = 16
+
+
+def parse_bytes(text: str) -> int | None:
+    """``400kb``, ``1mb``, ``123b``: bytes, or None where there is no unit."""
+    found = re.fullmatch(r"(\d+)(kb|mb|b)(/s)?", text)
+    if found is None:
+        return None
+    return int(found.group(1)) * {"b": 1, "kb": 1024, "mb": 1048576}[found.group(2)]
+
+
+def bytes_text(value: int) -> str:
+    for factor, word in ((1048576, "mb"), (1024, "kb")):
+        if value and value % factor == 0:
+            return f"{value // factor}{word}"
+    return f"{value}b"
+
+
+class Hashlimit(Extension):
+    name = "hashlimit"
+    options = (
+        Opt("hashlimit-upto", "string", invert=True, excl=("hashlimit-above",)),
+        Opt("hashlimit-above", "string", invert=True, excl=("hashlimit-upto",)),
+        Opt("hashlimit", "string", invert=True, excl=("hashlimit-above",), key="hashlimit-upto"),
+        Opt("hashlimit-srcmask", "uint8"),
+        Opt("hashlimit-dstmask", "uint8"),
+        Opt("hashlimit-burst", "string"),
+        Opt("hashlimit-htable-size", "uint32"),
+        Opt("hashlimit-htable-max", "uint32"),
+        Opt("hashlimit-htable-gcinterval", "uint32"),
+        Opt("hashlimit-htable-expire", "uint32"),
+        Opt("hashlimit-mode", "string"),
+        Opt("hashlimit-name", "string", low=1, high=256, mand=True),
+        Opt("hashlimit-rate-match"),
+        Opt("hashlimit-rate-interval", "uint32", low=1, high=0xFFFFFFFF),
+    )
+    average = 0
+    bytes_rate: int | None = None
+    burst = 5
+    burst_bytes: int | None = None
+    modes: frozenset[str] = frozenset()
+
+    def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
+        if opt.id in ("hashlimit-upto", "hashlimit-above"):
+            size = parse_bytes(value) if re.search(r"\db|kb|mb|gb", value) else None
+            if re.search(r"(\d)(b|kb|mb|gb)(/s)?$", value):
+                self.bytes_rate = (size or 0) // UNIT * UNIT
+            else:
+                try:
+                    self.average = parse_rate(value)
+                except ValueError:
+                    raise problem(f'hashlimit: Bad value for "--{opt.name}" option: "{value}"') from None
+        elif opt.id == "hashlimit-burst":
+            size = parse_bytes(value)
+            if size is not None:
+                self.burst_bytes, self.burst = size, size
+            else:
+                burst = number(value, 1000000, 1)
+                if burst is None:
+                    raise problem('bad value for option "--hashlimit-burst", or out of range (1-1000000).')
+                self.burst = burst
+        elif opt.id == "hashlimit-mode":
+            if any(word not in MODES for word in value.split(",")):
+                raise problem(f'hashlimit: Bad value for "--hashlimit-mode" option: "{value}"')
+            self.modes = frozenset(value.split(","))
+
+    def check(self, names: Names) -> None:
+        if "hashlimit-upto" not in self.values and "hashlimit-above" not in self.values:
+            raise problem("You have to specify --hashlimit")
+        if self.bytes_rate is not None and "hashlimit-burst" in self.values and self.burst_bytes is None:
+            raise problem(f"burst cannot be smaller than {self.bytes_rate}b")
+
+    def refused(self, place: Place, rule: XtRule) -> int:
+        bits = 32 if self.family == 4 else 128
+        if self.values.get("hashlimit-srcmask", 0) > bits or self.values.get("hashlimit-dstmask", 0) > bits:
+            return errno.EINVAL
+        if self.average and self.average * self.burst > 0x7FFFFFFF * 60:
+            return errno.ERANGE
+        return 0
+
+    def _above(self) -> bool:
+        return ("hashlimit-above" in self.values) != bool(self.inverted & {"hashlimit-upto", "hashlimit-above"})
+
+    def _rate(self, interval: int = 1) -> str:
+        if self.bytes_rate is not None:
+            return bytes_text(self.bytes_rate) + "/s"
+        return rate_text(self.average * interval)
+
+    def _burst(self) -> str:
+        if self.bytes_rate is not None:
+            return bytes_text(self.burst_bytes) if self.burst_bytes is not None and self.burst_bytes != self.bytes_rate else ""
+        return str(self.burst)
+
+    def _expire(self) -> int:
+        if "hashlimit-htable-expire" in self.values:
+            return self.values["hashlimit-htable-expire"]
+        if self.bytes_rate is not None:
+            return 15 * 1000
+        return {"sec": 1, "min": 60, "hour": 3600, "day": 86400}[rate_text(self.average).split("/")[1]] * 1000
+
+    def _expire_shown(self) -> bool:
+        """Only where it is not what the rate's unit brings by itself."""
+        expire = self.values.get("hashlimit-htable-expire")
+        if expire is None:
+            return False
+        default = 15000 if self.bytes_rate is not None else {
+            "sec": 1, "min": 60, "hour": 3600, "day": 86400,
+        }[rate_text(self.average).split("/")[1]] * 1000  # fmt: skip
+        return expire != default
+
+    def _masks(self) -> list[tuple[str, int]]:
+        bits = 32 if self.family == 4 else 128
+        return [(key, self.values[key]) for key in ("hashlimit-srcmask", "hashlimit-dstmask") if self.values.get(key, bits) != bits]
+
+    def save(self) -> str:
+        words = [f"--hashlimit-{'above' if self._above() else 'upto'} {self._rate()}"]
+        words += [f"--hashlimit-burst {self._burst()}"] if self._burst() else []
+        words += [f"--hashlimit-mode {','.join(mode for mode in MODES if mode in self.modes)}"] if self.modes else []
+        words.append(f"--hashlimit-name {self.values['hashlimit-name']}")
+        for key in ("htable-size", "htable-max"):
+            if self.values.get(f"hashlimit-{key}"):
+                words.append(f"--hashlimit-{key} {self.values[f'hashlimit-{key}']}")
+        if self.values.get("hashlimit-htable-gcinterval", GC_INTERVAL) != GC_INTERVAL:
+            words.append(f"--hashlimit-htable-gcinterval {self.values['hashlimit-htable-gcinterval']}")
+        if self._expire_shown():
+            words.append(f"--hashlimit-htable-expire {self.values['hashlimit-htable-expire']}")
+        words += [f"--{key} {value}" for key, value in self._masks()]
+        words += ["--hashlimit-rate-match"] if "hashlimit-rate-match" in self.values else []
+        if self.values.get("hashlimit-rate-interval", 1) != 1:
+            words.append(f"--hashlimit-rate-interval {self.values['hashlimit-rate-interval']}")
+        return " ".join(words)
+
+    def listing(self, names: Names | None) -> str:
+        interval = self.values.get("hashlimit-rate-interval", 1)
+        words = [f"limit: {'above' if self._above() else 'up to'} {self._rate(interval)}"]
+        words += [f"burst {self._burst()}"] if self._burst() else []
+        words += [f"mode {'-'.join(mode for mode in MODES if mode in self.modes)}"] if self.modes else []
+        for key in ("htable-size", "htable-max"):
+            if self.values.get(f"hashlimit-{key}"):
+                words.append(f"{key} {self.values[f'hashlimit-{key}']}")
+        if self.values.get("hashlimit-htable-gcinterval", GC_INTERVAL) != GC_INTERVAL:
+            words.append(f"htable-gcinterval {self.values['hashlimit-htable-gcinterval']}")
+        if self._expire_shown():
+            words.append(f"htable-expire {self.values['hashlimit-htable-expire']}")
+        words += [f"{key.removeprefix('hashlimit-')} {value}" for key, value in self._masks()]
+        words += ["rate-match"] if "hashlimit-rate-match" in self.values else []
+        words += [f"rate-interval {interval}"] if interval != 1 else []
+        return " ".join(words)
+
+    def nft(self, rule: XtRule) -> str | None:
+        if not self.modes:
+            return None
+        head = "ip" if self.family == 4 else "ip6"
+        fields = {"srcip": f"{head} saddr", "dstip": f"{head} daddr", "srcport": "tcp sport", "dstport": "tcp dport"}
+        bits = 32 if self.family == 4 else 128
+        for key, mode in (("hashlimit-srcmask", "srcip"), ("hashlimit-dstmask", "dstip")):
+            length = self.values.get(key, bits)
+            if length != bits:
+                mask = ((1 << length) - 1) << (bits - length)
+                fields[mode] += f" and {_mask_text(mask, self.family)}"
+        text = " . ".join(fields[mode] for mode in NFT_MODES if mode in self.modes)
+        if "hashlimit-rate-match" in self.values:
+            text += " . (null)"
+        expire = self._expire() // 1000
+        if "hashlimit-htable-expire" in self.values or expire != 1:
+            text += f" timeout {expire}s"
+        over = " over" if self._above() else ""
+        if self.bytes_rate is not None:
+            count, unit = re.fullmatch(r"(\d+)(\w+)", bytes_text(self.bytes_rate)).groups()  # type: ignore[union-attr]
+            word = {"b": "bytes", "kb": "kbytes", "mb": "mbytes"}[unit]
+            return f"meter {self.values['hashlimit-name']} {{ {text} limit rate{over} {count} {word}/second }}"
+        count, unit = rate_text(self.average).split("/")
+        unit = {"sec": "second", "min": "minute"}.get(unit, unit)
+        burst = f" burst {self.burst} packets" if self.burst != 5 else ""
+        return f"meter {self.values['hashlimit-name']} {{ {text} limit rate{over} {count}/{unit}{burst} }}"
+
+    def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool]:
+        tables = net.rooms.setdefault("hashlimit", {})
+        buckets: dict[tuple, list[int]] = tables.setdefault((self.family, self.values["hashlimit-name"]), {})
+        loop, above, modes = net.loop, self._above(), self.modes
+        bits = 32 if self.family == 4 else 128
+        masks = [
+            ((1 << self.values.get(key, bits)) - 1) << (bits - self.values.get(key, bits))
+            for key in ("hashlimit-srcmask", "hashlimit-dstmask")
+        ]
+        by_bytes = self.bytes_rate is not None
+        cost = SECOND if by_bytes else self.average * 1000
+        full = (self.burst_bytes or self.bytes_rate or 1) * SECOND if by_bytes else cost * self.burst
+        rate = self.bytes_rate or 1
+        expire = self._expire() * 1_000_000
+        ports = "srcport" in modes or "dstport" in modes
+
+        def test(skb: Any, state: Any) -> bool:
+            ip = skb.network
+            pair = (ports_of(skb) or (0, 0)) if ports else (0, 0)
+            key = (
+                ip[0] & masks[0] if "srcip" in modes else 0, ip[1] & masks[1] if "dstip" in modes else 0,
+                pair[0] if "srcport" in modes else 0, pair[1] if "dstport" in modes else 0,
+            )  # fmt: skip
+            now = loop.now
+            bucket = buckets.get(key)
+            if bucket is None or now - bucket[1] > max(expire, 1):
+                bucket = buckets[key] = [full, now]
+            gained = (now - bucket[1]) * rate if by_bytes else now - bucket[1]
+            credit, bucket[1] = min(full, bucket[0] + gained), now
+            price = skb.len * SECOND if by_bytes else cost
+            if credit >= price:
+                bucket[0] = credit - price
+                return not above
+            bucket[0] = credit
+            return above
+
+        return test
+
+
+def _mask_text(mask: int, family: int) -> str:
+    if family == 4:
+        return ".".join(str(mask >> shift & 255) for shift in (24, 16, 8, 0))
+    digits = f"{mask:032x}"
+    return ":".join(digits[at : at + 4] for at in range(0, 32, 4))
+
+
+EXTENSION = Hashlimit

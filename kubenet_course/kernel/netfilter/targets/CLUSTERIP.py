@@ -1,0 +1,15 @@
+"""-j CLUSTERIP: iptables knows it, the kernel has no module for it (libxt_CLUSTERIP)."""
+
+from __future__ import annotations
+
+from kubenet_course.kernel.netfilter.missing import Missing
+from kubenet_course.kernel.netfilter.xt import Opt
+
+
+class Clusterip(Missing):
+    name = "CLUSTERIP"
+    families = (4,)
+    options = (Opt("new"), Opt("hashmode", "string"), Opt("clustermac", "mac"), Opt("total-nodes", "uint16"), Opt("local-node", "uint16"), Opt("hash-init", "uint32"),)  # fmt: skip
+
+
+EXTENSION = Clusterip
