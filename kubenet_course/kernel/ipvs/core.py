@@ -48,6 +48,8 @@ NEXT = {
         "rst": (CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL),
     },
 }
+#: tcp_state_active_table[]: the states that count as active.
+ACTIVE = frozenset({ES, SS, SR, SA})
 #: tcp_timeouts[] in seconds.
 TIMEOUTS = {NO: 2, ES: 900, SS: 120, SR: 60, FW: 120, TW: 120, CL: 10, CW: 60, LA: 30, LI: 120, SA: 120}
 
@@ -251,9 +253,9 @@ def set_state(room: Ipvs, conn: Connection, skb: SkBuff, direction: str) -> None
     state = NEXT[direction][flag][STATES.index(conn.state)] if flag is not None else CL
     destination = conn.destination
     if state != conn.state and destination is not None:
-        if not conn.inactive and state != ES:
+        if not conn.inactive and state not in ACTIVE:
             _inactivate(conn, destination)
-        elif conn.inactive and state == ES:
+        elif conn.inactive and state in ACTIVE:
             destination.active += 1
             destination.inactive -= 1
             conn.inactive = False
