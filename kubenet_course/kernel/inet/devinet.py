@@ -39,6 +39,8 @@ class InetAddress:
     metric: int = 0
     valid: int | None = None
     preferred: int | None = None
+    #: Given a preferred lifetime of nothing.
+    deprecated: bool = False
 
     @property
     def network(self) -> Network:
@@ -87,7 +89,7 @@ def _modify(net: NetNamespace, dev: NetDevice, old: InetAddress, new: InetAddres
         old.metric = new.metric
         _add_routes(net, dev, old)
     old.valid, old.preferred = new.valid, new.preferred
-    old.noprefixroute = new.noprefixroute
+    old.noprefixroute, old.deprecated = new.noprefixroute, new.deprecated
     _watch_lifetime(net, dev, old)
     net.ipv4.flush_cache()
 
@@ -203,7 +205,7 @@ def _implied_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> 
         brd = Network(address.broadcast, 32)
         routes.append(route(fib.BROADCAST, brd, fib.RT_SCOPE_LINK, fib.RT_TABLE_LOCAL))
     network = address.network
-    zeronet = network.address.is_zeronet  # type: ignore[union-attr]
+    zeronet = network.address.is_zeronet or network.address.is_multicast  # type: ignore[union-attr]
     if not zeronet and not address.secondary and (address.prefixlen < 32 or address.peer != address.local):
         if not address.noprefixroute:
             kind, table = (fib.LOCAL, fib.RT_TABLE_LOCAL) if dev.is_loopback else (fib.UNICAST, fib.RT_TABLE_MAIN)

@@ -184,7 +184,7 @@ def _check_nexthop(net: NetNamespace, hop: fib.NextHop, scope: int, table: int) 
     if hop.dev is None:
         raise KernelError(errno.EINVAL, "No egress device for nexthop gateway")
     if not hop.dev.up:
-        raise KernelError(errno.ENETDOWN, "Nexthop device is not up")
+        raise KernelError(errno.ENETDOWN)
     if scope >= hop.scope:
         raise KernelError(errno.EINVAL, "Nexthop has invalid scope")
 
@@ -221,7 +221,7 @@ def flush_device(net: NetNamespace, dev: NetDevice, *, force: bool) -> None:
         for route in list(table):
             if not any(hop.dev is dev for hop in route.nexthops):
                 continue
-            if route.type == fib.LOCAL and not force and not dev.is_loopback:
+            if route.type == fib.LOCAL and not force:
                 continue
             for hop in route.nexthops:
                 if hop.dev is dev:

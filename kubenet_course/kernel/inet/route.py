@@ -14,7 +14,7 @@ from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.devinet import select_source
 from kubenet_course.sim.loop import SECOND
-from kubenet_course.wire.addresses import IPv4Address
+from kubenet_course.wire.addresses import IpAddress, IPv4Address
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
@@ -132,6 +132,11 @@ def fib_lookup(
     raise KernelError(errno.ENETUNREACH)
 
 
+def _gateway(hop: fib.NextHop) -> IpAddress | None:
+    """rt_set_nexthop(): a gateway counts only on a link; one that is this host's own address does not."""
+    return hop.gateway if hop.scope == fib.RT_SCOPE_LINK else None
+
+
 def _choose(net: NetNamespace, hops: list[fib.NextHop], source: int, destination: int, ports: int = 0) -> fib.NextHop:
     """fib_select_multipath(): by a hash of the flow, in proportion to the weights."""
     if len(hops) == 1:
@@ -233,7 +238,7 @@ def _route_output(
     rt.route, rt.rule = route, rule
     # __mkroute_output(): broadcast, and multicast without a route of its own, use no gateway.
     direct = kind == fib.BROADCAST or (kind == fib.MULTICAST and route.prefix.prefixlen < 4)
-    rt.gateway = None if direct else hop.gateway
+    rt.gateway = None if direct else _gateway(hop)
     if source:
         rt.source = IPv4Address(source)
     else:
@@ -308,7 +313,7 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
         return _error_route(net, dev, destination, errno.EHOSTUNREACH, None, forwarding)
     hop = _choose(net, hops, int(source), int(destination))
     rt = Rtable(net, fib.UNICAST, hop.dev, destination)
-    rt.route, rt.rule, rt.iif, rt.gateway, rt.forward = route, rule, dev, hop.gateway, True
+    rt.route, rt.rule, rt.iif, rt.gateway, rt.forward = route, rule, dev, _gateway(hop), True
     if hop.dev is dev and net.sysctl.conf("ipv4", dev.name, "send_redirects") | net.sysctl.conf("ipv4", "all", "send_redirects"):
         shared = net.sysctl.conf("ipv4", dev.name, "shared_media") | net.sysctl.conf("ipv4", "all", "shared_media")
         rt.redirect = bool(shared) or any(int(source) in a.network for a in net.ipv4.addresses[dev])

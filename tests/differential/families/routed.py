@@ -1,4 +1,8 @@
-"""Several machines: routes, pings across routers, failures on the way, switches."""
+"""Several machines: routes, pings across routers, failures on the way, switches.
+
+After a link has been set up or down a script waits: the kernel tells the other end's change of carrier
+up to a second later where both ends happen to have the same index (linkwatch_urgent_event()).
+"""
 
 from tests.differential.grammar import Family
 
@@ -25,15 +29,15 @@ TEMPLATES = [
     (1, "ping -c 1 -W 1 -s 1472 -M do {target}"),
     (1, "ping -c 2 -i 0.2 -W 1 {target}"),
     (1, "traceroute -n -q 1 -w 1 -m 4 {target}"),
-    (1, "A:: ip link set eth0 {updown}"),
-    (1, "router:: ip link set {rdev} {updown}"),
+    (1, "A:: ip link set eth0 {updown}; sleep 1.2"),
+    (1, "router:: ip link set {rdev} {updown}; sleep 1.2"),
     (1, "router:: sysctl -w net.ipv4.ip_forward={onoff}"),
     (1, "router:: sysctl -w net.ipv4.conf.{rdev}.forwarding={onoff}"),
     (1, "router:: ip route"),
     (1, "router:: ip link set {rdev} mtu 1300"),
     (1, "router:: ip route add {net} via {gw}"),
     (1, "router:: ip route add prohibit {target}/32"),
-    (1, "s1:: ip link set s1-eth1 {updown}"),
+    (1, "s1:: ip link set s1-eth1 {updown}; sleep 1.2"),
     (1, "s1:: bridge link"),
     (1, "ip -br addr"),
     (1, "ip addr"),
