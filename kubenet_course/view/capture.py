@@ -1,0 +1,203 @@
+"""What the real kernel saw: captures of every interface of every namespace, and its own TRACE of rules.
+
+`Capture` starts `tcpdump -i any` in each namespace of the lab and, where there are iptables rules,
+TRACE rules with `xtables-monitor --trace`; `stop` takes everything away again and returns what was
+seen, by time. The clocks of all namespaces are one, so the order is the real one.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from kubenet_course.view import tables
+from kubenet_course.view.records import Link
+from kubenet_course.view.target import Target, namespaces
+from kubenet_course.wire.arp import ArpHeader
+from kubenet_course.wire.icmp import IcmpHeader
+from kubenet_course.wire.icmpv6 import Icmpv6Header
+from kubenet_course.wire.ipv4 import Ipv4Header
+from kubenet_course.wire.ipv6 import Ipv6Header
+from kubenet_course.wire.tcp import TcpHeader
+from kubenet_course.wire.udp import UdpHeader
+
+OUTGOING = 4  # PACKET_OUTGOING
+READY, SETTLE = 5.0, 0.25  # seconds: at most for tcpdump to listen; for the last packets to be written
+_TRANSPORTS: dict[int, Any] = {1: IcmpHeader, 6: TcpHeader, 17: UdpHeader, 58: Icmpv6Header}
+
+
+class Seen(NamedTuple):
+    """One packet at one interface: `time` in ns since 1970; `out` where it leaves."""
+
+    time: int
+    space: Target
+    device: str
+    out: bool
+    pkt_type: int
+    source_mac: str
+    network: Any
+    transport: Any
+    payload: bytes
+    length: int
+
+
+class Traced(NamedTuple):
+    """One line of the kernel's TRACE about the packet with this IP identification."""
+
+    space: Target
+    ident: int
+    table: str
+    chain: str
+    kind: str
+    verdict: str
+    rule: str
+
+
+class Capture:
+    """Between making it and `stop`, everything is taken down."""
+
+    def __init__(self, lab: Any):
+        self.lab = lab
+        self.spaces = [Target(m, ns) for m in lab.machines for ns in ("", *namespaces(lab, m))]
+        self.links: dict[Target, dict[int, Link]] = {}
+        self._dumps: list[tuple[Target, str, Any]] = []
+        self._monitors: list[tuple[Target, Any, bool]] = []
+        for space in self.spaces:
+            self._trace(space)
+        for number, space in enumerate(self.spaces):
+            self.links[space] = {link.index: link for link in tables.links(lab, space)}
+            path = f"/tmp/kubenet-journey-{number}.pcap"
+            argv = ["tcpdump", "-U", "--immediate-mode", "-n", "-Z", "root", "-i", "any", "-w", path]
+            self._dumps.append((space, path, self._machine(space).spawn(_inside(space, argv))))
+        self._wait()
+
+    def _machine(self, space: Target) -> Any:
+        return self.lab.backend.machines[space.machine]
+
+    def _trace(self, space: Target) -> None:
+        """TRACE, where there are rules; the raw table is taken away again if it was not there before."""
+        save = self.lab.query(space.machine, _inside(space, ["iptables-save"]))
+        if save.returncode or "\n-A" not in save.stdout:
+            return
+        monitor = self._machine(space).spawn(_inside(space, ["xtables-monitor", "--trace"]))
+        for chain in ("PREROUTING", "OUTPUT"):
+            self._machine(space).run(_inside(space, ["iptables", "-t", "raw", "-I", chain, "-j", "TRACE"]))
+        self._monitors.append((space, monitor, "*raw" in save.stdout))
+
+    def _wait(self) -> None:
+        end = time.monotonic() + READY
+        for _, _, running in self._dumps:
+            while (
+                time.monotonic() < end and running.poll() is None and "listening" not in running.output()[1]
+            ):
+                time.sleep(0.02)
+        if self._monitors:
+            time.sleep(SETTLE)  # xtables-monitor does not say when it is ready
+
+    def stop(self) -> tuple[list[Seen], list[Traced]]:
+        """End the captures, remove what was added, and read what was seen, in the order of time."""
+        time.sleep(SETTLE)
+        traced: list[Traced] = []
+        for space, monitor, had_raw in self._monitors:
+            for chain in ("PREROUTING", "OUTPUT"):
+                self._machine(space).run(
+                    _inside(space, ["iptables", "-t", "raw", "-D", chain, "-j", "TRACE"])
+                )
+            if not had_raw:
+                self._machine(space).run(_inside(space, ["nft", "delete", "table", "ip", "raw"]))
+            monitor.terminate()
+            traced += parse_trace(space, monitor.output()[0])
+        seen: list[Seen] = []
+        for space, path, running in self._dumps:
+            running.terminate()
+            _wait_end(running)
+            machine = self._machine(space)
+            if machine.exists(path):
+                seen += parse_pcap(space, machine.read_bytes(path), self.links[space])
+                machine.run(["rm", "-f", path])
+        seen.sort(key=lambda one: one.time)
+        return seen, traced
+
+
+def _inside(space: Target, argv: list[str]) -> list[str]:
+    return ["ip", "netns", "exec", space.namespace, *argv] if space.namespace else argv
+
+
+def _wait_end(running: Any) -> None:
+    end = time.monotonic() + 2
+    while running.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+# -- parsing --------------------------------------------------------------------------------------
+def parse_pcap(space: Target, data: bytes, links: dict[int, Link]) -> Iterator[Seen]:
+    """Packets of a capture of `-i any` (LINKTYPE_LINUX_SLL2); what is cut short or unknown is left out."""
+    if len(data) < 24:
+        return
+    magic = data[:4]
+    order = "<" if magic in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    unit = 1 if magic in (b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d") else 1000
+    if struct.unpack(order + "I", data[20:24])[0] & 0xFFFF != 276:
+        return
+    at = 24
+    while at + 16 <= len(data):
+        seconds, fraction, size, _ = struct.unpack(order + "IIII", data[at : at + 16])
+        frame = data[at + 16 : at + 16 + size]
+        at += 16 + size
+        if len(frame) < 20:
+            continue
+        protocol, index, pkt_type = struct.unpack(">HxxIxxB", frame[:11])
+        mac = ":".join(f"{byte:02x}" for byte in frame[12:18])
+        network, transport, payload = decode(protocol, frame[20:])
+        if network is None:
+            continue
+        name = links[index].name if index in links else f"if{index}"
+        when = seconds * 1_000_000_000 + fraction * unit
+        out = pkt_type == OUTGOING
+        yield Seen(when, space, name, out, pkt_type, mac, network, transport, payload, len(frame) - 20)
+
+
+def decode(protocol: int, data: bytes) -> tuple[Any, Any, bytes]:
+    """(network, transport, payload) of a packet; (None, None, b"") of one that cannot be read."""
+    kind = {0x0800: Ipv4Header, 0x0806: ArpHeader, 0x86DD: Ipv6Header}.get(protocol)
+    if kind is None:
+        return None, None, b""
+    try:
+        network: Any = kind.decode(data)  # type: ignore[attr-defined]
+    except ValueError:
+        return None, None, b""
+    if isinstance(network, ArpHeader):
+        return network, None, b""
+    body = data[network.header_length :]
+    if isinstance(network, Ipv4Header) and network.fragment_offset:
+        return network, None, body
+    shape = _TRANSPORTS.get(network.protocol)
+    if shape is None:
+        return network, None, body
+    try:
+        transport = shape.decode(body)
+    except ValueError:
+        return network, None, body
+    return network, transport, body[transport.header_length :]
+
+
+_PACKET = re.compile(r"^PACKET: \d+ (\w+) .*\bID=(\d+)")
+_TRACE = re.compile(r"^ ?TRACE: \d+ (\w+) (\w+):([\w-]+):(\w+)(?::0x\w+)?:(\w+)(?::\S+)?\s*(.*)$")
+
+
+def parse_trace(space: Target, text: str) -> Iterator[Traced]:
+    """Lines of `xtables-monitor --trace`; our own TRACE rules and the raw table's policy are left out."""
+    idents: dict[str, int] = {}
+    for line in text.splitlines():
+        packet = _PACKET.match(line)
+        if packet is not None:
+            idents[packet[1]] = int(packet[2])
+            continue
+        found = _TRACE.match(line)
+        if found is None or found[2] == "raw" and ("TRACE" in found[6] or found[4] == "policy"):
+            continue
+        rule = re.sub(r"^-[46] -t \w+ -A \S+ ?", "", found[6]).strip()
+        yield Traced(space, idents.get(found[1], -1), found[2], found[3], found[4], found[5], rule)

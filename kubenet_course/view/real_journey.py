@@ -1,0 +1,392 @@
+"""A journey on real namespaces, put together from captures, the kernel's TRACE, and `ip route get`.
+
+The same records as from the emulated kernel, with less between the devices: a capture shows where a
+packet was, not why. So the route is asked for afterwards (`ip route get`), a rule is known only where
+TRACE names it (it names those that matched), and the reason of a loss is concluded from where the
+packet was seen last. `Journey.notes` says so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from kubenet_course.view.capture import Capture, Seen, Traced
+from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
+from kubenet_course.view.packet_text import flow_keys, headers, summary
+from kubenet_course.view.same_packet import (
+    answered,
+    cause_of,
+    chatter,
+    error_about,
+    grouped,
+    ip_length,
+    is_nd,
+)
+from kubenet_course.view.target import Target
+from kubenet_course.wire.arp import ArpHeader
+
+NOTE = (
+    "(Put together from captures, the kernel's TRACE and `ip route get`:"
+    " rules that did not match are not named, and reasons are concluded.)"
+)
+_PKT_TYPES = {
+    0: "for this device's MAC address",
+    1: "a broadcast",
+    2: "a multicast",
+    3: "for another MAC address",
+}
+_UNREACHABLE = re.compile(r"(Network is unreachable|No route to host|Network unreachable)")
+
+
+def record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> Journey:
+    """Run the command while everything is captured, and tell what its packets did."""
+    capture = Capture(lab)
+    try:
+        result = lab.run(target.machine, line, **options)
+    finally:
+        seen, traced = capture.stop()
+    builder = _Builder(lab, target, capture, traced)
+    packets = builder.build([one for one in seen if not chatter(one)])
+    unsent: tuple[Unsent, ...] = ()
+    output = result.stdout + result.stderr
+    refused = _UNREACHABLE.search(output)
+    if refused is not None and not any(not p.is_helper for p in packets):
+        address = re.search(r"\b\d+\.\d+\.\d+\.\d+\b", typed)
+        unsent = (Unsent(target.machine, target.namespace, address[0] if address else typed, refused[0]),)
+    elif any(not p.is_helper for p in packets):
+        unsent = builder.unanswered(packets)
+    elif not packets or all(p.is_helper for p in packets):
+        packets = builder.waiting(packets, typed)
+    return Journey(
+        target.machine, line, packets, result.stdout, result.stderr, result.returncode, unsent, 0, (NOTE,)
+    )
+
+
+class _Builder:
+    """Groups what was seen into packets, and writes their stages."""
+
+    def __init__(self, lab: Any, target: Target, capture: Capture, traced: list[Traced]):
+        self.lab = lab
+        self.target = target
+        self.traced = traced
+        self.links = {
+            space: {link.name: link for link in links.values()} for space, links in capture.links.items()
+        }
+        self.count = 0
+        self._routes: dict[tuple[str, ...], str] = {}
+
+    def build(self, seen: list[Seen]) -> tuple[Packet, ...]:
+        groups = self._chosen(grouped(seen))
+        start = groups[0][0].time if groups else 0
+        # Stages are numbered by time, so they are written packet by packet and numbered afterwards.
+        drafts = []
+        for number, group in enumerate(groups, 1):
+            stages = self._stages(number, group, start)
+            drafts.append((stages, self._ending(number, group, groups, stages, start)))
+        order = sorted((s.time, n, i) for n, (stages, _) in enumerate(drafts) for i, s in enumerate(stages))
+        place = {(n, i): position for position, (_, n, i) in enumerate(order, 1)}
+        packets = []
+        for n, (stages, end) in enumerate(drafts):
+            cause, why = cause_of(groups, n)
+            numbered = tuple(replace(stage, number=place[n, i]) for i, stage in enumerate(stages))
+            first = groups[n][0]
+            text = summary(first.network, first.transport, ip_length(first))
+            packets.append(Packet(n + 1, text, cause, why, numbered, **end))
+        return tuple(packets)
+
+    def _chosen(self, groups: list[list[Seen]]) -> list[list[Seen]]:
+        """Conversations that the command's machine began, with ARP and the errors about them."""
+        wanted: set[Any] = set()
+        for group in groups:
+            if group[0].space == self.target and group[0].out:
+                wanted |= {key for one in group for key in flow_keys(one.network, one.transport)}
+        changed = True
+        while changed:  # NAT: another name of the same conversation
+            before = len(wanted)
+            for group in groups:
+                keys = {key for one in group for key in flow_keys(one.network, one.transport)}
+                if keys & wanted:
+                    wanted |= keys
+            changed = len(wanted) != before
+        idents = {getattr(one.network, "identification", 0) for group in groups for one in group}
+        return [group for group in groups if self._belongs(group, wanted, idents)]
+
+    @staticmethod
+    def _belongs(group: list[Seen], wanted: set[Any], idents: set[int]) -> bool:
+        first = group[0]
+        if isinstance(first.network, ArpHeader) or is_nd(first):
+            return True
+        inner = error_about(first)
+        if (
+            inner is not None
+        ):  # the kernel's own word to a program about a packet that never left is no packet
+            return inner.identification in idents and any(one.device != "lo" for one in group)
+        return bool({key for one in group for key in flow_keys(one.network, one.transport)} & wanted)
+
+    # -- stages -----------------------------------------------------------------------------
+    def _stages(self, number: int, group: list[Seen], start: int) -> list[Stage]:
+        stages: list[Stage] = []
+        previous: Seen | None = None
+        for one in group:
+            here = previous is not None and previous.space == one.space
+            if one.out:
+                came = previous if here and previous is not None and not previous.out else None
+                stages += self._before_leaving(number, one, came, start, first=previous is None)
+                stages.append(self._stage(number, one, start, "transmit", "device out", "leaves"))
+            else:
+                master = self._master(one)
+                text = f"arrives, {_PKT_TYPES.get(one.pkt_type, '')}" + (
+                    f"; a port of {master}" if master else ""
+                )
+                stages.append(self._stage(number, one, start, "receive", "device in", text))
+                stages += self._rules(number, one, start, ("PREROUTING",))
+            previous = one
+        return stages
+
+    def _before_leaving(
+        self, number: int, one: Seen, came: Seen | None, start: int, *, first: bool
+    ) -> list[Stage]:
+        if isinstance(one.network, ArpHeader):
+            return []
+        if came is not None and self._master(one) and self._master(one) == self._master(came):
+            text = f"the bridge {self._master(one)} passes it on to {one.device}"
+            return [self._stage(number, one, start, "bridge", "bridge", text)]
+        if came is not None:
+            stages = [self._route(number, one, start, "route in", came)]
+            stages += self._rules(number, one, start, ("FORWARD",))
+            if came.network.ttl != one.network.ttl:
+                text = f"forwarding is on; TTL {came.network.ttl} → {one.network.ttl}"
+                stages.append(self._stage(number, one, start, "forward", "FORWARD", text))
+        elif first:
+            text = f"sends {summary(one.network, one.transport, ip_length(one))}"
+            stages = [self._stage(number, one, start, "send", "program", text)]
+            stages += [self._route(number, one, start, "route out", None)]
+            stages += self._rules(number, one, start, ("OUTPUT",))
+        else:
+            return []
+        stages += self._rules(number, one, start, ("POSTROUTING",))
+        if came is not None:
+            for which in ("source", "destination"):
+                old, new = getattr(came.network, which), getattr(one.network, which)
+                if old != new:
+                    text = f"{which} {old} becomes {new}"
+                    spot = "POSTROUTING" if which == "source" else "PREROUTING"
+                    stages.append(self._stage(number, one, start, "nat", spot, text))
+        return stages
+
+    def _stage(
+        self, number: int, one: Seen, start: int, kind: str, spot: str, text: str, **more: Any
+    ) -> Stage:
+        device = one.device if kind in ("transmit", "receive", "end", "bridge") else ""
+        return Stage(
+            0,
+            one.time - start,
+            number,
+            one.space.machine,
+            one.space.namespace,
+            device,
+            kind,
+            spot,
+            text,
+            headers(None, one.network, one.transport),
+            **more,
+        )
+
+    def _master(self, one: Seen) -> str:
+        link = self.links[one.space].get(one.device)
+        return link.master if link is not None else ""
+
+    def _route(self, number: int, one: Seen, start: int, spot: str, came: Seen | None) -> Stage:
+        destination = str(one.network.destination)
+        words = [destination]
+        if came is not None:
+            words += ["from", str(came.network.source), "iif", came.device]
+        answer = self._ask_route(one.space, words)
+        return self._stage(number, one, start, "route", spot, f"{destination}: `{answer}`")
+
+    def _ask_route(self, space: Target, words: list[str]) -> str:
+        key = (str(space), *words)
+        if key not in self._routes:
+            result = self.lab.query(space.machine, space.command("ip", "route", "get", *words))
+            text = (result.stdout or result.stderr).strip().splitlines()
+            self._routes[key] = re.sub(r"\s+(uid \d+|cache.*)", "", text[0]).strip() if text else "no answer"
+        return self._routes[key]
+
+    def _rules(self, number: int, one: Seen, start: int, hooks: tuple[str, ...]) -> list[Stage]:
+        """What TRACE said about this packet at these hooks; a user's chain belongs to the hook before it."""
+        ident = getattr(one.network, "identification", -2)
+        stages, hook = [], ""
+        for line in self.traced:
+            if line.space != one.space or line.ident != ident:
+                continue
+            hook = (
+                line.chain
+                if line.chain in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+                else hook
+            )
+            if hook not in hooks:
+                continue
+            target = re.search(r"(?:^| )-[jg] (\S+)", line.rule)
+            name = target[1] if target else line.verdict
+            bad = line.verdict == "DROP" or name == "REJECT"
+            if line.kind == "policy":
+                text = f"{line.table} {line.chain}: no rule decided: policy {line.verdict}"
+                kind = "policy"
+            else:
+                index = self._rule_number(line)
+                text = f"{line.table} {line.chain} {index}: {line.rule}: matches → {name}"
+                kind = "rule"
+            stages.append(
+                self._stage(
+                    number,
+                    one,
+                    start,
+                    kind,
+                    hook,
+                    text,
+                    table=line.table,
+                    chain=line.chain,
+                    matched=True,
+                    rule=self._rule_number(line) if kind == "rule" else 0,
+                    ok=not bad,
+                )
+            )
+        return stages
+
+    def _rule_number(self, line: Traced) -> int:
+        """Its number in the chain, by its text in iptables-save (0 where it is not found)."""
+        save = self.lab.query(
+            line.space.machine, line.space.command("iptables-save", "-t", line.table)
+        ).stdout
+        rules = [text for text in save.splitlines() if text.startswith(f"-A {line.chain} ")]
+        wanted = f"-A {line.chain} {line.rule}".strip()
+        return rules.index(wanted) + 1 if wanted in rules else 0
+
+    # -- ends -------------------------------------------------------------------------------
+    def _ending(
+        self, number: int, group: list[Seen], groups: list[list[Seen]], stages: list[Stage], start: int
+    ) -> dict[str, str]:
+        """How it ended, as the fields of a Packet; adds the last stages."""
+        last = group[-1]
+        inside = f"[{last.space.namespace}]" if last.space.namespace else ""
+        end = {"outcome": "delivered", "end_place": f"{last.space.machine}{inside} {last.device}"}
+        if isinstance(last.network, ArpHeader) or is_nd(last):
+            return {**end, "words": "ARP"}
+        if not last.out:
+            stages += self._rules(number, last, start, ("FORWARD", "INPUT"))
+        reason = "NETFILTER_DROP" if any(not s.ok for s in stages) else self._loss(last, groups)
+        if not reason:
+            return end
+        text = f"dropped: {_WORDS[reason]} ({reason})"
+        spot = stages[-1].spot if stages and not stages[-1].ok else "PREROUTING"
+        stages.append(self._stage(number, last, start, "end", spot, text, ok=False))
+        return {**end, "outcome": "dropped", "reason": reason, "words": _WORDS[reason]}
+
+    def _loss(self, last: Seen, groups: list[list[Seen]]) -> str:
+        """Why a packet was not seen after `last`; "" where it had arrived."""
+        if last.out:
+            return "NO_CARRIER"
+        destination = str(last.network.destination)
+        addresses = {a.local for link in self.links[last.space].values() for a in link.addresses}
+        if destination in addresses or destination.startswith("127."):
+            return ""
+        if last.pkt_type == 3:
+            return "OTHERHOST"
+        if last.network.ttl <= 1:
+            return "IP_INHDR"
+        forwarding = self.lab.query(
+            last.space.machine, last.space.command("cat", "/proc/sys/net/ipv4/ip_forward")
+        ).stdout
+        if forwarding.strip() == "0" and ":" not in destination:
+            return "IP_INADDRERRORS"
+        answer = self._ask_route(
+            last.space, [destination, "from", str(last.network.source), "iif", last.device]
+        )
+        if "unreachable" in answer or "RTNETLINK" in answer:
+            return "IP_INNOROUTES"
+        asked = any(
+            isinstance(g[0].network, ArpHeader) and g[0].space == last.space and not answered(g[0], groups)
+            for g in groups
+        )
+        return "NEIGH_FAILED" if asked else "NOT_SPECIFIED"
+
+    def unanswered(self, packets: tuple[Packet, ...]) -> tuple[Unsent, ...]:
+        """Destinations that got a packet and have no route back to its sender."""
+        found = []
+        for packet in packets:
+            ends = re.match(r"IP (\d+\.\d+\.\d+\.\d+)\S* > ", packet.summary)
+            if (
+                ends is None
+                or packet.outcome != "delivered"
+                or any(p.cause == packet.number for p in packets)
+            ):
+                continue
+            source = ends[1]
+            for header in packet.stages[-1].headers if packet.stages else ():
+                source = dict(header.fields).get("source", source) if header.layer == "IPv4" else source
+            where = Target(packet.stages[-1].machine, packet.stages[-1].namespace)
+            answer = self._ask_route(where, [source])
+            error = re.search(r"RTNETLINK answers: (.*)", answer)
+            if error is not None:
+                found.append(Unsent(where.machine, where.namespace, source, error[1]))
+        return tuple(found)
+
+    def waiting(self, packets: tuple[Packet, ...], typed: str) -> tuple[Packet, ...]:
+        """Nothing but questions for a MAC address was seen: the packet that waits for the answer."""
+        questions = [p for p in packets if p.summary.startswith("ARP, Request") and p.stages]
+        address = re.search(r"\b\d+\.\d+\.\d+\.\d+\b", typed)
+        if not questions or address is None:
+            return packets
+        hop = questions[0].summary.split()[3]
+        route = self._ask_route(self.target, [address[0]])
+        first = questions[0].stages[0]
+        common = (first.time, 1, first.machine, first.namespace, first.device)
+        via = f": next hop {hop}" if f"via {hop}" in route else ""
+        stages = (
+            Stage(0, *common, "route", "route out", f"{address[0]} matches `{route}`{via}"),
+            Stage(
+                0,
+                *common,
+                "neighbour",
+                "neighbour",
+                f"the MAC address of {hop} is not known (FAILED): it waits",
+            ),
+        )
+        moved = [_shifted(p, 1, len(stages)) for p in packets]
+        own = Packet(
+            1,
+            f"IP packet to {address[0]}",
+            stages=tuple(replace(s, number=i) for i, s in enumerate(stages, 1)),
+            outcome="dropped",
+            reason="NEIGH_FAILED",
+            words=_WORDS["NEIGH_FAILED"],
+            end_place=first.place,
+        )
+        return (own, *moved)
+
+
+_WORDS = {
+    "NETFILTER_DROP": "a firewall rule (or a chain's policy) dropped it",
+    "NO_CARRIER": "the cable's other end is down or missing",
+    "OTHERHOST": "the frame's destination MAC is another host's",
+    "IP_INHDR": "the TTL reached zero",
+    "IP_INADDRERRORS": "not for this host, and forwarding is off",
+    "IP_INNOROUTES": "no route to the destination when forwarding",
+    "NEIGH_FAILED": "the neighbour did not answer (ARP or neighbour discovery failed)",
+    "NOT_SPECIFIED": "dropped without a stated reason",
+}
+
+
+def _shifted(packet: Packet, packets: int, stages: int) -> Packet:
+    """The same with higher numbers, to make room before it."""
+    moved = tuple(replace(s, number=s.number + stages, packet=s.packet + packets) for s in packet.stages)
+    cause = (
+        packet.cause + packets if packet.cause else packets if packet.summary.startswith("ARP, Req") else 0
+    )
+    why = packet.why or ("asked by" if cause else "")
+    return replace(packet, number=packet.number + packets, stages=moved, cause=cause, why=why)
+
+
+__all__ = ["record"]
