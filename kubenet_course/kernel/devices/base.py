@@ -84,6 +84,7 @@ class NetDevice:
         self.allmulti_user = False
         self.multicast = True
         self.dynamic = False
+        self.notrailers = False
         self.linkmode = "DEFAULT"
         self.addrgenmode = "eui64"
         self.stored_operstate = "UNKNOWN"
@@ -172,7 +173,7 @@ class NetDevice:
             return
         self.stored_operstate = "DOWN"
         link = self.iflink()
-        if link is not None and link != (self.net, self.ifindex):
+        if link is not None and link[1] != self.ifindex:  # the number alone, whatever its namespace
             lower = self.net.by_index.get(link[1])
             if lower is not None and not lower.carrier:
                 self.stored_operstate = "LOWERLAYERDOWN"
@@ -199,6 +200,7 @@ class NetDevice:
         words += ["PROMISC"] if self.promisc_user else []
         words += ["MASTER"] if getattr(self, "is_bond", False) else []
         words += ["DYNAMIC"] if self.dynamic else []
+        words += ["NOTRAILERS"] if self.notrailers else []
         if self.up:
             words.append("UP")
             if self.carrier:
