@@ -62,11 +62,12 @@ class NetNamespace:
         if index and index in self.by_index:
             index = 0
         if not index:
+            # xa_alloc_cyclic(): the next after the last one given out here; one that was asked for does not count.
             index = self._last_index + 1
             while index in self.by_index:
                 index += 1
-        in_order = index > self._last_index
-        self._last_index = max(self._last_index, index)
+            self._last_index = index
+        in_order = not self.devices or index > next(reversed(self.devices.values())).ifindex
         dev.net = self
         dev.ifindex = index
         self.by_index[index] = dev

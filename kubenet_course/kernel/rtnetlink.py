@@ -95,6 +95,8 @@ def new_link(net: NetNamespace, wanted: LinkRequest) -> NetDevice:
             raise KernelError(errno.ERANGE, "Attribute failed policy validation")
         if taken(target, wanted.name):
             raise KernelError(errno.EEXIST)
+    if wanted.index and wanted.index in target.by_index:
+        raise KernelError(errno.EEXIST)
     kind = device_kind(wanted.kind or "")
     if kind is None:
         raise KernelError(errno.EOPNOTSUPP, "Unknown device type")
@@ -105,8 +107,8 @@ def new_link(net: NetNamespace, wanted: LinkRequest) -> NetDevice:
         name = target.free_name(name)
     if wanted.name is not None:
         check_name(name)
-    if wanted.index and wanted.index in target.by_index:
-        raise KernelError(errno.EBUSY)
+    if wanted.mac is not None and len(wanted.mac) != 6:
+        raise KernelError(errno.EINVAL)
     mac = MacAddress.decode(wanted.mac) if wanted.mac is not None else None
     if mac is not None and (mac.is_multicast or mac == 0):
         raise KernelError(errno.EADDRNOTAVAIL)
@@ -122,6 +124,11 @@ def new_link(net: NetNamespace, wanted: LinkRequest) -> NetDevice:
         dev.unregister()
         raise
     return dev
+
+
+def has_ipv6(dev: NetDevice) -> bool:
+    """Whether IPv6 keeps anything for the device: not below its smallest MTU."""
+    return dev in dev.net.ipv6.devices and dev.mtu >= 1280
 
 
 def check_mtu(kind: type[NetDevice], mtu: int) -> None:
@@ -149,8 +156,6 @@ def configure(dev: NetDevice, wanted: LinkRequest) -> None:
             setattr(dev, attribute, number)
     if wanted.addrgenmode is not None:
         dev.addrgenmode = wanted.addrgenmode
-    if wanted.alias is not None:
-        dev.alias = wanted.alias
     if wanted.master is not None:
         set_master(dev, wanted.master)
     change_flags(dev, wanted.flags)
@@ -190,6 +195,8 @@ def set_link(net: NetNamespace, dev: NetDevice, wanted: LinkRequest) -> None:
     if wanted.mode is not None:
         dev.linkmode = wanted.mode
     if wanted.addrgenmode is not None:
+        if not has_ipv6(dev):
+            raise KernelError(errno.EAFNOSUPPORT)
         dev.addrgenmode = wanted.addrgenmode
     for key, size in wanted.sizes.items():
         setattr(dev, key, size)
@@ -264,6 +271,8 @@ def change_flags(dev: NetDevice, flags: dict[str, bool]) -> None:
         dev.noarp = flags["NOARP"]
     if "MULTICAST" in flags:
         dev.multicast = flags["MULTICAST"]
+    if "NOTRAILERS" in flags:
+        dev.notrailers = flags["NOTRAILERS"]
     if "DYNAMIC" in flags:
         dev.dynamic = flags["DYNAMIC"]
     if "UP" in flags:

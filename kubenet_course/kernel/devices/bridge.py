@@ -165,17 +165,14 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         self.update_carrier()
 
     def set_stp(self, on: bool) -> None:
-        """br_stp_set_enabled(): ports that are in use begin anew."""
+        """br_stp_set_enabled(): ports that forward already go on; br_port_state_selection() counts them."""
         if on == self.stp:
             return
         self.stp = on
         if on:
             # br_stp_start(): the protocol's limits hold from now on.
             self.forward_delay = min(max(self.forward_delay, 2 * SECOND), 30 * SECOND)
-        for dev, port in self.ports.items():
-            if port.state != "disabled":
-                port.state = "disabled"
-                self.port_changed(dev)
+            self.set_carrier(any(port.state == "forwarding" for port in self.ports.values()))
 
     def port_mac_changed(self, dev: NetDevice) -> None:
         """br_fdb_changeaddr()."""

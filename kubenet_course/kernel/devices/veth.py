@@ -68,8 +68,8 @@ class Veth(NetDevice):
             rtnetlink.check_name(peer_name)
         if rtnetlink.taken(peer_net, peer_name):
             raise KernelError(errno.EEXIST)
-        if wanted.mtu is not None:
-            rtnetlink.check_mtu(cls, wanted.mtu)
+        if wanted.mtu is not None and not cls.min_mtu <= wanted.mtu <= cls.max_mtu:
+            raise KernelError(errno.EINVAL)
         peer_mac = MacAddress.decode(wanted.mac) if wanted.mac is not None else None
         if peer_mac is not None and (peer_mac.is_multicast or peer_mac == 0):
             raise KernelError(errno.EADDRNOTAVAIL)
@@ -84,10 +84,13 @@ class Veth(NetDevice):
             name = net.free_name("veth%d")
         own = cls(net, name, mac)
         try:
-            net.add_device(own)
             rtnetlink.configure(peer, wanted)
+            if wanted.flags.get("UP"):
+                # veth_open(): there is no other end yet.
+                raise KernelError(errno.ENOTCONN)
+            net.add_device(own)
         except KernelError:
-            peer_net.remove_device(peer)
+            peer.unregister()
             raise
         join(own, peer)
         return own

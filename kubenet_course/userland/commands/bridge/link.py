@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.bridge import BridgePort
-from kubenet_course.userland.commands.ip.kinds.bridge_slave import on_or_off
+from kubenet_course.userland.commands.ip.kinds._options import on_or_off
 from kubenet_course.userland.commands.ip.link_show import print_flags
 from kubenet_course.userland.commands.ip.printer import IFNAME, Printer
 from kubenet_course.userland.commands.ip.session import Session

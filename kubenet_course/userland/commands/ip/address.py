@@ -35,6 +35,13 @@ FOREVER = 0xFFFFFFFF
 #: CONFFLAG words of ip-address(8); True: IPv6 only.
 FLAGS = {"home": True, "nodad": True, "mngtmpaddr": True, "noprefixroute": False, "autojoin": False, "optimistic": True}
 
+WILDCARD = (
+    "Warning: Executing wildcard deletion to stay compatible with old scripts.\n"
+    "         Explicitly specify the prefix length ({address}/32) to avoid this warning.\n"
+    "         This special behaviour is likely to disappear in further releases,\n"
+    "         fix your scripts!\n"
+)
+
 
 def run(words: Words, session: Session) -> int:
     if not words.more:
@@ -97,7 +104,9 @@ def parse(words: Words, session: Session, verb: str) -> AddressWords:
         elif matches(word, "broadcast") or word == "brd":
             _broadcast(words, said, wanted)
         elif word == "anycast":
-            unsupported("ip address: anycast")
+            # IPv4 takes no notice of it.
+            if get_addr(words.value(), said.family or wanted).family == 6:
+                unsupported("ip address: anycast")
         elif word == "scope":
             text = words.value()
             said.scope = session.tables.number("scope", text)
@@ -161,13 +170,15 @@ def modify(words: Words, session: Session, verb: str) -> int:
     said = parse(words, session, verb)
     if said.dev is None:
         raise Quit(1, 'Not enough information: "dev" argument is required.\n')
-    if said.label is not None and said.label != said.dev and not said.label.startswith(f"{said.dev}:"):
-        raise Quit(1, f'"label" ({said.label}) must match "dev" ({said.dev}) or be prefixed by "dev" with a colon.\n')
     _complete(said, verb)
+    if verb == "del" and said.family == 4 and said.peer is None and said.local is not None and not said.local.given:
+        session.proc.error(WILDCARD.format(address=said.local.address), end="")
     dev = session.find(said.dev)
     if dev is None:
         raise Quit(1, f'Cannot find device "{said.dev}"\n')
-    if said.valid is not None and said.preferred > said.valid:
+    if said.valid == 0:
+        raise Quit(1, "valid_lft is zero\n")
+    if said.preferred > said.valid and said.lifetimes:
         raise Quit(1, "preferred_lft is greater than valid_lft\n")
     family = said.family
     if family == 0:
@@ -205,8 +216,6 @@ def _delete4(dev: NetDevice, said: AddressWords) -> None:
         if said.label is not None and said.label != address.label:
             continue
         peer = said.peer or (local if local is not None and local.given else None)
-        if peer is None and local is not None:
-            peer = local
         if peer is not None and (
             address.prefixlen != peer.length or not Prefix(address.peer, peer.length, True).covers(peer.address)
         ):
@@ -228,8 +237,8 @@ def _add4(dev: NetDevice, said: AddressWords, verb: str) -> None:
     now = dev.net.loop.now
     valid = None if said.valid == FOREVER else now + said.valid * SECOND
     preferred = None if said.preferred == FOREVER else now + said.preferred * SECOND
-    if said.lifetimes and said.valid == 0:
-        raise KernelError(errno.EINVAL, "ipv4: address lifetime invalid")
+    if said.label is not None and len(said.label.encode()) >= 16:
+        raise KernelError(errno.ERANGE, "Attribute failed policy validation")
     if said.broadcast is not None and said.broadcast.family != 4:
         raise KernelError(errno.EINVAL)
     new = devinet.InetAddress(
@@ -243,6 +252,7 @@ def _add4(dev: NetDevice, said: AddressWords, verb: str) -> None:
         metric=said.metric,
         valid=valid,
         preferred=preferred,
+        deprecated=said.preferred == 0,
     )
     devinet.address_add(dev.net, dev, new, replace=verb in ("replace", "change"))
 
@@ -256,8 +266,6 @@ def _modify6(dev: NetDevice, said: AddressWords, verb: str) -> None:
         addrconf.address_remove(net, dev, IPv6Address(local.address), length)
         return
     now = net.loop.now
-    if said.lifetimes and said.valid == 0:
-        raise KernelError(errno.EINVAL, "ipv6: address lifetime invalid")
     new = addrconf.Inet6Address(
         IPv6Address(local.address),
         (said.peer or local).length,

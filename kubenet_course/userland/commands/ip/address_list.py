@@ -26,12 +26,13 @@ from kubenet_course.userland.commands.ip.words import (
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
 
-#: Flag words of a selector; the second member says that only IPv6 has them.
-FLAG_SELECTORS = {
-    "permanent": False, "secondary": False, "nodad": True, "optimistic": True, "dadfailed": True, "home": True,
-    "deprecated": False, "tentative": True, "mngtmpaddr": True, "noprefixroute": False, "autojoin": False,
-    "stable-privacy": True, "temporary": True,
-}  # fmt: skip
+#: Flag words of a selector, each with a dash before it for the opposite.
+FLAG_SELECTORS = frozenset(
+    {
+        "permanent", "secondary", "nodad", "optimistic", "dadfailed", "home", "deprecated", "tentative", "mngtmpaddr",
+        "noprefixroute", "autojoin", "stable-privacy", "temporary",
+    }
+)  # fmt: skip
 
 
 @dataclass
@@ -44,6 +45,8 @@ class Filter:
     up: bool = False
     flags: dict[str, bool] = field(default_factory=dict)
     label: str | None = None
+    #: Addresses only, without their links' lines.
+    headless: bool = False
     group: int | None = None
     master: NetDevice | None = None
     nomaster: bool = False
@@ -66,7 +69,7 @@ class Filter:
         if self.prefix is not None:
             if family != self.prefix.family:
                 return False
-            if address.prefixlen < self.prefix.length or not self.prefix.covers(address.local):
+            if not self.prefix.covers(address.local):
                 return False
         return True
 
@@ -112,6 +115,7 @@ def parse_filter(words: Words, session: Session, link: bool, usage: str) -> Filt
             continue
         elif word == "label":
             chosen.label = words.value()
+            chosen.headless = True
         elif word == "group":
             text = words.value()
             chosen.group = session.tables.number("group", text)
@@ -159,8 +163,6 @@ def _flag(word: str, chosen: Filter) -> bool:
     bare = word.removeprefix("-")
     if bare not in FLAG_SELECTORS:
         return False
-    if FLAG_SELECTORS[bare]:
-        chosen.family = 6
     chosen.flags["secondary" if bare == "temporary" else bare] = wanted
     return True
 
@@ -177,8 +179,8 @@ def addresses_of(dev: NetDevice, family: Any) -> list[Any]:
 
 def show(words: Words, session: Session, *, link: bool = False) -> int:
     chosen = parse_filter(words, session, link, "link" if link else "address")
+    mode = link
     link = link or chosen.family == "link"
-    options = session.options
     now = session.net.loop.now
     with session.output() as out:
         devices = [chosen.dev] if chosen.dev is not None else list(session.net.devices.values())
@@ -191,18 +193,21 @@ def show(words: Words, session: Session, *, link: bool = False) -> int:
                 found = [address for address in everything if chosen.takes_address(address, now)]
                 if not found and (everything or chosen.family):
                     continue
-            _one(dev, found, chosen, out, session, link=link)
-        del options
+            _one(dev, found, chosen, out, session, link=link, mode=mode)
     return 0
 
 
-def _one(dev: NetDevice, found: list[Any], chosen: Filter, out: Printer, session: Session, *, link: bool) -> None:
+def _one(
+    dev: NetDevice, found: list[Any], chosen: Filter, out: Printer, session: Session, *, link: bool, mode: bool
+) -> None:
+    """`link`: no addresses; `mode`: as ``ip link`` shows it."""
     options = session.options
     out.open_object()
     shown = chosen.takes_link(dev)
     if options.brief:
-        if shown:
+        if shown and not chosen.headless:
             print_link_brief(dev, out, session, link=link)
+        if shown or chosen.headless:
             if not link:
                 out.open_array("addr_info")
                 for address in found:
@@ -215,8 +220,13 @@ def _one(dev: NetDevice, found: list[Any], chosen: Filter, out: Printer, session
             for address in found:
                 _oneline(dev, address, out, session)
             out.close()
+    elif chosen.headless and not link:
+        out.open_array("addr_info")
+        for address in found:
+            print_address(dev, address, out, session)
+        out.close()
     elif shown:
-        print_link(dev, out, session, link=link, family=0 if link else chosen.family)
+        print_link(dev, out, session, link=mode, family=0 if link else chosen.family)
         if not link:
             out.open_array("addr_info")
             for address in found:

@@ -24,9 +24,9 @@ def flags_of(address: Any, now: int) -> set[str]:
     if "temporary" in words:
         words.add("secondary")
     words.discard("dynamic")
-    if address.valid is None and address.preferred is None:
+    if address.valid is None:
         words.add("permanent")
-    if address.preferred is not None and address.preferred <= now:
+    elif address.preferred is not None and address.preferred <= now:
         words.add("deprecated")
     return words
 
@@ -81,7 +81,8 @@ def _rest(address: Any, out: Printer, session: Session, now: int, color: str, fa
     out.fp("       valid_lft ")
     _life(out, "valid_life_time", address.valid, now)
     out.fp(" preferred_lft ")
-    _life(out, "preferred_life_time", address.preferred, now)
+    always = family == 4 and address.valid is None
+    _life(out, "preferred_life_time", None if always else address.preferred, now)
     out.fp("\n")
 
 

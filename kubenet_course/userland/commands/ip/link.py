@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel import rtnetlink
 from kubenet_course.userland.commands.ip import address_list
@@ -11,7 +13,7 @@ from kubenet_course.userland.commands.ip.words import (
     Quit,
     Words,
     bad_altname,
-    incomplete,
+    duparg2,
     invarg,
     matches,
     unsupported,
@@ -74,9 +76,7 @@ def _add(words: Words, session: Session, replace: bool = False) -> int:
     if replace and parsed.dev is not None:
         dev = session.find(parsed.dev)
         if dev is not None:
-            request.name = None
-            rtnetlink.set_link(session.net, dev, request)
-            return 0
+            raise KernelError(errno.EOPNOTSUPP)
     if request.port_kind is not None:
         if request.name is not None and session.find(request.name) is not None:
             raise Quit(2, "RTNETLINK answers: File exists\n")
@@ -88,8 +88,8 @@ def _add(words: Words, session: Session, replace: bool = False) -> int:
 def _set(words: Words, session: Session) -> int:
     parsed = _common(words, session)
     request = parsed.request
-    if request.index:
-        raise Quit(255, "index can be used only when creating devices.\n")
+    if request.index and request.net is None:
+        raise Quit(255, "index can be used only when creating devices or when moving device to another netns.\n")
     if parsed.dev is None and request.group is not None:
         return _set_group(parsed, session)
     if parsed.dev is None:
@@ -129,7 +129,7 @@ def _delete(words: Words, session: Session) -> int:
 def _property(words: Words, session: Session) -> int:
     """iplink_prop(): alternative names."""
     if not words.more:
-        raise Quit(255, "Operator required\n")
+        session.usage("link")
     word = words.take()
     if matches(word, "add"):
         adding = True
@@ -139,7 +139,8 @@ def _property(words: Words, session: Session) -> int:
         session.usage("link")
     else:
         raise Quit(255, "Operator required\n")
-    dev_name, names = None, []
+    dev_name: str | None = None
+    names: list[str] = []
     while words.more:
         word = words.take()
         if matches(word, "altname"):
@@ -153,15 +154,11 @@ def _property(words: Words, session: Session) -> int:
             if word == "dev":
                 word = words.value()
             if dev_name is not None:
-                from kubenet_course.userland.commands.ip.words import duparg2
-
                 duparg2("dev", word)
             dev_name = word
     if dev_name is None:
-        raise Quit(255, 'Not enough information: "dev" argument is required.\n')
+        raise Quit(255, 'Not enough of information: "dev" argument is required.\n')
     dev = session.device(dev_name)
-    if not names:
-        incomplete()
     for name in names:
         if adding:
             rtnetlink.add_altname(dev, name)

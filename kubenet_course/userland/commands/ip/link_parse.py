@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from kubenet_course.kernel.rtnetlink import LinkRequest
+from kubenet_course.userland.commands.ip.kinds._options import on_or_off
 from kubenet_course.userland.commands.ip.session import Session, usage_text
 from kubenet_course.userland.commands.ip.words import (
     Quit,
@@ -178,13 +179,13 @@ class LinkWords:
         self.request.flags[flag] = on_off(key, words.value()) != invert
 
     def _carrier(self, words: Words) -> None:
-        self.request.carrier = on_off("carrier", words.value())
+        self.request.carrier = on_or_off("carrier", words.value(), 22)
 
     def _protodown(self, words: Words) -> None:
-        self.request.protodown = on_off("protodown", words.value())
+        self.request.protodown = on_or_off("protodown", words.value(), 22)
 
     def _trailers(self, words: Words) -> None:
-        on_off("trailers", words.value())
+        self.request.flags["NOTRAILERS"] = not on_off("trailers", words.value())
 
     def _master(self, words: Words) -> None:
         word = words.value()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.kernel.rtnetlink import has_ipv6
 from kubenet_course.userland.commands.ip.link_parse import kind_module
 from kubenet_course.userland.commands.ip.printer import DOWN, IFNAME, MAC, UP, Printer, Raw
 from kubenet_course.userland.commands.ip.session import Session
@@ -154,7 +155,7 @@ def _details(dev: NetDevice, out: Printer, *, link: bool) -> None:
     out.any("min_mtu", "minmtu %u ", dev.min_mtu)
     out.any("max_mtu", "maxmtu %u ", dev.max_mtu)
     _link_info(dev, out)
-    if link:
+    if link and has_ipv6(dev):
         out.any("inet6_addr_gen_mode", "addrgenmode %s ", dev.addrgenmode)
     out.any("num_tx_queues", "numtxqueues %u ", dev.num_tx_queues)
     out.any("num_rx_queues", "numrxqueues %u ", dev.num_rx_queues)

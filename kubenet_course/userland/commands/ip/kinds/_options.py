@@ -39,3 +39,10 @@ def take_number(text: str, what: str, high: int = 0xFFFFFFFF) -> int:
     if value is None:
         invarg(f"invalid {what}", text)
     return value
+
+
+def on_or_off(key: str, text: str, status: int) -> bool:
+    """parse_on_off() in the wording of bridge ports."""
+    if text in ("on", "off"):
+        return text == "on"
+    raise Quit(status, f'Error: argument of "{key}" must be one of "off", "on", not "{text}"\n')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubenet_course.userland.commands.ip.kinds._options import explain_kind, text_of
+from kubenet_course.userland.commands.ip.kinds._options import explain_kind, on_or_off, text_of
 from kubenet_course.userland.commands.ip.session import Session, usage_text
 from kubenet_course.userland.commands.ip.words import Quit, Words, invarg, matches, number, unsupported
 
@@ -46,13 +46,6 @@ def parse(words: Words, session: Session) -> dict[str, Any]:
 
 #: Words that are beginnings of others and may not be abbreviated to them.
 EXACT = frozenset({"locked", "isolated"})
-
-
-def on_or_off(key: str, text: str, status: int) -> bool:
-    """parse_on_off() in the wording of bridge ports."""
-    if text in ("on", "off"):
-        return text == "on"
-    raise Quit(status, f'Error: argument of "{key}" must be one of "off", "on", not "{text}"\n')
 
 
 def show(info: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubenet_course.userland.commands.ip.kinds._options import unknown
+from kubenet_course.userland.commands.ip.kinds._options import explain_kind
 from kubenet_course.userland.commands.ip.session import Session
 from kubenet_course.userland.commands.ip.words import Words
 
@@ -15,7 +15,7 @@ def parse(words: Words, session: Session) -> dict[str, Any]:
         return {}
     word = words.take()
     if word != "peer":
-        unknown("veth", word)
+        explain_kind("veth", 1)
     from kubenet_course.userland.commands.ip.link_parse import LinkWords
 
     parsed = LinkWords(session, peer=True)
