@@ -27,7 +27,10 @@ class Inet6Device:
     def __init__(self, dev: NetDevice):
         self.dev = dev
         self.ready = False
+        #: Copies of sysctls that every packet asks for.
+        self.disabled = False
         self.forwarding = False
+        self.forced = False
         self.groups: dict[int, McGroup] = {}
         self.left: dict[int, McGroup] = {}
         self.mld_rounds = 0

@@ -203,7 +203,7 @@ def _check_reachable(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -
 
 
 def _lookup(
-    net: NetNamespace, address: IPv6Address, oif: int
+    net: NetNamespace, address: int, oif: int
 ) -> tuple[fib.FibRoute, list[fib.NextHop]] | None:
     for rule in net.ipv6.rules.walk(fib.FlowKey(int(address))):
         table = net.ipv6.tables.get(rule.table)

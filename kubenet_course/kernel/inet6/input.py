@@ -56,7 +56,7 @@ def ipv6_rcv(net: NetNamespace, skb: SkBuff) -> None:
     dev = skb.in_dev
     ip = skb.network
     idev = net.ipv6.devices.get(dev)  # type: ignore[arg-type]
-    if idev is None or net.sysctl.conf("ipv6", dev.name, "disable_ipv6"):  # type: ignore[union-attr]
+    if idev is None or idev.disabled:
         skb.drop("IPV6DISABLED", dev)
         return
     source, destination = ip[0], ip[1]
@@ -114,9 +114,8 @@ def ip6_pkt_drop(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
 
 def ip6_forward(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
     """ip6_forward(): one hop as a router."""
-    conf = net.sysctl.conf
     dev = skb.in_dev
-    if not conf("ipv6", dev.name, "forwarding") and not conf("ipv6", "all", "forwarding"):  # type: ignore[union-attr]
+    if not net.ipv6.forwarding and not net.ipv6.devices[dev].forced:  # type: ignore[index]
         net.count("Ip6InAddrErrors")
         skb.drop("IP_INADDRERRORS", dev)
         return

@@ -42,9 +42,14 @@ if TYPE_CHECKING:
 
 # -- sending ----------------------------------------------------------------------------------------
 def ndisc_send_ns(
-    net: NetNamespace, dev: NetDevice, target: IPv6Address, destination: IPv6Address, source: IPv6Address | None,
-    nonce: bytes = b"", cause: SkBuff | None = None,
-) -> None:  # fmt: skip
+    net: NetNamespace,
+    dev: NetDevice,
+    target: IPv6Address,
+    destination: IPv6Address,
+    source: IPv6Address | None,
+    nonce: bytes = b"",
+    cause: SkBuff | None = None,
+) -> None:
     """Who has `target`? `source` None takes the link-local address; ANY6 asks for DAD, with a nonce."""
     if source is None:
         source = addrconf.link_local_address(net, dev)
@@ -67,7 +72,7 @@ def ndisc_send_na(
     """`target` is at this device's MAC; a proxy answers from its own address."""
     source: IPv6Address | None = target
     if not own:
-        from kubenet_course.kernel.inet6.route import select_source
+        from kubenet_course.kernel.inet6.saddr import select_source
 
         source = select_source(net, dev, destination)
     if source is None:

@@ -94,9 +94,18 @@ def ip6_local_out(net: NetNamespace, skb: SkBuff) -> bool:
 
 
 def control_output(
-    net: NetNamespace, dev: NetDevice, source: IPv6Address, destination: IPv6Address, transport: Any, body: bytes,
-    *, hop_limit: int = 255, protocol: int = 58, extensions: tuple[tuple[int, bytes], ...] = (), cause: SkBuff | None = None,
-) -> None:  # fmt: skip
+    net: NetNamespace,
+    dev: NetDevice,
+    source: IPv6Address,
+    destination: IPv6Address,
+    transport: Any,
+    body: bytes,
+    *,
+    hop_limit: int = 255,
+    protocol: int = 58,
+    extensions: tuple[tuple[int, bytes], ...] = (),
+    cause: SkBuff | None = None,
+) -> None:
     """ndisc_send_skb(), mld_sendpack(): a packet of the protocol itself, with no route look-up."""
     from kubenet_course.kernel.inet6.route import Rt6Info
 
@@ -124,7 +133,8 @@ def ip6_output(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
     """ip6_output() and the multicast part of ip6_finish_output2()."""
     dev = rt.dev
     skb.dev = dev
-    if net.sysctl.conf("ipv6", dev.name, "disable_ipv6"):  # type: ignore[union-attr]
+    idev = net.ipv6.devices.get(dev)  # type: ignore[arg-type]
+    if idev is None or idev.disabled:
         skb.drop("IPV6DISABLED", dev)
         return
     if net.nf6[NF_INET_POST_ROUTING] and not nf_hook(net, 6, NF_INET_POST_ROUTING, skb, skb.in_dev, dev):

@@ -8,7 +8,7 @@ import random
 from typing import TYPE_CHECKING
 
 from kubenet_course.kernel.inet import fib
-from kubenet_course.kernel.inet6 import addrconf, mcast
+from kubenet_course.kernel.inet6 import addrconf, implied, mcast
 from kubenet_course.kernel.inet6.addrconf import IFAPROT_KERNEL_RA, Inet6Address
 from kubenet_course.kernel.inet6.output import control_output
 from kubenet_course.kernel.neighbour import STALE
@@ -145,8 +145,9 @@ def _default_route(
     if not advert.lifetime:
         return
     if known is None:
+        metric = net.sysctl.conf("ipv6", dev.name, "ra_defrtr_metric")
         known = fib.FibRoute(
-            prefix, fib.UNICAST, fib.RT_TABLE_MAIN, fib.RTPROT_RA, metric=net.sysctl.conf("ipv6", dev.name, "ra_defrtr_metric"),
+            prefix, fib.UNICAST, fib.RT_TABLE_MAIN, fib.RTPROT_RA, metric=metric,
             nexthops=[fib.NextHop(dev, router)], flags={"addrconf"},
         )  # fmt: skip
         table.insert(known)
@@ -214,7 +215,7 @@ def _onlink_route(net: NetNamespace, dev: NetDevice, network: Network, valid: in
         return
     if valid:
         route = fib.FibRoute(
-            network, fib.UNICAST, fib.RT_TABLE_MAIN, fib.RTPROT_KERNEL, metric=addrconf.METRIC_ADDRCONF,
+            network, fib.UNICAST, fib.RT_TABLE_MAIN, fib.RTPROT_KERNEL, metric=implied.METRIC_ADDRCONF,
             nexthops=[fib.NextHop(dev)], flags={"addrconf"},
         )  # fmt: skip
         table.insert(route)
@@ -223,7 +224,9 @@ def _onlink_route(net: NetNamespace, dev: NetDevice, network: Network, valid: in
 
 def _autoconf_address(net: NetNamespace, dev: NetDevice, network: Network, info: PrefixInformation) -> None:
     """addrconf_prefix_rcv_add_addr(): the prefix with the interface identifier, with its lifetimes."""
-    own = addrconf._generated(net, dev)
+    from kubenet_course.kernel.inet6 import interface
+
+    own = interface.generated(net, dev)
     if own is None:
         return
     local = IPv6Address(int(network.address) | (own & (1 << 64) - 1))
@@ -243,9 +246,9 @@ def _autoconf_address(net: NetNamespace, dev: NetDevice, network: Network, info:
             preferred=preferred,
             proto=IFAPROT_KERNEL_RA,
         )
-        addrconf._insert(net, dev, address)
+        addrconf.insert(net, dev, address)
         address.flags.discard("permanent")
-        addrconf._arm_lifetime(net, dev, address)
+        addrconf.arm_lifetime(net, dev, address)
         addrconf.dad_start(net, dev, address)
         return
     # RFC 4862 5.5.3 e: an unauthenticated advertisement cannot shorten a life below two hours.
@@ -253,4 +256,4 @@ def _autoconf_address(net: NetNamespace, dev: NetDevice, network: Network, info:
     if info.valid <= MIN_VALID_LIFETIME and info.valid <= left:
         valid = now + min(left, MIN_VALID_LIFETIME) * SECOND
     known.valid, known.preferred, known.updated = valid, preferred, now
-    addrconf._arm_lifetime(net, dev, known)
+    addrconf.arm_lifetime(net, dev, known)

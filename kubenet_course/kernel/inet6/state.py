@@ -1,8 +1,8 @@
 """IPv6 of one namespace: addresses, groups, tables, rules, caches, and the protocols above.
 
 This is where the rooms of IPv6 meet; the work is in `addrconf.py` (addresses, duplicate address
-detection, router advertisements), `mcast.py` (groups), `ndisc.py` (neighbour discovery), `route.py`
-(look-up), `fib_semantics.py` (`ip -6 route add`), `input.py`, `output.py`, `icmp.py`.
+detection), `interface.py` (devices), `ra.py` (routers), `mcast.py` (groups), `ndisc.py` (neighbour
+discovery), `route.py` (look-up), `fib_semantics.py` (`ip -6 route add`), `input.py`, `output.py`, `icmp.py`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Inet6State:
         self.output_cache: dict[tuple, Any] = {}
         self.exceptions: dict[int, Any] = {}
         self.peers: dict[int, list[int]] = {}
+        #: net.ipv6.conf.all.forwarding: the one that lets packets through.
+        self.forwarding = bool(net.sysctl.conf("ipv6", "all", "forwarding"))
         self.fragments = fragment.FragmentQueues6(net)
         self.next_fragment_id = net.host.random.getrandbits(32)
         #: Handlers of upper protocols by number, called as handler(net, skb).
@@ -65,9 +67,9 @@ class Inet6State:
     def sysctl_changed(self, path: tuple[str, ...]) -> None:
         self.flush_cache()
         if path[1] == "ipv6" and path[2] == "conf":
-            from kubenet_course.kernel.inet6 import addrconf
+            from kubenet_course.kernel.inet6 import interface
 
-            addrconf.sysctl_changed(self.net, path[3], path[4])
+            interface.sysctl_changed(self.net, path[3], path[4])
 
     # -- addresses --------------------------------------------------------------------------
     def is_local(self, address: int) -> bool:
@@ -83,14 +85,14 @@ class Inet6State:
 
     # -- devices ----------------------------------------------------------------------------
     def device_added(self, dev: NetDevice) -> None:
-        from kubenet_course.kernel.inet6 import addrconf
+        from kubenet_course.kernel.inet6 import interface
 
-        addrconf.device_added(self.net, dev)
+        interface.device_added(self.net, dev)
 
     def device_removed(self, dev: NetDevice) -> None:
-        from kubenet_course.kernel.inet6 import addrconf, fib_semantics
+        from kubenet_course.kernel.inet6 import fib_semantics, interface
 
-        addrconf.device_down(self.net, dev, unregister=True)
+        interface.device_down(self.net, dev, unregister=True)
         fib_semantics.flush_device(self.net, dev)
         self.addresses.pop(dev, None)
         self.devices.pop(dev, None)
@@ -100,24 +102,24 @@ class Inet6State:
         self.flush_cache()
 
     def device_up(self, dev: NetDevice) -> None:
-        from kubenet_course.kernel.inet6 import addrconf
+        from kubenet_course.kernel.inet6 import interface
 
-        addrconf.device_up(self.net, dev)
+        interface.device_up(self.net, dev)
 
     def device_down(self, dev: NetDevice) -> None:
-        from kubenet_course.kernel.inet6 import addrconf
+        from kubenet_course.kernel.inet6 import interface
 
-        addrconf.device_down(self.net, dev)
+        interface.device_down(self.net, dev)
 
     def carrier_changed(self, dev: NetDevice) -> None:
-        from kubenet_course.kernel.inet6 import addrconf
+        from kubenet_course.kernel.inet6 import interface
 
-        addrconf.carrier_changed(self.net, dev)
+        interface.carrier_changed(self.net, dev)
 
     def mtu_changed(self, dev: NetDevice) -> None:
-        from kubenet_course.kernel.inet6 import addrconf
+        from kubenet_course.kernel.inet6 import interface
 
-        addrconf.mtu_changed(self.net, dev)
+        interface.mtu_changed(self.net, dev)
 
     def device_enslaved(self, dev: NetDevice) -> None:
         """NETDEV_CHANGEUPPER: only a VRF would matter here."""

@@ -1,0 +1,149 @@
+"""The routes and groups that come with IPv6 addresses (net/ipv6/addrconf.c, anycast.c).
+
+An address brings the route to its prefix at once; when it has become this host's (after duplicate
+address detection), its ``local`` route in table local, and on a router the subnet-router anycast address.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubenet_course.kernel.inet import fib
+from kubenet_course.kernel.inet6 import mcast
+from kubenet_course.wire.addresses import IPv6Address, Network
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.devices.base import NetDevice
+    from kubenet_course.kernel.inet6.addrconf import Inet6Address
+    from kubenet_course.kernel.netns import NetNamespace
+
+METRIC_ADDRCONF = 256
+MULTICAST_ALL = Network(IPv6Address(0xFF << 120), 8)
+
+
+def prefix_route(net: NetNamespace, dev: NetDevice, prefix: Network, metric: int) -> fib.FibRoute:
+    return fib.FibRoute(
+        prefix, fib.UNICAST, fib.RT_TABLE_MAIN, fib.RTPROT_KERNEL, metric=metric or METRIC_ADDRCONF,
+        nexthops=[fib.NextHop(dev, linkdown=not dev.carrier)],
+    )  # fmt: skip
+
+
+def add_prefix_route(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
+    """addrconf_prefix_route(): once for all addresses of the prefix."""
+    if address.local.is_loopback:
+        return
+    insert_once(net, prefix_route(net, dev, address.network, address.metric))
+
+
+def insert_once(net: NetNamespace, route: fib.FibRoute) -> bool:
+    table = net.ipv6.table(route.table)
+    for old in table.at(route.prefix):
+        if (old.type, old.dev, old.metric, old.gateway) == (route.type, route.dev, route.metric, None):
+            return False
+    table.insert(route)
+    net.ipv6.flush_cache()
+    return True
+
+
+def remove_prefix_route(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
+    """check_cleanup_prefix_route(): the last address of a prefix takes the route along."""
+    for other in net.ipv6.addresses.get(dev, ()):
+        if other is not address and other.network == address.network and "noprefixroute" not in other.flags:
+            if (other.metric or METRIC_ADDRCONF) == (address.metric or METRIC_ADDRCONF):
+                return
+    remove_kernel_route(net, prefix_route(net, dev, address.network, address.metric))
+
+
+def remove_kernel_route(net: NetNamespace, wanted: fib.FibRoute) -> None:
+    table = net.ipv6.table(wanted.table)
+    for old in list(table.at(wanted.prefix)):
+        if (old.type, old.dev, old.metric, old.protocol) == (
+            wanted.type,
+            wanted.dev,
+            wanted.metric,
+            wanted.protocol,
+        ):
+            table.remove(old)
+            break
+
+
+def host_route(dev: NetDevice, address: IPv6Address, kind: str) -> fib.FibRoute:
+    return fib.FibRoute(
+        Network(address, 128),
+        kind,
+        fib.RT_TABLE_LOCAL,
+        fib.RTPROT_KERNEL,
+        nexthops=[fib.NextHop(dev, linkdown=not dev.carrier)],
+    )
+
+
+def add_group_route(net: NetNamespace, dev: NetDevice) -> None:
+    """addrconf_add_mroute()."""
+    if dev.multicast:
+        insert_once(
+            net,
+            fib.FibRoute(
+                MULTICAST_ALL, fib.MULTICAST, fib.RT_TABLE_LOCAL, fib.RTPROT_KERNEL, metric=METRIC_ADDRCONF,
+                nexthops=[fib.NextHop(dev, linkdown=not dev.carrier)],
+            ),
+        )  # fmt: skip
+
+
+def publish(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
+    """ipv6_ifa_notify(RTM_NEWADDR): the address is this host's from now on."""
+    locals_ = net.ipv6.locals
+    locals_[address.local] = locals_.get(address.local, 0) + 1
+    insert_once(net, host_route(dev, address.local, fib.LOCAL))
+    if net.sysctl.conf("ipv6", dev.name, "forwarding"):
+        join_anycast(net, dev, address)
+    if address.peer is not None:
+        insert_once(net, prefix_route(net, dev, Network(address.peer, 128), address.metric))
+    net.ipv6.flush_cache()
+
+
+def withdraw(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
+    """ipv6_ifa_notify(RTM_DELADDR)."""
+    if address.usable:
+        count = net.ipv6.locals.get(address.local, 0) - 1
+        if count > 0:
+            net.ipv6.locals[address.local] = count
+        else:
+            net.ipv6.locals.pop(address.local, None)
+        leave_anycast(net, dev, address)
+    remove_kernel_route(net, host_route(dev, address.local, fib.LOCAL))
+    if address.peer is not None:
+        remove_kernel_route(net, prefix_route(net, dev, Network(address.peer, 128), address.metric))
+
+
+def join_anycast(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
+    """addrconf_join_anycast(): the subnet-router anycast address (RFC 4291, 2.6.1)."""
+    if address.prefixlen >= 127 or dev.is_loopback:
+        return
+    anycast = IPv6Address(address.network.address)
+    idev = net.ipv6.devices[dev]
+    idev.anycasts[anycast] = idev.anycasts.get(anycast, 0) + 1
+    if idev.anycasts[anycast] == 1:
+        net.ipv6.anycasts[anycast] = net.ipv6.anycasts.get(anycast, 0) + 1
+        insert_once(net, host_route(dev, anycast, fib.ANYCAST))
+        mcast.join(net, dev, anycast.solicited_node())
+
+
+def leave_anycast(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
+    idev = net.ipv6.devices.get(dev)
+    anycast = IPv6Address(address.network.address)
+    if idev is None or anycast not in idev.anycasts:
+        return
+    idev.anycasts[anycast] -= 1
+    if idev.anycasts[anycast]:
+        return
+    del idev.anycasts[anycast]
+    net.ipv6.anycasts[anycast] -= 1
+    if not net.ipv6.anycasts[anycast]:
+        del net.ipv6.anycasts[anycast]
+    remove_kernel_route(net, host_route(dev, anycast, fib.ANYCAST))
+    mcast.leave(net, dev, anycast.solicited_node())
+
+
+def leave_solicited(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
+    if not dev.is_loopback and not dev.noarp:
+        mcast.leave(net, dev, address.local.solicited_node())
