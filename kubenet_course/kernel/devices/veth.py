@@ -141,6 +141,10 @@ class Veth(NetDevice):
             self.tx_dropped += 1
             skb.drop("NO_CARRIER", self)
             return
+        if skb.len > peer.mtu + 4:  # is_skb_forwardable(): the other end's MTU, with room for a VLAN tag
+            self.tx_dropped += 1
+            skb.drop("PKT_TOO_BIG", peer)
+            return
         self.tx_packets += 1
         self.tx_bytes += skb.len + 14
         skb.dst = None

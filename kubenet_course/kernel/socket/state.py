@@ -176,7 +176,12 @@ class SocketTables:
         because net.ipv4.ping_group_range is empty in a fresh namespace, so raw sockets serve."""
 
     def icmp_error(self, family: int, skb: SkBuff, header: Any, inner: Any, transport: Any, payload: bytes) -> None:
-        """An ICMP error about a packet `inner` of ours: find its socket, tell it."""
+        """An ICMP error about a packet `inner` of ours: find its socket, tell it.
+
+        Redirects are for the routing table only (raw_err(), __udp4_lib_err(), tcp_v4_err()).
+        """
+        if family == 4 and header.type == icmp4.ICMP_REDIRECT:
+            return
         code, hard = _convert(family, header)
         error = SocketError(
             code, skb.network.source, header.type, header.code, header.rest, inner, transport, payload, skb.network, self.net.loop.now
