@@ -32,6 +32,8 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"numtxqueues [0-9]+", "numtxqueues N"),
     (r'"num_rx_queues":[0-9]+,', ""),
     (r'"num_tx_queues":[0-9]+', '"num_tx_queues":N'),
+    (r'The default log directory is ".*"', "The default log directory is X"),
+    (r"sync_qlen_max = [0-9]+", "sync_qlen_max = N"),
     (r"refcnt [0-9]+", "refcnt N"),
     (r'"refcnt":[0-9]+', '"refcnt":N'),
     (r"(cache )?expires [0-9]+sec", r"\1expires N"),
@@ -89,7 +91,7 @@ class Machine:
             listener.bind(None, port)
             listener.listen(64)
             while True:
-                client = await listener.accept()
+                client, _ = await listener.accept()
                 await client.recv(4096)
                 await client.send(b"HTTP/1.0 200 OK\r\n\r\n" + answer)
                 client.close()

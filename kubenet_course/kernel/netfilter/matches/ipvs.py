@@ -1,18 +1,88 @@
-"""-m ipvs: properties of an IPVS connection; the kernel has no xt_ipvs (libxt_ipvs)."""
+"""-m ipvs: whether a packet belongs to a connection of the IP virtual server (libxt_ipvs, xt_ipvs.c)."""
 
 from __future__ import annotations
 
-from kubenet_course.kernel.netfilter.missing import Missing
-from kubenet_course.kernel.netfilter.xt import Opt
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
+from kubenet_course.wire.addresses import Network
+
+if TYPE_CHECKING:
+    from kubenet_course.kernel.netns import NetNamespace
 
 
-class Ipvs(Missing):
+DIRECTIONS = {"ORIGINAL": False, "REPLY": True}
+METHODS = {"GATE": "Route", "IPIP": "Tunnel", "MASQ": "Masq"}
+ORDER = ("ipvs", "vproto", "vaddr", "vport", "vdir", "vmethod", "vportctl")
+
+
+class IpvsMatch(Extension):
+    """The packet's connection is the one that `ip_vs_in` or `ip_vs_out` left with it (skb->ipvs_property)."""
+
     name = "ipvs"
     options = (
-        Opt("ipvs", invert=True), Opt("vproto", "string", invert=True), Opt("vaddr", "hostmask", invert=True),
-        Opt("vport", "port", invert=True), Opt("vdir", "string"), Opt("vmethod", "string", invert=True),
-        Opt("vportctl", "port", invert=True),
+        Opt("ipvs", invert=True), Opt("vproto", "string", invert=True), Opt("vaddr", "string", invert=True),
+        Opt("vport", "uint16", invert=True), Opt("vdir", "string"), Opt("vmethod", "string", invert=True),
+        Opt("vportctl", "uint16", invert=True),
     )  # fmt: skip
 
+    def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
+        if opt.name == "vdir" and str(value).upper() not in DIRECTIONS:
+            raise problem('ipvs: "vdir" must be ORIGINAL or REPLY')
+        if opt.name == "vmethod" and str(value).upper() not in METHODS:
+            raise problem('ipvs: "vmethod" must be GATE, IPIP or MASQ')
+        if opt.name == "vaddr":
+            try:
+                Network.parse(str(value))
+            except ValueError:
+                raise problem(f"ipvs: bad address `{value}'") from None
 
-EXTENSION = Ipvs
+    def save(self) -> str:
+        words = []
+        for key in ORDER:
+            if key not in self.values:
+                continue
+            word = f"{self.bang(key)}--{key}"
+            if key == "ipvs":
+                words.append(word)
+            elif key in ("vdir", "vmethod"):
+                words.append(f"{word} {str(self.values[key]).upper()}")
+            else:
+                words.append(f"{word} {self.values[key]}")
+        return " ".join(words)
+
+    def listing(self, names: Names | None) -> str:
+        words = []
+        for key in ORDER:
+            if key in self.values and key != "ipvs":
+                words.append(f"{'! ' if key in self.inverted else ''}{key} {self.values[key]}")
+        return " ".join([f"{'! ' if 'ipvs' in self.inverted else ''}ipvs", *words] if "ipvs" in self.values else words)
+
+    def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool]:
+        values, inverted = self.values, self.inverted
+        network = Network.parse(str(values["vaddr"])) if "vaddr" in values else None
+        protocol = {"tcp": 6, "udp": 17}.get(str(values.get("vproto", "")).lower())
+
+        def test(skb: Any, state: Any) -> bool:
+            conn = skb.cb.get("ipvs") if skb.cb else None
+            if conn is None:
+                return "ipvs" in inverted
+            if "ipvs" in inverted:
+                return False
+            checks = (
+                ("vproto", protocol is None or conn.protocol == protocol),
+                ("vaddr", network is None or conn.virtual in network),
+                ("vport", "vport" not in values or conn.vport == values["vport"]),
+                ("vmethod", "vmethod" not in values or conn.forward == METHODS[str(values["vmethod"]).upper()]),
+            )
+            if "vdir" in values:
+                reply = skb.network.source == conn.virtual
+                if reply != DIRECTIONS[str(values["vdir"]).upper()]:
+                    return False
+            return all(held != (key in inverted) for key, held in checks if key in values)
+
+        return test
+
+
+EXTENSION = IpvsMatch

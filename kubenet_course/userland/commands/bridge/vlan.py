@@ -162,13 +162,12 @@ def _print(dev: NetDevice, ranges: list[tuple[int, int, bool]], pvid: int, out: 
         out.any("vlan", "%u", first)
         if last != first:
             out.any("vlanEnd", "-%u", last)
-        out.fp(" ")
         if first == pvid or untagged:
             out.open_array("flags")
             if first == pvid:
-                out.any(None, "PVID ", "PVID")
+                out.any(None, " PVID", "PVID")
             if untagged:
-                out.any(None, "Egress Untagged ", "Egress Untagged")
+                out.any(None, " Egress Untagged", "Egress Untagged")
             out.close()
         out.fp("\n")
         out.close()
