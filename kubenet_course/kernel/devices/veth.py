@@ -119,6 +119,14 @@ class Veth(NetDevice):
     def registered(self) -> None:
         """The state is taken when both ends are there."""
 
+    def change_net(self, net: NetNamespace, name: str | None = None) -> None:
+        """The other end learns of the lost carrier when this one is gone already."""
+        peer = self.peer
+        had_carrier = peer is not None and peer.carrier
+        super().change_net(net, name)
+        if peer is not None and had_carrier and not peer.carrier:
+            peer.rfc2863_policy()
+
     def moved(self, old: NetNamespace) -> None:
         """The other end's namespace now has a number for ours, and the other way round."""
         if self.peer is not None and self.peer.net is not self.net:

@@ -121,16 +121,10 @@ def address_remove(net: NetNamespace, dev: NetDevice, address: InetAddress) -> N
             for other in addresses
             if other.secondary and other.prefixlen == address.prefixlen and other.local in address.network
         ]
-    _take_out(net, dev, address)
     if promote and followers:
-        heir, *rest = followers
-        for other in followers:
-            _remove_routes(net, dev, other)
-        heir.secondary = False
-        for other in (heir, *rest):
-            if dev.up:
-                _add_routes(net, dev, other)
+        _promote(net, dev, address, followers)
     else:
+        _take_out(net, dev, address)
         for other in followers:
             _take_out(net, dev, other)
     if not addresses:
@@ -138,6 +132,17 @@ def address_remove(net: NetNamespace, dev: NetDevice, address: InetAddress) -> N
 
         fib_semantics.flush_device(net, dev, force=True)  # fib_inetaddr_event(): the last one is gone
     net.ipv4.flush_cache()
+
+
+def _promote(net: NetNamespace, dev: NetDevice, address: InetAddress, followers: list[InetAddress]) -> None:
+    """The first secondary becomes the primary; what the old one gave the others is made anew."""
+    stale = [route for other in followers for route in _implied_routes(net, dev, other, up=True)]
+    _take_out(net, dev, address)
+    followers[0].secondary = False
+    for route in stale:
+        _remove_route(net, dev, route)
+    for other in net.ipv4.addresses[dev]:
+        _add_routes(net, dev, other)
 
 
 def _take_out(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
@@ -173,8 +178,10 @@ def device_up(net: NetNamespace, dev: NetDevice) -> None:
     net.ipv4.flush_cache()
 
 
-def _implied_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> list[fib.FibRoute]:
-    """fib_add_ifaddr(): the routes one address brings."""
+def _implied_routes(
+    net: NetNamespace, dev: NetDevice, address: InetAddress, up: bool | None = None
+) -> list[fib.FibRoute]:
+    """fib_add_ifaddr(): the routes one address brings, or would where the device were `up`."""
 
     def route(kind: str, prefix: Network, scope: int, table: int, metric: int = 0) -> fib.FibRoute:
         return fib.FibRoute(
@@ -199,7 +206,7 @@ def _implied_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> 
         source = primary.local
     host = Network(address.local, 32)
     routes = [route(fib.LOCAL, host, fib.RT_SCOPE_HOST, fib.RT_TABLE_LOCAL)]
-    if not dev.up:
+    if not (dev.up if up is None else up):
         return routes
     if address.broadcast is not None and int(address.broadcast) != 0xFFFFFFFF:
         brd = Network(address.broadcast, 32)
@@ -227,8 +234,9 @@ def _add_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None
             and old.prefsrc == new.prefsrc and old.protocol == new.protocol
         ]  # fmt: skip
         if not present:
-            new.nexthops[0].scope = fib.RT_SCOPE_NOWHERE if new.type != fib.UNICAST else fib.RT_SCOPE_NOWHERE
-            new.nexthops[0].linkdown = new.type != fib.LOCAL and not dev.carrier
+            here = new.scope == fib.RT_SCOPE_HOST
+            new.nexthops[0].scope = fib.RT_SCOPE_NOWHERE if here else fib.RT_SCOPE_HOST
+            new.nexthops[0].linkdown = not here and not dev.carrier
             table.insert(new)
 
 
@@ -240,24 +248,18 @@ def _remove_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> N
         if other is not address
         for route in _implied_routes(net, dev, other)
     }
-    up, dev.up = dev.up, True
-    try:
-        gone = _implied_routes(net, dev, address)
-    finally:
-        dev.up = up
-    for route in gone:
-        if (route.table, route.prefix, route.type, route.prefsrc) in wanted:
-            continue
-        table = net.ipv4.table(route.table)
-        for old in list(table.at(route.prefix)):
-            if (
-                old.type == route.type
-                and old.dev is dev
-                and old.protocol == fib.RTPROT_KERNEL
-                and old.prefsrc == route.prefsrc
-            ):
-                table.remove(old)
-                break
+    for route in _implied_routes(net, dev, address, up=True):
+        if (route.table, route.prefix, route.type, route.prefsrc) not in wanted:
+            _remove_route(net, dev, route)
+
+
+def _remove_route(net: NetNamespace, dev: NetDevice, route: fib.FibRoute) -> None:
+    """fib_magic(RTM_DELROUTE)."""
+    table = net.ipv4.table(route.table)
+    for old in list(table.at(route.prefix)):
+        if (old.type, old.dev, old.protocol, old.prefsrc) == (route.type, dev, fib.RTPROT_KERNEL, route.prefsrc):
+            table.remove(old)
+            break
 
 
 def select_source(net: NetNamespace, dev: NetDevice | None, destination: int, scope: int) -> IPv4Address | None:

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
-from kubenet_course.wire.addresses import IPv4Address
+from kubenet_course.wire.addresses import IPv4Address, IPv6Address, Network
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.kernel.netns import NetNamespace
+
+
+#: fib_props[]: how narrow a route of this type must be.
+LEAST_SCOPE = {
+    fib.LOCAL: fib.RT_SCOPE_HOST, fib.BROADCAST: fib.RT_SCOPE_LINK, fib.ANYCAST: fib.RT_SCOPE_LINK,
+    "nat": fib.RT_SCOPE_NOWHERE, "xresolve": fib.RT_SCOPE_NOWHERE,
+}  # fmt: skip
 
 
 def address_type(net: NetNamespace, address: int, dev: NetDevice | None = None) -> str:
@@ -101,6 +108,8 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
             continue
         if "nexthops" in fields and not _hops_agree(old, wanted):
             continue
+        if "metrics" in fields and any(old.metrics.get(key) != value for key, value in wanted.metrics.items()):
+            continue
         table.remove(old)
         net.ipv4.flush_cache()
         return old
@@ -110,21 +119,33 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
 def _hops_agree(old: fib.FibRoute, wanted: fib.FibRoute) -> bool:
     """fib_nh_match(): a device or gateway that was named must be the route's."""
     if len(wanted.nexthops) > 1:
-        return len(old.nexthops) == len(wanted.nexthops) and all(a.same(b) for a, b in zip(old.nexthops, wanted.nexthops))
+        return len(old.nexthops) == len(wanted.nexthops) and all(
+            (said.weight == 1 or said.weight == own.weight)
+            and (said.dev is None or said.dev is own.dev)
+            and (said.gateway is None or said.gateway == own.gateway)
+            for own, said in zip(old.nexthops, wanted.nexthops)
+        )
     hop = wanted.nexthops[0]
     if not old.nexthops:
         return hop.dev is None and hop.gateway is None
-    return any(
-        (hop.dev is None or hop.dev is own.dev) and (hop.gateway is None or hop.gateway == own.gateway)
-        for own in old.nexthops
-    )
+    own = old.nexthops[0]
+    return (hop.dev is None or hop.dev is own.dev) and (hop.gateway is None or hop.gateway == own.gateway)
 
 
 def _check(net: NetNamespace, route: fib.FibRoute) -> None:
-    """fib_create_info()."""
+    """rtm_to_fib_config() and fib_create_info()."""
+    if route.tos & 3:
+        raise KernelError(errno.EINVAL, "Invalid dsfield (tos): ECN bits must be 0")
+    if route.scope > fib.RT_SCOPE_HOST or route.scope < LEAST_SCOPE.get(route.type, fib.RT_SCOPE_UNIVERSE):
+        raise KernelError(errno.EINVAL, "Invalid scope")
+    for hop in route.nexthops:
+        if hop.gateway == 0:
+            hop.gateway = None
     if route.type in fib.TYPE_ERRORS:
         if any(hop.gateway or hop.dev for hop in route.nexthops):
-            raise KernelError(errno.EINVAL, "Route type can not have a nexthop")
+            raise KernelError(
+                errno.EINVAL, "Gateway, device and multipath can not be specified for this route type"
+            )
         route.nexthops = []
     elif route.type in (fib.LOCAL, fib.BROADCAST, fib.UNICAST, fib.MULTICAST, fib.ANYCAST):
         if not route.nexthops:
@@ -146,7 +167,7 @@ def _check(net: NetNamespace, route: fib.FibRoute) -> None:
         if not local and address_type(net, route.prefsrc) != fib.LOCAL:
             raise KernelError(errno.EINVAL, "Invalid prefsrc address")
     for hop in route.nexthops:
-        if hop.dev is not None:
+        if hop.dev is not None and hop.scope != fib.RT_SCOPE_NOWHERE:
             hop.linkdown = hop.dev.up and not hop.dev.carrier
 
 
@@ -159,7 +180,14 @@ def _check_nexthop(net: NetNamespace, hop: fib.NextHop, scope: int, table: int) 
             raise KernelError(errno.EINVAL, "Invalid flags for nexthop - PERVASIVE and ONLINK can not be set")
         if not hop.dev.up:
             raise KernelError(errno.ENETDOWN, "Device for nexthop is not up")
-        hop.scope = fib.RT_SCOPE_LINK if scope < fib.RT_SCOPE_LINK else fib.RT_SCOPE_NOWHERE
+        hop.scope = fib.RT_SCOPE_HOST
+        return
+    if hop.gateway.family == 6:
+        from kubenet_course.kernel.inet6 import fib_semantics as fib6_semantics
+
+        # fib_check_nh_v6_gw()
+        fib6_semantics.check_nexthop(net, hop, fib.FibRoute(Network(IPv6Address(0), 0), table=table))
+        hop.scope = fib.RT_SCOPE_LINK
         return
     if hop.onlink:
         if scope >= fib.RT_SCOPE_LINK:
@@ -215,18 +243,15 @@ def _gateway_lookup(
 def flush_device(net: NetNamespace, dev: NetDevice, *, force: bool) -> None:
     """fib_disable_ip() / fib_sync_down_dev(): routes over a device that went down.
 
-    `force`: the device goes away, local routes too; else the `local` ones stay.
+    `force`: the device goes away with all its routes; else those of next-hop scope nowhere (``scope host``) stay.
     """
     for table in net.ipv4.tables.values():
         for route in list(table):
-            if not any(hop.dev is dev for hop in route.nexthops):
-                continue
-            if route.type == fib.LOCAL and not force:
-                continue
+            touched = False
             for hop in route.nexthops:
-                if hop.dev is dev:
-                    hop.dead = True
-            if all(hop.dead for hop in route.nexthops):
+                if hop.dev is dev and (force or hop.scope != fib.RT_SCOPE_NOWHERE):
+                    hop.dead = hop.linkdown = touched = True
+            if touched and all(hop.dead for hop in route.nexthops):
                 table.remove(route)
 
 
@@ -235,8 +260,8 @@ def sync_linkdown(net: NetNamespace, dev: NetDevice) -> None:
     for table in net.ipv4.tables.values():
         for route in table:
             for hop in route.nexthops:
-                if hop.dev is dev:
-                    hop.linkdown = route.type != fib.LOCAL and not dev.carrier
+                if hop.dev is dev and hop.scope != fib.RT_SCOPE_NOWHERE:
+                    hop.linkdown = not dev.carrier
                     if dev.up:
                         hop.dead = False
 

@@ -102,9 +102,12 @@ class InetState:
         self.flush_cache()
 
     def device_renamed(self, dev: NetDevice, old: str) -> None:
-        for address in self.addresses.get(dev, ()):
-            if address.label == old:
-                address.label = dev.name
+        """inetdev_changename(): the first address is labelled with the name, the others with it and what they had
+        after a colon, or their number."""
+        for number, address in enumerate(self.addresses.get(dev, ()), 1):
+            _, colon, rest = address.label.partition(":")
+            suffix = "" if number == 1 else f":{rest if colon else number}"
+            address.label = dev.name[: 15 - len(suffix)] + suffix
         self.flush_cache()
 
     def device_up(self, dev: NetDevice) -> None:

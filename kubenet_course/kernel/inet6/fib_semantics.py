@@ -120,7 +120,7 @@ def _check(net: NetNamespace, route: fib.FibRoute) -> None:
             raise KernelError(
                 errno.EINVAL, "Device only routes can not be added for IPv6 using the multipath API"
             )
-        _check_nexthop(net, hop, route)
+        check_nexthop(net, hop, route)
     if route.prefsrc is not None and not net.ipv6.is_local(route.prefsrc):
         raise KernelError(errno.EINVAL, "Invalid source address")
     for hop in route.nexthops:
@@ -128,7 +128,7 @@ def _check(net: NetNamespace, route: fib.FibRoute) -> None:
         hop.linkdown = hop.dev.up and not hop.dev.carrier
 
 
-def _check_nexthop(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> None:
+def check_nexthop(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> None:
     """fib6_nh_init()."""
     if hop.onlink:
         if hop.dev is None:

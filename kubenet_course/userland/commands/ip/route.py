@@ -277,6 +277,10 @@ def _flush(chosen: Filter, session: Session) -> int:
             proc.print("*** IPv4 routing cache is flushed.")
         return 0
     now = session.net.loop.now
+    for family in (4, 6) if not chosen.family else (chosen.family,):
+        state: Any = session.net.ipv4 if family == 4 else session.net.ipv6
+        if chosen.table is not None and not getattr(state.tables.get(chosen.table), "created", False):
+            raise Quit(2, f"Error: ipv{family}: FIB table does not exist.\nFlush terminated\n")
     rounds = 0
     while rounds < session.options.loops:
         victims = [

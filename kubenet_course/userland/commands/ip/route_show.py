@@ -41,7 +41,7 @@ class RouteLine:
     locks: set[str] = field(default_factory=set)
     iif: str | None = None
     pref: str | None = None
-    users: int = 0
+    users: int = 2
 
 
 def line_of(route: fib.FibRoute, family: int, now: int) -> RouteLine:
@@ -60,6 +60,8 @@ def line_of(route: fib.FibRoute, family: int, now: int) -> RouteLine:
     )  # fmt: skip
     if len(route.nexthops) == 1:
         line.flags = hop_flags(route.nexthops[0])
+    elif route.nexthops and all(hop.linkdown for hop in route.nexthops):
+        line.flags = ["linkdown"]
     if family == 6:
         line.pref = route.pref
         if route.expires is not None:
@@ -182,7 +184,6 @@ def _cache(line: RouteLine, out: Printer, session: Session) -> None:
         out.any("error", "error %d ", line.error if out.json else -line.error)
     if session.options.stats and line.cache is not None:
         out.any("users", "users %u ", line.users)
-        out.any("age", "age %dsec ", 0)
 
 
 def _metrics(line: RouteLine, out: Printer) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from typing import NoReturn
 
+from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.commands.ip.session import Session
@@ -138,7 +140,7 @@ class RouteWords:
             self.protocol = self._named("proto", words, '"protocol" value is invalid\n')
             self.fields.add("protocol")
         elif matches(word, "table"):
-            self.table = self._named("table", words, '"table" value is invalid\n')
+            self.table = self._named("table", words, '"table" value is invalid\n') or None
         elif word == "vrf":
             text = words.value()
             dev = self.session.find(text)
@@ -251,7 +253,10 @@ class RouteWords:
             if word == "via":
                 hop.gateway = self._gateway(words)
             elif word == "dev":
-                hop.dev = self.session.device(words.value())
+                try:
+                    hop.dev = self.session.device(words.value())
+                except Quit as leave:
+                    raise Quit(255, leave.message + "Error: cannot parse nexthop\n") from None
             elif word == "weight":
                 text = words.value()
                 weight = u32(text)
@@ -276,6 +281,11 @@ class RouteWords:
             prefix = get_prefix("default", 6)
         if self.nexthops:
             hops = self.nexthops
+            first = hops[0]
+            if self.dev is not None and first.dev is not self.session.device(self.dev):
+                raise KernelError(errno.EINVAL, "Nexthop device index does not match RTA_OIF")
+            if self.gateway is not None and first.gateway != self.gateway:
+                raise KernelError(errno.EINVAL, "Nexthop gateway does not match RTA_GATEWAY or RTA_VIA")
         else:
             hops = []
             if self.dev is not None or self.gateway is not None:
@@ -286,8 +296,6 @@ class RouteWords:
             self.table = fib.RT_TABLE_LOCAL if self.type in ("local", "broadcast", "nat", "anycast") else fib.RT_TABLE_MAIN
         if prefix.has_host_bits:
             _host_bits(family)
-        if self.type in ("nat", "xresolve"):
-            unsupported(f"ip route: type {self.type}")
         scope = self._scope(family)
         if self.delete and scope != fib.RT_SCOPE_NOWHERE:
             self.fields.add("scope")
@@ -319,8 +327,6 @@ class RouteWords:
 
 
 def _host_bits(family: int) -> NoReturn:
-    from kubenet_course.errors import KernelError
-
-    raise KernelError(22, "Invalid prefix for given prefix length" if family == 4 else "")
+    raise KernelError(errno.EINVAL, "Invalid prefix for given prefix length" if family == 4 else "")
 
 
