@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from kubenet_course.view.capture import Capture, Seen, Traced
+from kubenet_course.view.concluded import WORDS, Facts
 from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
 from kubenet_course.view.packet_text import flow_keys, headers, summary
 from kubenet_course.view.same_packet import (
-    answered,
     cause_of,
     chatter,
     error_about,
@@ -54,7 +54,9 @@ def record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> J
     refused = _UNREACHABLE.search(output)
     if refused is not None and not any(not p.is_helper for p in packets):
         address = re.search(r"\b\d+\.\d+\.\d+\.\d+\b", typed)
-        unsent = (Unsent(target.machine, target.namespace, address[0] if address else typed, refused[0]),)
+        destination = address[0] if address else typed
+        route = builder.facts.forbidding(target, destination)
+        unsent = (Unsent(target.machine, target.namespace, destination, refused[0], route),)
     elif any(not p.is_helper for p in packets):
         unsent = builder.unanswered(packets)
     elif not packets or all(p.is_helper for p in packets):
@@ -74,8 +76,7 @@ class _Builder:
         self.links = {
             space: {link.name: link for link in links.values()} for space, links in capture.links.items()
         }
-        self.count = 0
-        self._routes: dict[tuple[str, ...], str] = {}
+        self.facts = Facts(lab, self.links)
 
     def build(self, seen: list[Seen]) -> tuple[Packet, ...]:
         groups = self._chosen(grouped(seen))
@@ -203,16 +204,8 @@ class _Builder:
         words = [destination]
         if came is not None:
             words += ["from", str(came.network.source), "iif", came.device]
-        answer = self._ask_route(one.space, words)
+        answer = self.facts.route(one.space, words)
         return self._stage(number, one, start, "route", spot, f"{destination}: `{answer}`")
-
-    def _ask_route(self, space: Target, words: list[str]) -> str:
-        key = (str(space), *words)
-        if key not in self._routes:
-            result = self.lab.query(space.machine, space.command("ip", "route", "get", *words))
-            text = (result.stdout or result.stderr).strip().splitlines()
-            self._routes[key] = re.sub(r"\s+(uid \d+|cache.*)", "", text[0]).strip() if text else "no answer"
-        return self._routes[key]
 
     def _rules(self, number: int, one: Seen, start: int, hooks: tuple[str, ...]) -> list[Stage]:
         """What TRACE said about this packet at these hooks; a user's chain belongs to the hook before it."""
@@ -276,41 +269,23 @@ class _Builder:
             return {**end, "words": "ARP"}
         if not last.out:
             stages += self._rules(number, last, start, ("FORWARD", "INPUT"))
-        reason = "NETFILTER_DROP" if any(not s.ok for s in stages) else self._loss(last, groups)
+        reason = "NETFILTER_DROP" if any(not s.ok for s in stages) else self.facts.loss(group, groups)
         if not reason:
             return end
-        text = f"dropped: {_WORDS[reason]} ({reason})"
+        if reason == "NEIGH_FAILED" and not last.out:
+            question = self.facts.open_question(last, groups)
+            if question is not None:
+                text = f"the MAC address of {question.network.target_ip} is not known (FAILED): it waits"
+                waits = self._stage(number, last, start, "neighbour", "neighbour", text)
+                stages.append(replace(waits, device=question.device))
+        if reason == "NOT_SPECIFIED" and self.facts.arrived(last):
+            stages.append(
+                self._stage(number, last, start, "deliver", "INPUT", "for this machine: handed to ICMP")
+            )
+        text = f"dropped: {WORDS[reason]} ({reason})"
         spot = stages[-1].spot if stages and not stages[-1].ok else "PREROUTING"
         stages.append(self._stage(number, last, start, "end", spot, text, ok=False))
-        return {**end, "outcome": "dropped", "reason": reason, "words": _WORDS[reason]}
-
-    def _loss(self, last: Seen, groups: list[list[Seen]]) -> str:
-        """Why a packet was not seen after `last`; "" where it had arrived."""
-        if last.out:
-            return "NO_CARRIER"
-        destination = str(last.network.destination)
-        addresses = {a.local for link in self.links[last.space].values() for a in link.addresses}
-        if destination in addresses or destination.startswith("127."):
-            return ""
-        if last.pkt_type == 3:
-            return "OTHERHOST"
-        if last.network.ttl <= 1:
-            return "IP_INHDR"
-        forwarding = self.lab.query(
-            last.space.machine, last.space.command("cat", "/proc/sys/net/ipv4/ip_forward")
-        ).stdout
-        if forwarding.strip() == "0" and ":" not in destination:
-            return "IP_INADDRERRORS"
-        answer = self._ask_route(
-            last.space, [destination, "from", str(last.network.source), "iif", last.device]
-        )
-        if "unreachable" in answer or "RTNETLINK" in answer:
-            return "IP_INNOROUTES"
-        asked = any(
-            isinstance(g[0].network, ArpHeader) and g[0].space == last.space and not answered(g[0], groups)
-            for g in groups
-        )
-        return "NEIGH_FAILED" if asked else "NOT_SPECIFIED"
+        return {**end, "outcome": "dropped", "reason": reason, "words": WORDS[reason]}
 
     def unanswered(self, packets: tuple[Packet, ...]) -> tuple[Unsent, ...]:
         """Destinations that got a packet and have no route back to its sender."""
@@ -320,14 +295,14 @@ class _Builder:
             if (
                 ends is None
                 or packet.outcome != "delivered"
-                or any(p.cause == packet.number for p in packets)
+                or any(p.cause == packet.number and p.why == "answers" for p in packets)
             ):
                 continue
             source = ends[1]
             for header in packet.stages[-1].headers if packet.stages else ():
                 source = dict(header.fields).get("source", source) if header.layer == "IPv4" else source
             where = Target(packet.stages[-1].machine, packet.stages[-1].namespace)
-            answer = self._ask_route(where, [source])
+            answer = self.facts.route(where, [source])
             error = re.search(r"RTNETLINK answers: (.*)", answer)
             if error is not None:
                 found.append(Unsent(where.machine, where.namespace, source, error[1]))
@@ -340,7 +315,7 @@ class _Builder:
         if not questions or address is None:
             return packets
         hop = questions[0].summary.split()[3]
-        route = self._ask_route(self.target, [address[0]])
+        route = self.facts.route(self.target, [address[0]])
         first = questions[0].stages[0]
         common = (first.time, 1, first.machine, first.namespace, first.device)
         via = f": next hop {hop}" if f"via {hop}" in route else ""
@@ -361,22 +336,10 @@ class _Builder:
             stages=tuple(replace(s, number=i) for i, s in enumerate(stages, 1)),
             outcome="dropped",
             reason="NEIGH_FAILED",
-            words=_WORDS["NEIGH_FAILED"],
+            words=WORDS["NEIGH_FAILED"],
             end_place=first.place,
         )
         return (own, *moved)
-
-
-_WORDS = {
-    "NETFILTER_DROP": "a firewall rule (or a chain's policy) dropped it",
-    "NO_CARRIER": "the cable's other end is down or missing",
-    "OTHERHOST": "the frame's destination MAC is another host's",
-    "IP_INHDR": "the TTL reached zero",
-    "IP_INADDRERRORS": "not for this host, and forwarding is off",
-    "IP_INNOROUTES": "no route to the destination when forwarding",
-    "NEIGH_FAILED": "the neighbour did not answer (ARP or neighbour discovery failed)",
-    "NOT_SPECIFIED": "dropped without a stated reason",
-}
 
 
 def _shifted(packet: Packet, packets: int, stages: int) -> Packet:

@@ -333,7 +333,8 @@ def _no_socket(case: Case) -> Finding:
 
 
 def _ignored(case: Case) -> Finding:
-    if "ICMP echo request" in case.packet.summary and case.last.machine != case.journey.machine:
+    at_home = any(s.kind == "deliver" and s.machine == case.last.machine for s in case.packet.stages)
+    if "ICMP echo request" in case.packet.summary and at_home:
         return Finding(
             (f"The packet arrives at {case.who}, which is told not to answer pings.",),
             f"{case.prompt}sysctl net.ipv4.icmp_echo_ignore_all",

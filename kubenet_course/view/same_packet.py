@@ -43,19 +43,29 @@ def chatter(one: Seen) -> bool:
 
 
 def grouped(seen: list[Seen]) -> list[list[Seen]]:
-    """One list per packet: the same identity, until the same interface sees it again the same way."""
+    """One list per packet: the same identity, until the same interface sees it again the same way.
+
+    A packet that goes round in circles comes back with a lower TTL, and stays the same packet.
+    """
     groups: list[list[Seen]] = []
     current: dict[tuple[Any, ...], list[Seen]] = {}
     for one in seen:
         key = identity(one)
         group = current.get(key)
-        spot = (one.space, one.device, one.out)
-        if group is None or any((other.space, other.device, other.out) == spot for other in group):
+        if group is not None:
+            before = [o for o in group if (o.space, o.device, o.out) == (one.space, one.device, one.out)]
+            if before and not _ttl(one) < _ttl(before[-1]):
+                group = None
+        if group is None:
             group = []
             groups.append(group)
             current[key] = group
         group.append(one)
     return groups
+
+
+def _ttl(one: Seen) -> int:
+    return int(getattr(one.network, "ttl", 0))
 
 
 def cause_of(groups: list[list[Seen]], index: int) -> tuple[int, str]:

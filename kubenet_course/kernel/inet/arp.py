@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.devinet import select_source
 from kubenet_course.kernel.neighbour import REACHABLE, STALE
 from kubenet_course.kernel.skbuff import PACKET_HOST, PACKET_OTHERHOST, SkBuff
 from kubenet_course.sim.loop import MILLISECOND
-from kubenet_course.wire.addresses import BROADCAST_MAC, ZERO_MAC, IPv4Address, MacAddress
+from kubenet_course.wire.addresses import BROADCAST_MAC, ZERO_MAC, IPv4Address, MacAddress, Network
 from kubenet_course.wire.arp import ARP_REPLY, ARP_REQUEST, ArpHeader
 from kubenet_course.wire.ethernet import ETH_P_ARP, EthernetHeader
+from kubenet_course.wire.ipv4 import Ipv4Header
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
@@ -92,6 +94,8 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
 def _answer(net: NetNamespace, dev: NetDevice, arp: ArpHeader, skb: SkBuff) -> bool:
     """Reply for an address of this host, or as a proxy; True where that ends the matter."""
     if net.ipv4.is_local(arp.target_ip):
+        if not _routable(net, dev, arp):
+            return False
         if _ignored(net, dev, arp):
             return True
         entry = net.arp.get(arp.sender_ip, dev)
@@ -103,6 +107,15 @@ def _answer(net: NetNamespace, dev: NetDevice, arp: ArpHeader, skb: SkBuff) -> b
         arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip, arp.sender_mac, skb)
         return True
     return False
+
+
+def _routable(net: NetNamespace, dev: NetDevice, arp: ArpHeader) -> bool:
+    """arp_process() asks ip_route_input(): the reverse path filter and martians hold for ARP too."""
+    from kubenet_course.kernel.inet.route import validate_source
+
+    packet: Any = SimpleNamespace(network=Ipv4Header(arp.sender_ip, arp.target_ip, 0, 0, 0), mark=0)
+    route = fib.FibRoute(Network(arp.target_ip, 32), type=fib.LOCAL)
+    return validate_source(net, packet, dev, route) is None
 
 
 def _ignored(net: NetNamespace, dev: NetDevice, arp: ArpHeader) -> bool:
