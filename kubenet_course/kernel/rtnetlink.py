@@ -115,7 +115,13 @@ def new_link(net: NetNamespace, wanted: LinkRequest) -> NetDevice:
     if wanted.mtu is not None:
         check_mtu(kind, wanted.mtu)
     make: Any = kind
-    dev: NetDevice = make.newlink(target, name, wanted.kind_data or {}, wanted.link, mac)
+    data = wanted.kind_data or {}
+    if wanted.kind == "veth" and target is not net:
+        # The other end belongs to the namespace that asked, unless it names one itself.
+        peer = data.get("peer") or LinkRequest()
+        peer.net = peer.net or net
+        data = {**data, "peer": peer}
+    dev: NetDevice = make.newlink(target, name, data, wanted.link, mac)
     if not dev.ifindex:
         target.add_device(dev, wanted.index)
     try:
