@@ -125,8 +125,10 @@ def _icon(kind: str, x: float, y: float) -> str:
 
 
 def _cable(cable: Cable, scene: Scene) -> str:
-    a, b = scene.chips[cable.a], scene.chips[cable.b]
-    path, (mx, my) = _curve(a, b, _stacked(cable, scene, a, b))
+    curve = bend(cable, scene)
+    start, first, second, end = (f"{x:.1f} {y:.1f}" for x, y in curve)
+    path = f"M{start}C{first} {second} {end}"
+    mx, my = (curve[0][0] + curve[3][0]) / 2, (curve[0][1] + curve[3][1]) / 2
     label = ", ".join(filter(None, (cable.note, "" if cable.up else "down")))
     content = tag("path", d=path)
     if label:
@@ -142,25 +144,26 @@ def _cable(cable: Cable, scene: Scene) -> str:
     )
 
 
+Point = tuple[float, float]
+
+
+def bend(cable: Cable, scene: Scene) -> tuple[Point, Point, Point, Point]:
+    """The cable as a Bézier curve between the sides of its two chips that face each other."""
+    a, b = scene.chips[cable.a], scene.chips[cable.b]
+    (ax, ay), (bx, by) = a.middle, b.middle
+    if _stacked(cable, scene, a, b):
+        down = 1 if by > ay else -1
+        start, end = (ax, ay + down * a.h / 2), (bx, by - down * b.h / 2)
+        pull = max(14.0, abs(end[1] - start[1]) * 0.45) * down
+        return start, (start[0], start[1] + pull), (end[0], end[1] - pull), end
+    right = 1 if bx > ax else -1
+    start, end = (ax + right * a.w / 2, ay), (bx - right * b.w / 2, by)
+    pull = max(14.0, abs(end[0] - start[0]) * 0.45) * right
+    return start, (start[0] + pull, start[1]), (end[0] - pull, end[1]), end
+
+
 def _stacked(cable: Cable, scene: Scene, a: Box, b: Box) -> bool:
     """Whether one end is above the other, so that the line goes up and down rather than sideways."""
     if cable.a.machine != cable.b.machine:
         a, b = scene.homes[cable.a.machine], scene.homes[cable.b.machine]
     return max(a.y, b.y) > min(a.y + a.h, b.y + b.h)
-
-
-def _curve(a: Box, b: Box, stacked: bool) -> tuple[str, tuple[float, float]]:
-    """A bent line between the sides of two boxes that face each other, and its middle."""
-    (ax, ay), (bx, by) = a.middle, b.middle
-    if stacked:
-        down = 1 if by > ay else -1
-        start, end = (ax, ay + down * a.h / 2), (bx, by - down * b.h / 2)
-        bend = max(14.0, abs(end[1] - start[1]) * 0.45) * down
-        control = f"{start[0]:.1f} {start[1] + bend:.1f} {end[0]:.1f} {end[1] - bend:.1f}"
-    else:
-        right = 1 if bx > ax else -1
-        start, end = (ax + right * a.w / 2, ay), (bx - right * b.w / 2, by)
-        bend = max(14.0, abs(end[0] - start[0]) * 0.45) * right
-        control = f"{start[0] + bend:.1f} {start[1]:.1f} {end[0] - bend:.1f} {end[1]:.1f}"
-    path = f"M{start[0]:.1f} {start[1]:.1f}C{control} {end[0]:.1f} {end[1]:.1f}"
-    return path, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
