@@ -14,7 +14,8 @@ from kubenet_course.kernel.devices._stack import Encapsulated, scrub, too_deep
 from kubenet_course.kernel.devices.base import NetDevice, netif_rx
 from kubenet_course.kernel.packets import decode_frame, decode_network
 from kubenet_course.kernel.skbuff import SkBuff
-from kubenet_course.wire.addresses import ANY4, IPv4Address, MacAddress
+from kubenet_course.sim.loop import SECOND
+from kubenet_course.wire.addresses import ANY4, IPv4Address, IPv6Address, MacAddress
 from kubenet_course.wire.ethernet import ETH_P_IP, ETH_P_IPV6
 from kubenet_course.wire.gre import ETH_P_TEB, GreHeader
 from kubenet_course.wire.ipv4 import IP_DF, IPPROTO_GRE, IPPROTO_IPIP, IPPROTO_IPV6
@@ -44,8 +45,12 @@ class IpTunnel(NetDevice):
         self.fallback = False
         #: Made with ``ip tunnel add``: the kernel then validates other MTUs and names the protocol.
         self.by_ioctl: bool = self.settings.pop("by_ioctl", False)
+        #: ICMP errors about our packets that the next senders shall hear of, and when the last one came.
+        self.err_count = self.err_time = 0
         self.output_sequence = 0
         self.input_sequence = 0
+        if self.by_ioctl:
+            self.min_mtu, self.max_mtu = 68, 65535 - 20  # type: ignore[misc]
         if not self.tap:
             self.noarp = True
             self.multicast = False
@@ -126,6 +131,13 @@ class IpTunnel(NetDevice):
     def iflink(self) -> tuple[NetNamespace, int] | None:
         lower = self.settings.get("link")
         return (self.underlay, lower.ifindex) if lower is not None else (self.underlay, 0)
+
+    def isatap(self) -> IPv6Address | None:
+        """__ipv6_isatap_ifid(): a link-local address made of the tunnel's local IPv4 address."""
+        if self.tap:
+            return self.mac.link_local()
+        local = int(self.settings["local"])
+        return IPv6Address(0xFE80 << 112 | 0x00005EFE << 32 | local) if local else None
 
     @property
     def ll_address(self) -> str:
@@ -210,6 +222,14 @@ class IpTunnel(NetDevice):
         df = settings["pmtudisc"] or inner_df
         if self._too_big(skb, rt.mtu, bool(settings["pmtudisc"]), inner_df):
             return
+        if self.err_count:
+            if net.loop.now < self.err_time + 30 * SECOND:
+                self.err_count -= 1
+                failure = getattr(skb.dst, "link_failure", None)
+                if failure is not None:
+                    failure(skb)
+            else:
+                self.err_count = 0
         ttl = settings["ttl"] or getattr(network, "ttl", None) or getattr(network, "hop_limit", None) or 64
         header = None
         protocol = self.protocol
@@ -363,6 +383,17 @@ def ip_tunnel_rcv(net: NetNamespace, skb: SkBuff) -> None:
         skb.trace.caused(skb, inner)
     skb.consume(tunnel)
     tunnel.take_in(inner, header)
+
+
+def ip_tunnel_err(net: NetNamespace, inner: Any, kind: int, code: int) -> None:
+    """ipip_err(), gre_err(): the way to the remote is broken; who sends next is told (dst_link_failure())."""
+    if kind == 3 and (code == 4 or inner.protocol != IPPROTO_IPIP and code == 3):
+        return
+    for tunnel in tunnels_of(net):
+        remote, local = tunnel.settings["remote"], tunnel.settings["local"]
+        if tunnel.protocol == inner.protocol and remote == inner.destination and local in (inner.source, 0):
+            tunnel.err_count = tunnel.err_count + 1 if net.loop.now < tunnel.err_time + 30 * SECOND else 1
+            tunnel.err_time = net.loop.now
 
 
 def _decode(net: NetNamespace, data: bytes, protocol: int, header: GreHeader | None, tap: bool) -> SkBuff | None:

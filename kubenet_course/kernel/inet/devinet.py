@@ -64,6 +64,9 @@ def address_add(net: NetNamespace, dev: NetDevice, new: InetAddress, *, replace:
         raise KernelError(errno.EINVAL, "ipv4: Invalid prefix length")
     if not new.local:
         return
+    validate = getattr(dev, "validate_address", None)
+    if validate is not None:
+        validate(new.local, 4)
     position = 0
     for number, old in enumerate(addresses):
         # Primaries come before secondaries and are ordered by scope (after the last of equal or narrower scope).
@@ -183,11 +186,13 @@ def _implied_routes(
 ) -> list[fib.FibRoute]:
     """fib_add_ifaddr(): the routes one address brings, or would where the device were `up`."""
 
+    vrf = getattr(dev.master, "table", 0)  # l3mdev_fib_table()
+
     def route(kind: str, prefix: Network, scope: int, table: int, metric: int = 0) -> fib.FibRoute:
         return fib.FibRoute(
             prefix,
             kind,
-            table,
+            vrf or table,
             fib.RTPROT_KERNEL,
             scope,
             metric=metric,

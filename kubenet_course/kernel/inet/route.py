@@ -208,7 +208,7 @@ def _route_output(
         int(destination), source, "lo" if not oif else "", oif.name if oif else "", mark, tos, protocol, source_port, destination_port
     )
     try:
-        rule, route, hops = fib_lookup(net, flow, oif.ifindex if oif else 0)
+        rule, route, hops = fib_lookup(net, flow, oif.ifindex if oif and oif.kind != "vrf" else 0)
     except KernelError as failure:
         if oif is not None and failure.errno == errno.ENETUNREACH and not hasattr(failure, "route"):
             # No route, but a device was named: assume that the destination is on its link.

@@ -94,8 +94,8 @@ class InetState:
     def device_removed(self, dev: NetDevice) -> None:
         from kubenet_course.kernel.inet import devinet, fib_semantics
 
-        for address in list(self.addresses.get(dev, ())):
-            devinet.address_remove(self.net, dev, address)
+        while self.addresses.get(dev):
+            devinet.address_remove(self.net, dev, self.addresses[dev][0])
         fib_semantics.flush_device(self.net, dev, force=True)
         self.addresses.pop(dev, None)
         self.groups.pop(dev, None)

@@ -88,6 +88,8 @@ def generated(net: NetNamespace, dev: NetDevice) -> IPv6Address | None:
         return None
     mode = net.sysctl.conf("ipv6", dev.name, "addr_gen_mode")
     if mode == 0:
+        if hasattr(dev, "isatap"):
+            return dev.isatap()  # addrconf_ifid_gre(), addrconf_ifid_sit()
         return dev.mac.link_local() if dev.mac else None
     if mode == 1:
         return None

@@ -186,6 +186,10 @@ class SocketTables:
         error = SocketError(
             code, skb.network.source, header.type, header.code, header.rest, inner, transport, payload, skb.network, self.net.loop.now
         )
+        if family == 4 and inner.protocol in (4, 41, 47) and "ip_tunnels" in self.net.rooms:
+            from kubenet_course.kernel.devices._ip_tunnel import ip_tunnel_err
+
+            ip_tunnel_err(self.net, inner, header.type, header.code)
         for sock in list(self.raw):
             if sock.family == family and sock.protocol == inner.protocol and sock.error_matches(inner):
                 sock.report(error, hard)

@@ -31,11 +31,14 @@ def tidy(cmd: str, text: str) -> str:
         return "\n".join(sorted(_ovs_blocks(text)))
     if cmd.startswith(("ovs-ofctl dump-flows", "ovs-ofctl --no-stats dump-flows", "ovs-appctl fdb/show", "bridge fdb")):
         text = re.sub(r"duration=[0-9.]+s", "duration=T", text)
+        text = re.sub(r"33:33:ff:(?!00:10)[0-9a-f:]{8}", "33:33:ff:X", text)
         text = re.sub(r"n_packets=[0-9]+, n_bytes=[0-9]+, idle_age=[0-9]+", "COUNTS", text)
         text = re.sub(r"(?m)^( *(?:\d+|LOCAL) +\d+  [0-9a-f:]{17}) +\d+$", r"\1 AGE", text)
         return "\n".join(sorted(text.splitlines()))
     if cmd.startswith(("ovs-appctl bridge/dump-flows", "ovs-dpctl")):
         return re.sub(r"[0-9]+", "N", text)
+    if cmd.startswith("ip neigh show"):
+        return "\n".join(sorted(re.sub("REACHABLE|DELAY|STALE|PROBE", "KNOWN", text).splitlines()))
     if cmd.startswith("ipvsadm -Lnc"):
         text = re.sub(r"10\.(\d+\.\d+\.\d+):\d{4,5} ?", r"10.\1:P", text)
         text = re.sub(r"\b\d\d:\d\d  ", "MM:SS  ", text)

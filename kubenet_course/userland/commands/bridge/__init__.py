@@ -67,8 +67,8 @@ def _options(words: Words) -> tuple[Options, str | None]:
             options.family = int(word[1:])
         elif matches(word, "-netns"):
             netns = words.take() if words.more else "(null)"
-        elif word == "-color" or word.startswith("-color="):
-            options.color = word in ("-color", "-color=always")
+        elif matches(word, "-color") or word.startswith("-color="):
+            options.color = word.startswith("-c") and word != "-color=never" and word != "-color=auto"
         elif matches(word, "-compressvlans"):
             options.compress = True
         elif matches(word, "-force"):

@@ -38,11 +38,11 @@ def run(words: Words, session: Session) -> int:
 def _range(text: str) -> tuple[int, int]:
     """``10`` or ``10-20``."""
     low, dash, high = text.partition("-")
-    first = c_number(low, 10)
-    last = c_number(high, 10) if dash else first
-    if dash and (first is None or last is None or last >= 4096):
+    first = c_number(low, 10) or 0
+    last = (c_number(high, 10) or 0) if dash else first
+    if dash and last >= 4096:
         raise Quit(255, f'Invalid VLAN range "{low}-{high}"\n')
-    if first is None or last is None or not 0 <= first < 4096:
+    if not 0 <= first < 4096:
         raise Quit(255, f'Invalid VLAN ID "{text}"\n')
     if dash and first >= last:
         raise Quit(255, f'Invalid VLAN range "{low}-{high}"\n')
@@ -80,7 +80,7 @@ def _modify(words: Words, session: Session, delete: bool) -> int:
         raise Quit(255, "pvid cannot be configured for a vlan range\n")
     bridge, port = _target(dev, use_self and not use_master)
     if not all(0 < vid < 4095 for vid in vids):
-        raise KernelError(errno.EINVAL)
+        raise KernelError(errno.EINVAL, "bridge: Vlan id is invalid")
     for vid in range(vids[0], vids[1] + 1):
         if delete:
             try:
@@ -106,6 +106,8 @@ def _target(dev: NetDevice, use_self: bool) -> tuple[Bridge, BridgePort | None]:
 def _show(words: Words, session: Session) -> int:
     only: NetDevice | None = None
     wanted = 0
+    if session.options.stats:
+        unsupported("bridge -s vlan: counters by VLAN")
     while words.more:
         word = words.take()
         if word == "dev":
@@ -129,7 +131,7 @@ def _show(words: Words, session: Session) -> int:
                 continue
             ranges = [span for span in _ranges(where, session) if not wanted or span[0] <= wanted <= span[1]]
             if ranges:
-                _print(dev, ranges, where.pvid, out)
+                _print(dev, ranges, where.pvid, out, bool(session.options.details))
     return 0
 
 
@@ -152,7 +154,7 @@ def _ranges(where: Any, session: Session) -> Iterator[tuple[int, int, bool]]:
     return iter(found)
 
 
-def _print(dev: NetDevice, ranges: list[tuple[int, int, bool]], pvid: int, out: Printer) -> None:
+def _print(dev: NetDevice, ranges: list[tuple[int, int, bool]], pvid: int, out: Printer, details: bool) -> None:
     out.open_object()
     out.color(IFNAME, "ifname", "%-17s ", dev.name)
     out.open_array("vlans")

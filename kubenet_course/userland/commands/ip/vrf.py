@@ -34,7 +34,7 @@ def _show(name: str | None, session: Session) -> int:
         for dev in vrfs:
             out.open_object()
             out.any("name", "%-16s", dev.name)
-            out.any("table", "  %5d\n", dev.table)
+            out.any("table", " %5d\n", dev.table)
             out.close()
         if not vrfs:
             out.fp("No VRF has been configured\n")
