@@ -28,12 +28,14 @@ from kubenet_course.kernel.socket.tcp_demux import new_syn_segment, tcp_err, tcp
 from kubenet_course.kernel.socket.tcp_input import cleanup_rbuf, rcv_space_adjust
 from kubenet_course.kernel.socket.tcp_minisocks import TcpRequest, TcpTimeWait
 from kubenet_course.kernel.socket.tcp_state import TCP_TIMEOUT_INIT, TCP_TIMEWAIT_LEN, LazyTimer, ReceiveState, SendState
-from kubenet_course.sim.loop import SECOND
+from kubenet_course.sim.loop import MILLISECOND, SECOND
 from kubenet_course.wire.addresses import LOOPBACK4, LOOPBACK6, IpAddress, IPv4Address, IPv6Address
 from kubenet_course.wire.tcp_options import TcpOptions
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
+
+JIFFY = 4 * MILLISECOND
 
 SHUT_RD, SHUT_WR, SHUT_RDWR = 0, 1, 2
 #: What a fresh connection may hold unsent, in payload bytes (net.ipv4.tcp_wmem after its first growth).
@@ -417,8 +419,9 @@ class TcpSocket(Socket):
         self.state = state
 
     def set_timer(self, kind: str, delay: int) -> None:
+        """In `delay` ns; the timer wheel is never early, so a jiffy (4 ms) comes on top."""
         self.timer_kind = kind
-        self.timer.set(delay)
+        self.timer.set(delay + JIFFY)
 
     def rearm_rto(self) -> None:
         """tcp_rearm_rto()."""
