@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,7 +49,7 @@ class PacketSocket(Socket):
     def __init__(self, net: NetNamespace, protocol: int = ETH_P_ALL):
         super().__init__(net, 0, protocol)
         self.filter: Callable[[Captured], bool] | None = None
-        self.frames: list[Captured] = []
+        self.frames: deque[Captured] = deque()
         self.seen = 0
         self.received = 0
         self.bound: NetDevice | None = None
@@ -88,7 +89,7 @@ class PacketSocket(Socket):
             if left is not None and left <= 0:
                 raise KernelError(errno.EAGAIN)
             await self.wait_ready(left)
-        return self.frames.pop(0)
+        return self.frames.popleft()
 
     def send(self, eth: EthernetHeader, network: Any, transport: Any = None, payload: Any = b"") -> None:
         """Put a frame on the bound device's wire; KernelError(ENXIO, ENETDOWN)."""
