@@ -11,6 +11,8 @@ _SIGNS = {"+": "came", "-": "went", "~": "changed"}
 
 def show(lab: Any, steps: int = 1, **options: Any) -> Table:
     """The same facts as `lab.diff(steps, since=…)`, as a table; it stays as it is."""
+    if options.get("since") is not None:
+        lab.history.position_of(options["since"])
     found = lab.diff(steps, **options)
     rows = tuple(
         Row(

@@ -4,7 +4,9 @@ import pytest
 
 from kubenet_course.jupyter.cells import split_cell
 
-COMMANDS = frozenset("ip ping ls date id ps cat echo iptables sort test hostname route arp ss grep sysctl head true".split())
+COMMANDS = frozenset(
+    "ip ping ls date id ps cat echo iptables sort test hostname route arp ss grep sysctl head true".split()
+)
 
 PYTHON = [
     "x = 1",

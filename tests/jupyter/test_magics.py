@@ -1,0 +1,176 @@
+"""The magics in a real IPython shell: what they print, one sentence for a mistake, the variable `lab`."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubenet_course import Lab
+
+interactive = pytest.importorskip("IPython.core.interactiveshell")
+
+
+@pytest.fixture
+def shell():
+    interactive.InteractiveShell.clear_instance()
+    shell = interactive.InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "kubenet_course")
+    yield shell
+    shell.run_line_magic("unload_ext", "kubenet_course")
+    interactive.InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def run(shell, capsys):
+    """Run a cell; (what it printed, its result)."""
+
+    def run_cell(cell: str):
+        capsys.readouterr()
+        done = shell.run_cell(cell)
+        assert done.error_before_exec is None and done.error_in_exec is None, cell
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.out + printed.err
+        assert printed.err == ""
+        return printed.out, done.result
+
+    return run_cell
+
+
+MISTAKES = [
+    ("%routes", "There is no lab yet: `%lab load NAME` starts one"),
+    ("%host red ip route", "There is no lab yet"),
+    ("%%host red\nip route", "There is no lab yet"),
+    ("%lab load nope", "there is no lab 'nope'"),
+    ("%lab load two-networks --backend nope", "there is no backend 'nope'"),
+    ("%lab load two-networks --seed x", "--seed takes a number"),
+    ("%lab load", "Name one lab"),
+    ("%lab nope", "%lab has no 'nope'"),
+    ("%undo", "There is no lab yet"),
+]
+
+
+@pytest.mark.parametrize("cell, words", MISTAKES)
+def test_a_mistake_without_a_lab_is_one_sentence(run, cell, words):
+    out, _ = run(cell)
+    assert words in out
+    assert len(out.strip().splitlines()) == 1
+
+
+LATER_MISTAKES = [
+    ("%host nobody ip route", "There is no machine 'nobody' in this lab"),
+    ("%machine nobody", "there is no machine 'nobody'"),
+    ("%routes nobody", "there is no machine or namespace 'nobody'"),
+    ("%routes A B", "%routes takes one machine"),
+    ("%routes --nope=1", "has no option 'nope'"),
+    ("%fdb A", "A has no bridge"),
+    ("%journey A", "%journey MACHINE COMMAND"),
+    ("%explain", "%explain MACHINE COMMAND"),
+    ("%redo", "nothing to redo"),
+    ("%undo 99", "nothing left to undo"),
+    ("%undo nowhere", "no checkpoint 'nowhere'"),
+    ("%diff --since=nowhere", "no checkpoint 'nowhere'"),
+    ("%%host A ip route\nls", "%%host takes a machine only"),
+    ('%routes "A', "The line cannot be read"),
+]
+
+
+def test_a_mistake_with_a_lab_is_one_sentence(run):
+    run("%lab load two-networks")
+    for cell, words in LATER_MISTAKES:
+        out, result = run(cell)
+        assert words in out, (cell, out)
+        assert result is None
+        assert len(out.strip().splitlines()) == 1, out
+
+
+def test_a_cell_runs_as_in_a_terminal(run, shell):
+    out, _ = run("%lab load two-networks")
+    assert "Commands run on: A" in out
+    assert isinstance(shell.user_ns["lab"], Lab)
+    cell = "%%host A\ncd /tmp; X=3\necho $X $PWD\nls /nope\n# a comment\nB$ hostname\nfor i in 1 2; do\n  echo $i\ndone"
+    out, _ = run(cell)
+    assert out == "3 /tmp\nls: cannot access '/nope': No such file or directory\n[2]\nB\n1\n2\n"
+    assert run("%%host A\npwd")[0] == "/tmp\n", "a machine's shell lives as long as the lab"
+    assert run("%host hostname")[0] == "A\n"
+    assert run("%host B hostname")[0] == "B\n"
+
+
+def test_the_current_machine(run, shell):
+    run("%lab load two-networks")
+    run("%machine B")
+    assert run("%%host\nhostname")[0] == "B\n"
+    run("%%host\nrouter$")
+    assert shell.kubenet.machine == "router"
+    assert repr(run("%routes")[1]).startswith("Routes of router")
+
+
+def test_undo_redo_diff_and_history(run):
+    run("%lab load two-networks")
+    run("%host A ip route add 10.0.0.0/8 via 192.168.1.1")
+    assert "+ A      came  route  10.0.0.0/8 via 192.168.1.1" in repr(run("%diff")[1])
+    assert run("%undo")[0] == "Taken back: A$ ip route add 10.0.0.0/8 via 192.168.1.1\n"
+    assert "10.0.0.0/8" not in repr(run("%routes A")[1])
+    assert run("%redo")[0].startswith("Done again: A$ ip route add")
+    assert "10.0.0.0/8" in repr(run("%routes A")[1])
+    assert "ip route add 10.0.0.0/8" in repr(run("%history")[1])
+    run("%lab reset")
+    assert "10.0.0.0/8" not in repr(run("%routes A")[1])
+
+
+def test_tables_follow_what_is_done(run, shell):
+    run("%lab load two-networks")
+    run("table = %routes A")
+    run("%host A ip route add 10.0.0.0/8 via 192.168.1.1")
+    assert "+ 10.0.0.0/8" in repr(shell.user_ns["table"])
+    run("%undo")
+    assert "- 10.0.0.0/8" in repr(shell.user_ns["table"])
+    run("%lab close")
+    assert run("%lab")[0].startswith("There is no lab yet")
+
+
+def test_a_lab_of_the_learners_own_is_used(run):
+    run("from kubenet_course import Lab\nlab = Lab.load('switching')")
+    assert run("%lab")[0].startswith("Lab switching")
+
+
+def test_a_journey_and_an_explanation(run):
+    run("%lab load two-networks")
+    assert "It works" in repr(run("%journey A ping -c1 192.168.2.10")[1])
+    assert str(run("%explain A ping -c1 10.9.9.9")[1]).startswith("The packet comes as far as router")
+
+
+COMPLETIONS = [
+    ("ip ro", ["route"]),
+    ("ip route add 10.0.0.0/8 via 192.168.1.1 dev e", ["eth0"]),
+    ("ip link set dev ", ["eth0", "lo"]),
+    ("ip netns exec ", ["red"]),
+    ("ip -n ", ["red"]),
+    ("ip netns exec red ip lin", ["link"]),
+    ("iptables -t ", ["filter", "mangle", "nat", "raw", "security"]),
+    ("iptables -A POST", ["POSTROUTING"]),
+    ("iptables -t nat -A POSTROUTING -j MASQ", ["MASQUERADE"]),
+    ("cat /etc/hostn", ["/etc/hostname"]),
+    ("ping 192.168.2.1", ["192.168.2.1", "192.168.2.10"]),
+    ("ls; ip a", ["addr", "address"]),
+    ("router$ ip link set dev eth", ["eth0", "eth1"]),
+    ("sysctl net.ipv4.ip_f", ["net.ipv4.ip_forward"]),
+]
+
+
+def test_completion(run, shell):
+    from kubenet_course.jupyter.completion import complete
+
+    run("%lab load two-networks")
+    run("%host A ip netns add red")
+    for line, expected in COMPLETIONS:
+        assert complete(shell.kubenet, line)[1] == expected, line
+
+
+def test_completion_through_ipython(run, shell):
+    from IPython.core.completer import provisionalcompleter
+
+    run("%lab load two-networks")
+    cells = {"%lab load two": ["two-networks"], "%host rou": ["router"], "%%host A\nip ro": ["route"],
+             "%journey A ping 192.168.2.10": ["192.168.2.10"], "%routes s": ["s1", "s2"]}  # fmt: skip
+    with provisionalcompleter():
+        for cell, expected in cells.items():
+            assert [c.text for c in shell.Completer.completions(cell, len(cell))] == expected, cell
