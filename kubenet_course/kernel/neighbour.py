@@ -50,7 +50,9 @@ class Neighbour:
         self.state = NONE
         self.eth: EthernetHeader | None = None
         self.probes = 0
-        self.confirmed = self.used = self.updated = dev.net.loop.now
+        self.used = self.updated = dev.net.loop.now
+        # neigh_alloc(): confirmed, but too long ago.
+        self.confirmed = dev.net.loop.now - 2 * table.setting(dev, "base_reachable_time_ms") * MILLISECOND
         self.queue: list[SkBuff] = []
         self.timer: Timer | None = None
         self.router = False
@@ -131,6 +133,7 @@ class Neighbour:
             limit += self._setting("mcast_resolicit" if self.state == PROBE else "mcast_solicit")
             if self.probes >= limit:
                 self._set_state(FAILED)
+                self.updated = now
                 self._invalidate()
                 return
             self._arm(max(self._ms("retrans_time_ms", MILLISECOND), 10 * MILLISECOND) + TIMER_SLACK)
@@ -170,7 +173,7 @@ class Neighbour:
         if mac is None:
             mac = self.mac
             if mac is None:
-                raise KernelError(errno.EINVAL)
+                raise KernelError(errno.EINVAL, "No link layer address given")
         if old in VALID and mac != self.mac and not override:
             return
         if new in CONNECTED:
@@ -180,13 +183,15 @@ class Neighbour:
         self.updated = now
         self._cancel()
         if mac != self.mac or self.eth is None:
+            if mac != self.mac and new not in CONNECTED:
+                self.confirmed = now - 2 * self._ms("base_reachable_time_ms", MILLISECOND)
             self.mac = mac
             self.eth = EthernetHeader(mac, self.dev.mac, self.table.ethertype)
         self._set_state(new)
         if new == REACHABLE:
             self._arm(self.table.reachable_time(self.dev))
         elif new == DELAY:
-            self._arm(self._ms("delay_first_probe_time", SECOND))
+            self._arm(0)
         elif new == PROBE:
             self.probes = 0
             self._arm(0)

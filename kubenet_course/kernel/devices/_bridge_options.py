@@ -124,19 +124,20 @@ def _fdb_flush(bridge: Bridge, value: int) -> None:
 
 
 def _default_pvid(bridge: Bridge, value: int) -> None:
-    """__br_vlan_set_default_pvid(): members of the old one move on."""
+    """__br_vlan_set_default_pvid(): whoever still has the old one as it came gets the new one instead."""
     if value >= 4095:
         raise KernelError(errno.EINVAL)
-    if bridge.vlan_filtering:
-        raise KernelError(errno.EPERM)
     bridge.vlan_init()
     old, bridge.vlan_default_pvid = bridge.vlan_default_pvid, value
     for port in (None, *bridge.ports.values()):
         where: Any = port if port is not None else bridge
-        if old in where.vlans and where.pvid == old:
-            bridge.vlan_delete(port, old)
+        untouched = not old or (where.pvid == old and where.vlans.get(old, {}).get("untagged"))
+        if not untouched or value in where.vlans:
+            continue
         if value:
             bridge.vlan_add(port, value, pvid=True, untagged=True)
+        if old:
+            bridge.vlan_delete(port, old)
 
 
 def _switch(name: str) -> Any:

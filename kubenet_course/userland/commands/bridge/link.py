@@ -68,8 +68,6 @@ def _print(dev: NetDevice, port: BridgePort, out: Printer, session: Session) -> 
         suffix = found.name if found is not None else f"if{lower[1]}"
         down = found is not None and not found.up
         out.js("link", suffix)
-    elif lower is None or lower[1] == dev.ifindex:
-        suffix = port.bridge.name if lower is None else ""
     if out.json:
         out.js("ifname", dev.name)
     else:

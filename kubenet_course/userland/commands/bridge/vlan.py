@@ -172,6 +172,11 @@ def _print(dev: NetDevice, ranges: list[tuple[int, int, bool]], pvid: int, out: 
                 out.any(None, " Egress Untagged", "Egress Untagged")
             out.close()
         out.fp("\n")
+        if details:
+            out.fp(" " * 20)
+            out.any("state", "state %s ", "forwarding")
+            out.any("mcast_router", "mcast_router %u ", 1)
+            out.fp("\n")
         out.close()
     out.close()
     out.close()

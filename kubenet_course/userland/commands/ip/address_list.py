@@ -178,6 +178,7 @@ def addresses_of(dev: NetDevice, family: Any) -> list[Any]:
 
 
 def show(words: Words, session: Session, *, link: bool = False) -> int:
+    link = session.links_only = link or session.links_only
     chosen = parse_filter(words, session, link, "link" if link else "address")
     mode = link
     link = link or chosen.family == "link"

@@ -23,7 +23,7 @@ def print_link(dev: NetDevice, out: Printer, session: Session, *, link: bool, fa
     _queue_and_state(dev, out, session, link=link, family=family)
     if family in (0, "link") or options.details:
         out.fp(out.sl)
-        _address(dev, out)
+        _address(dev, out, session)
     if family != 6:
         _netnsid(dev, out, session)
     if options.details:
@@ -122,8 +122,9 @@ def _queue_and_state(dev: NetDevice, out: Printer, session: Session, *, link: bo
         out.any("txqlen", "qlen %d", dev.qlen)
 
 
-def _address(dev: NetDevice, out: Printer) -> None:
-    out.any("link_type", "    link/%s ", dev.link_type)
+def _address(dev: NetDevice, out: Printer, session: Session) -> None:
+    number = {"loopback": "[772]", "ether": "[1]"}.get(dev.link_type, dev.link_type)
+    out.any("link_type", "    link/%s ", number if session.options.numeric else dev.link_type)
     if dev.link_type == "none":
         return
     out.color(MAC, "address", "%s", dev.ll_address)

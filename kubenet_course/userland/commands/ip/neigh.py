@@ -176,28 +176,19 @@ def _set(table: NeighbourTable, said: _Said, dev: NetDevice, verb: str) -> None:
     if entry is None:
         if verb == "change":
             raise KernelError(errno.ENOENT)
-        if dev.is_loopback or dev.noarp:
-            pass
         entry = table.get(said.address, dev)
-        made = True
-    else:
-        if verb == "add":
-            raise KernelError(errno.EEXIST)
-        made = False
+    elif verb == "add":
+        raise KernelError(errno.EEXIST)
     mac = MacAddress.decode(said.mac) if said.mac is not None else None
     if said.protocol:
         entry.protocol = said.protocol
     if said.managed:
         entry.managed = True
-    try:
-        if said.use:
-            entry.confirm()
-        else:
-            entry.update(mac, state.upper(), admin=True, router=said.router)
-    except KernelError:
-        if made:
-            table.delete(entry)
-        raise
+    if said.use:
+        entry.confirm()
+    else:
+        entry.update(mac, state.upper(), admin=True)
+    entry.router = said.router
     entry.extern_learn = said.extern_learn
 
 
@@ -289,7 +280,7 @@ def show(words: Words, session: Session, flush: bool = False) -> int:
 def _selected(entry: Neighbour, chosen: _Filter, states: set[str]) -> bool:
     if chosen.dev is not None and entry.dev is not chosen.dev:
         return False
-    if not entry.proxy and entry.state.lower() not in states:
+    if not entry.proxy and not entry.extern_learn and entry.state.lower() not in states:
         return False
     if chosen.prefix is not None and (
         chosen.prefix.family != entry.ip.family or not chosen.prefix.covers(int(entry.ip))
@@ -343,16 +334,17 @@ def _print_stats(entry: Neighbour, out: Printer) -> None:
     now = entry.dev.net.loop.now
     references = 1 if in_use(entry) else 0
     if references:
-        out.any("refcnt", "ref %d ", references)
+        out.any("refcnt", " ref %d", references)
     used, confirmed, updated = ((now - then) // SECOND for then in (entry.used, entry.confirmed, entry.updated))
-    out.any("used", "used %d", used)
+    out.any("used", " used %d", used)
     out.any("confirmed", "/%d", confirmed)
-    out.any("updated", "/%d ", updated)
-    if entry.probes:
-        out.any("probes", "probes %u ", entry.probes)
+    out.any("updated", "/%d", updated)
+    out.any("probes", "probes %u ", entry.probes)
 
 
 def _print_state(entry: Neighbour, out: Printer) -> None:
+    if entry.state == neighbour.NONE:
+        return
     out.open_array("state")
     out.any(None, "%s ", entry.state)
     out.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubenet_course.userland.commands.ip.session import Options, usage_text
-from kubenet_course.userland.commands.ip.words import Quit, Words, invarg, matches, number
+from kubenet_course.userland.commands.ip.words import Quit, Words, c_number, invarg, matches
 
 FAMILIES = {"inet": 4, "inet6": 6, "link": "link", "mpls": "mpls", "bridge": "bridge"}
 EXACT = {"-4": 4, "-6": 6, "-0": "link", "-M": "mpls", "-B": "bridge"}
@@ -31,10 +31,7 @@ def parse_options(words: Words) -> tuple[Options, str | None]:
         if word in EXACT:
             options.family = EXACT[word]
         elif matches(word, "-loops"):
-            loops = number(_argument(words), 0, 0x7FFFFFFF)
-            if loops is None:
-                invarg("loops", words.argv[words.position - 1])
-            options.loops = loops
+            options.loops = c_number(_argument(words), 10) or 0
         elif matches(word, "-family"):
             family = _argument(words)
             if family == "help":

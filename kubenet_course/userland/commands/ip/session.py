@@ -56,6 +56,8 @@ class Session:
         self.options = options
         self.package = package
         self.net: NetNamespace = proc.net
+        #: ``link show`` came before in this batch: ``addr show`` then shows links, as in the original.
+        self.links_only = False
         #: ``ip link set``: a kind's options change a device instead of making one.
         self.changing = False
         self.tables = NameTables(proc.files, options.numeric)

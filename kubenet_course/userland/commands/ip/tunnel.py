@@ -66,7 +66,11 @@ def parse_args(words: Words, session: Session) -> tuple[str | None, str | None, 
             mode = MODES[text]
         elif word in ("key", "ikey", "okey"):
             for direction in ("ikey", "okey") if word == "key" else (word,):
-                found[direction] = _key(words, word) if direction == word or word == "key" and not found.get("ikey") else found["ikey"]
+                found[direction] = (
+                    _key(words, word)
+                    if direction == word or word == "key" and not found.get("ikey")
+                    else found["ikey"]
+                )
         elif word in ("seq", "csum", "iseq", "oseq", "icsum", "ocsum"):
             for direction in ("i", "o") if word in ("seq", "csum") else (word[0],):
                 found[direction + word.lstrip("io")] = True
@@ -96,7 +100,11 @@ def parse_args(words: Words, session: Session) -> tuple[str | None, str | None, 
             if name is not None:
                 duparg2("name", word)
             name = word
-    if mode != "gre" and any(found.get(key) for key in ("ikey", "okey", "iseq", "oseq", "icsum", "ocsum")) and mode:
+    if (
+        mode != "gre"
+        and any(found.get(key) for key in ("ikey", "okey", "iseq", "oseq", "icsum", "ocsum"))
+        and mode
+    ):
         raise Quit(1, "Keys are not allowed with ipip and sit tunnels\n")
     return name, mode, found
 
@@ -212,6 +220,3 @@ def describe(dev: IpTunnel) -> str:
         if settings.get(key):
             text += f"\n  {sentence}"
     return text
-
-
-

@@ -117,7 +117,11 @@ def _show(name: str | None, session: Session) -> int:
             if not isinstance(dev, Tun) or (name is not None and dev.name != name):
                 continue
             options = dev.options
-            words = [dev.mode] + [key for key in ("pi", "multi_queue", "vnet_hdr") if options.get(key)] + ["persist"]
+            words = (
+                [dev.mode]
+                + [key for key in ("pi", "multi_queue", "vnet_hdr") if options.get(key)]
+                + ["persist"]
+            )
             if "user" in options or "group" in options:
                 words.append("filter")
             out.open_object()

@@ -21,7 +21,7 @@ class Quit(Exception):
 
 def matches(prefix: str, word: str) -> bool:
     """Whether `prefix` abbreviates `word`."""
-    return word.startswith(prefix)
+    return prefix != "" and word.startswith(prefix)
 
 
 class Words:

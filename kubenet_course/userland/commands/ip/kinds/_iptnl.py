@@ -97,7 +97,14 @@ def _key(words: Words) -> int:
 
 def _mode(words: Words, kind: str) -> str:
     text = words.value()
-    names = {"any": "any", "any/ipv4": "any", "any/ip": "any", "ipip": "ipip", "ip4ip4": "ipip", "ipv4/ipv4": "ipip"}
+    names = {
+        "any": "any",
+        "any/ipv4": "any",
+        "any/ip": "any",
+        "ipip": "ipip",
+        "ip4ip4": "ipip",
+        "ipv4/ipv4": "ipip",
+    }
     if kind == "sit":
         names |= {"ip6ip": "ip6ip", "ip6ip4": "ip6ip", "ipv6/ipv4": "ip6ip"}
     if text not in names:

@@ -11,7 +11,13 @@ from kubenet_course.userland.commands.ip.words import Quit, Words, invarg, match
 SWITCHES = ("hairpin", "guard", "root_block", "fastleave", "learning", "flood", "proxy_arp", "proxy_arp_wifi",
             "mcast_fast_leave", "mcast_flood", "bcast_flood", "mcast_to_unicast", "neigh_suppress", "vlan_tunnel",
             "isolated", "locked")  # fmt: skip
-NUMBERS = {"state": 0xFF, "priority": 0xFFFF, "cost": 0xFFFFFFFF, "mcast_router": 0xFF, "group_fwd_mask": 0xFFFF}
+NUMBERS = {
+    "state": 0xFF,
+    "priority": 0xFFFF,
+    "cost": 0xFFFFFFFF,
+    "mcast_router": 0xFF,
+    "group_fwd_mask": 0xFFFF,
+}
 ORDER = ("fdb_flush", "state", "priority", "cost", "hairpin", "guard", "root_block", "fastleave", "learning", "flood",
          "mcast_flood", "mcast_router", "mcast_fast_leave", "bcast_flood", "mcast_to_unicast", "proxy_arp",
          "proxy_arp_wifi", "neigh_suppress", "group_fwd_mask", "vlan_tunnel", "isolated", "locked", "backup_port",
@@ -24,7 +30,9 @@ def parse(words: Words, session: Session) -> dict[str, Any]:
     said: dict[str, Any] = {}
     while words.more:
         word = words.take()
-        full = next((name for name in ORDER if word == name or (matches(word, name) and name not in EXACT)), None)
+        full = next(
+            (name for name in ORDER if word == name or (matches(word, name) and name not in EXACT)), None
+        )
         if full is None:
             if matches(word, "help"):
                 explain_kind("bridge_slave", status=1)
