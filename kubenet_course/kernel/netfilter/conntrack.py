@@ -59,7 +59,7 @@ class ConntrackEntry:
 
     __slots__ = (
         "family", "orig", "reply", "status", "expires", "timeout", "mark", "zone", "tcp", "stream_at", "counters",
-        "ident", "started", "stopped", "manip", "masq_index", "helper", "labels", "master", "template_zone", "notified",
+        "ident", "started", "stopped", "manip", "masq_index", "helper", "labels", "master", "changed",
     )  # fmt: skip
 
     def __init__(self, family: int, orig: Tuple, reply: Tuple, zone: int = 0):
@@ -83,7 +83,8 @@ class ConntrackEntry:
         self.helper = ""
         self.labels = 0
         self.master: ConntrackEntry | None = None
-        self.notified = False
+        #: Something changed that listeners are told of when the packet is done.
+        self.changed = False
 
     @property
     def protocol(self) -> int:
@@ -160,6 +161,7 @@ class Conntrack:
         self.loose = self.liberal = self.acct = self.timestamp = 0
         self.maximum = 0
         self._collect_at = 4096
+        self._ident = net.inode & 0xFFFFFFFF
         self._watch()
 
     # -- settings ---------------------------------------------------------------------------
@@ -213,7 +215,7 @@ class Conntrack:
         """The entry and direction of a tuple; one whose time is up is removed and not found."""
         found = self.tables[(family, zone)].get(tup) if not zone else self.table(family, zone).get(tup)
         if found is not None and found[0].expires <= self.loop.now:
-            self.remove(found[0])
+            self.remove(found[0], "EXPIRED")
             return None
         return found
 
@@ -235,7 +237,7 @@ class Conntrack:
             self._collect_at = max(4096, 2 * len(table))
         return True
 
-    def remove(self, ct: ConntrackEntry) -> None:
+    def remove(self, ct: ConntrackEntry, event: str = "DESTROY") -> None:
         """nf_ct_delete(): out of the table, told to listeners."""
         if not ct.status & IPS_CONFIRMED or ct.status & IPS_DYING:
             return
@@ -248,7 +250,7 @@ class Conntrack:
         self._forget_source(ct)
         if self.timestamp:
             ct.stopped = self.net.host.wall_clock()
-        self.notify("DESTROY", ct)
+        self.notify(event, ct)
 
     def _forget_source(self, ct: ConntrackEntry) -> None:
         key = source_key(ct)
@@ -263,7 +265,7 @@ class Conntrack:
         now = self.loop.now
         for table in list(self.tables.values()):
             for ct in [ct for ct, direction in table.values() if direction == ORIGINAL and ct.expires <= now]:
-                self.remove(ct)
+                self.remove(ct, "EXPIRED")
 
     def entries(self, family: int | None = None) -> Iterator[ConntrackEntry]:
         """Every live entry, oldest first within its table."""
@@ -280,7 +282,9 @@ class Conntrack:
             listener(event, ct)
 
     def new_ident(self) -> int:
-        return self.net.host.random.getrandbits(32)
+        """nf_ct_get_id(): a number for the entry, which tells nothing else."""
+        self._ident = (self._ident * 1664525 + 1013904223) & 0xFFFFFFFF
+        return self._ident
 
     def watch_expiry(self) -> None:
         """While somebody listens, expiry is told when it happens (within a second)."""
@@ -372,7 +376,7 @@ def conntrack_in(
     table = (room.table4 if family == 4 else room.table6) if not zone else room.table(family, zone)
     found = table.get(tup)
     if found is not None and found[0].expires <= room.loop.now:
-        room.remove(found[0])
+        room.remove(found[0], "EXPIRED")
         found = None
     before = describe(found[0], room.loop.now) if trace is not None and found is not None else None
     if found is None:
@@ -399,6 +403,7 @@ def conntrack_in(
             timeout = room.timeouts["udp_stream"]
             if not ct.status & IPS_ASSURED:
                 ct.status |= IPS_ASSURED
+                ct.changed = True
         refresh(room, ct, skb, direction, timeout, now)
     elif protocol == TCP:
         verdict_number = conntrack_tcp.packet(room, ct, skb, direction, ctinfo)
@@ -413,7 +418,10 @@ def conntrack_in(
         return True
     if direction and not ct.status & IPS_SEEN_REPLY:
         ct.status |= IPS_SEEN_REPLY
-        if room.listeners and ct.status & IPS_CONFIRMED:
+        ct.changed = True
+    if ct.changed:
+        ct.changed = False
+        if room.listeners and ct.status & (IPS_CONFIRMED | IPS_DYING) == IPS_CONFIRMED:
             room.notify("UPDATE", ct)
     skb.nfct = ct
     skb.ctinfo = ctinfo
@@ -488,6 +496,7 @@ def init_conntrack(
             skb.nfct = UNTRACKED_DROP
             return None
     ct = ConntrackEntry(family, tup, reply, zone)
+    ct.ident = room.new_ident()
     if room.acct:
         ct.counters = [[0, 0], [0, 0]]
     if template is not None and template.helper:
@@ -514,7 +523,7 @@ def conntrack_confirm(
         skb.drop("NETFILTER_DROP", net)
         return False
     if room.listeners:
-        ct.ident = ct.ident or room.new_ident()
+        ct.changed = False
         room.notify("NEW", ct)
     if skb.trace is not None:
         skb.trace.stage(skb, "nf_conntrack_confirm", net)

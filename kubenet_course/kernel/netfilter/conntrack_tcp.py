@@ -165,10 +165,9 @@ def packet(room: Conntrack, ct: ConntrackEntry, skb: SkBuff, direction: int, cti
             timeout = room.timeouts["unacknowledged"]
     elif not ct.status & 4 and (old in (SR, ES)) and new == ES:
         ct.status |= 4  # IPS_ASSURED
-        if room.listeners:
-            room.notify("UPDATE", ct)
-    if room.listeners and new != old and ct.status & 8:
-        room.notify("UPDATE", ct)
+        ct.changed = True
+    if new != old:
+        ct.changed = True
     from kubenet_course.kernel.netfilter.conntrack import refresh
 
     refresh(room, ct, skb, direction, timeout, room.loop.now)

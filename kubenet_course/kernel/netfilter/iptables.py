@@ -127,6 +127,23 @@ class Tables:
             return []
         return sorted((chain for chain in found.chains.values() if chain.base is None), key=lambda chain: chain.name)
 
+    def foreign(self, table: str) -> str:
+        """What iptables says of a table where nft has made what it cannot show: "" where there is nothing,
+        a comment for base chains of other names; Refused for rules."""
+        found = self.table(table)
+        if found is None or self.legacy:
+            return ""
+        foreign = [chain for chain in found.chains.values() if chain.base is not None and not self._is_mine(table, chain)]
+        for chain in found.chains.values():
+            if chain not in foreign and any(not isinstance(rule, XtRule) for rule in chain.rules):
+                raise Refused(f"table `{table}' is incompatible, use 'nft' tool.", 1, batch=True)
+        return f"# Table `{table}' contains incompatible base-chains, use 'nft' tool to list them." if foreign else ""
+
+    def _is_mine(self, table: str, chain: Chain) -> bool:
+        built_in = self.is_built_in(table, chain.name)
+        base = chain.base
+        return built_in is not None and base is not None and (base.hook, base.priority) == (built_in.hook, built_in.priority)
+
     # -- rules ------------------------------------------------------------------------------
     def append(self, table: str, name: str, rule: XtRule) -> None:
         self._place(table, name, rule, None, "APPEND")
@@ -157,8 +174,6 @@ class Tables:
         """The position of an equal rule; Refused where there is none."""
         chain = self.chain(table, name)
         if chain is None:
-            if self.is_built_in(table, name) is None:
-                raise Refused(NO_CHAIN)
             raise Refused(self._no_rule())
         wanted = rule.spec()
         for position, candidate in enumerate(chain.rules):
@@ -208,10 +223,19 @@ class Tables:
                 return errno.ENOENT
             if target.base is not None:
                 return errno.EOPNOTSUPP
-            if target is chain or self._reaches(target, chain):
-                return errno.ELOOP
+            if self.legacy:
+                return errno.ELOOP if target is chain or self._reaches(target, chain) else 0
+            if place.hooks and (target is chain or self._loops(target, (chain.name,))):
+                return errno.EMLINK
             return self._refuses_below(target, place, set())
         return 0
+
+    def _loops(self, chain: Chain, way: tuple[str, ...]) -> bool:
+        """nf_tables looks for loops from the base chains on."""
+        if chain.name in way:
+            return True
+        below = [chain.table.chains.get(name) for rule in chain.rules for name in rule.targets()]
+        return any(self._loops(other, (*way, chain.name)) for other in below if other is not None)
 
     def _reaches(self, start: Chain, wanted: Chain, seen: set[str] | None = None) -> bool:
         seen = seen if seen is not None else set()
@@ -269,7 +293,7 @@ class Tables:
             raise Refused(NO_CHAIN)
         if built_in is not None and self.legacy:
             raise Refused("Can't delete built-in chain.")
-        if chain.base is not None and (chain.rules or chain.base.policy != ACCEPT):
+        if chain.base is not None and chain.base.policy != ACCEPT:
             raise Refused("Directory not empty.")
         references = chain.references()
         if self.legacy and (references or chain.rules):
@@ -281,23 +305,19 @@ class Tables:
 
     def delete_all_chains(self, table: str, told: list[str] | None = None) -> None:
         """-X without a name: every user chain, and (nf_tables) built-in chains with nothing in them."""
-        for chain in self.user_chains(table):
-            references = sum(
-                1
-                for other in chain.table.chains.values()
-                for rule in other.rules
-                for target in rule.targets()
-                if target == chain.name
-            )
-            if references or chain.rules:
-                if self.legacy:
-                    raise Refused("Too many links." if references else "Directory not empty.")
-                raise Refused(f"CHAIN_DEL failed (Device or resource busy): chain {chain.name}", 4, batch=True)
-        for chain in self.user_chains(table):
+        found = self.table(table)
+        users = [chain for chain in found.chains.values() if chain.base is None] if found is not None else []
+        for chain in users:
+            references = chain.references()
+            if not references and not chain.rules:
+                continue
+            if self.legacy:
+                raise Refused("Too many links." if references else "Directory not empty.")
+            raise Refused(f"CHAIN_DEL failed (Device or resource busy): chain {chain.name}", 4, batch=True)
+        for chain in users:
             if told is not None:
                 told.append(chain.name)
             chain.table.delete_chain(chain)
-        found = self.table(table)
         if found is not None and not self.legacy:
             for chain in list(found.chains.values()):
                 if chain.base is not None and not chain.rules and chain.base.policy == ACCEPT:
@@ -308,7 +328,7 @@ class Tables:
         if self.exists(table, new):
             raise Refused("File exists.")
         chain = self.chain(table, old)
-        if chain is None or chain.base is not None:
+        if chain is None or self.legacy and chain.base is not None:
             raise Refused(NO_CHAIN)
         chain.table.rename_chain(chain, new)
         self.ruleset.notify("chain", new)
@@ -347,8 +367,8 @@ class Tables:
         return emptied
 
     def zero(self, table: str, name: str | None, number: int | None = None) -> list[str]:
-        if name is not None and not self.exists(table, name):
-            raise Refused(NO_CHAIN)
+        if name is not None and self.chain(table, name) is None:
+            raise Refused(self._no_rule() if number is not None else NO_CHAIN)
         found = self.table(table)
         if found is None:
             return []
@@ -357,7 +377,9 @@ class Tables:
             chains = list(found.chains.values())
         if number is not None:
             if not chains or not 1 <= number <= len(chains[0].rules):
-                raise Refused("Index of counter too big.")
+                if self.legacy:
+                    raise Refused("Index of counter too big.")
+                return []
             rule = chains[0].rules[number - 1]
             rule.packets = rule.bytes = 0
             return []

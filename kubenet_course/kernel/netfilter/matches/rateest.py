@@ -108,7 +108,23 @@ class Rateest(Extension):
         return " ".join(words)
 
     def listing(self, names: Names | None) -> str:
-        return "rateest match " + self.save().replace("--rateest-", "").replace("--", "")
+        kind = "bps" if any(key.startswith("rateest-bps") for key in self.values) else "pps"
+
+        def shown(key: str) -> list[str]:
+            value = self.values.get(key)
+            if not isinstance(value, int):
+                return []
+            return [rate_text(value) if kind == "bps" and names is not None else str(value)]
+
+        mode = next(mode for mode in MODES if f"rateest-{mode}" in self.values)
+        mode = ("! " if f"rateest-{mode}" in self.inverted else "") + mode
+        first, second = shown(f"rateest-{kind}1"), shown(f"rateest-{kind}2") or shown(f"rateest-{kind}")
+        words = [self.values["rateest1"], *(["delta"] if "rateest-delta" in self.values else []), kind]
+        if "rateest2" in self.values:
+            words += [*first, mode, self.values["rateest2"], kind, *second]
+        else:
+            words += [*first, *second, mode] if kind == "bps" else [*first, mode, *second]
+        return " ".join(["rateest match", *words])
 
     def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool]:
         estimators = net.rooms.setdefault("rateest", {})

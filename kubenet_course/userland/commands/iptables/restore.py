@@ -191,18 +191,18 @@ class Restore:
             if self.legacy:
                 self.tables.table(name)
             return
-        for chain in self.tables.flush(name, None, True):
+        for chain in self.tables.flush(name, None, self.verbose or self.legacy):
             if self.verbose:
                 self.proc.print(f"Flushing chain `{chain}'")
         for chain_object in self.tables.user_chains(name):
             if self.verbose:
                 self.proc.print(f"Deleting chain `{chain_object.name}'")
             chain_object.table.delete_chain(chain_object)
-        for built_in in BUILT_IN[name]:
-            chain_now = self.tables.base_chain(name, built_in.name)
-            assert chain_now.base is not None
-            chain_now.base.policy = 1
-            chain_now.counters = [0, 0]
+        table = self.tables.make(name)
+        if not self.legacy:
+            # The table is made anew; its built-in chains come back as they are named.
+            for base in [chain for chain in table.chains.values() if chain.base is not None]:
+                table.delete_chain(base)
 
     def _chain(self, text: str) -> None:
         words = text.split()

@@ -90,10 +90,10 @@ def execute(proc: Process, tables: Tables, command: Command, names: MachineNames
     elif letter == "D#":
         tables.delete_number(table, chain or "", command.number)
     elif letter == "L":
-        need_listed(tables, table, chain)
+        need_listed(proc, tables, table, chain)
         list_rules(proc, tables, command, names)
     elif letter == "S":
-        need_listed(tables, table, chain)
+        need_listed(proc, tables, table, chain)
         for line in show.list_rules(tables, table, chain, command.number, "v" in command.options):
             proc.print(line)
     elif letter == "F":
@@ -109,32 +109,24 @@ def execute(proc: Process, tables: Tables, command: Command, names: MachineNames
     elif letter == "E":
         tables.rename_chain(table, chain or "", command.new_name)
     elif letter == "P":
-        counters = command.counters if "c" in command.options else None
-        tables.set_policy(table, chain or "", command.policy, counters)
+        tables.set_policy(table, chain or "", command.policy)
     if command.zero_too:
         zero(proc, tables, command)
 
 
 def change_rules(proc: Process, tables: Tables, command: Command, names: MachineNames) -> None:
     letter, table, chain = command.letter, command.table, command.chain or ""
-    if not tables.exists(table, chain) and (letter in "AIRD" or tables.legacy or not command.chain_target):
-        if not (tables.legacy and command.chain_target):
-            raise Refused(NO_CHAIN)
-    if letter == "I" and command.number > 1:
-        existing = tables.chain(table, chain)
-        if command.number - 1 > (len(existing.rules) if existing is not None else 0):
-            raise Refused("Index of insertion too big.")
-    if letter == "R":
-        existing = tables.chain(table, chain)
-        if existing is None or not 1 <= command.number <= len(existing.rules):
-            raise Refused("Index of replacement too big.")
     check_target(tables, command)
-    rules = command.rules
-    if letter == "I":
-        # Several addresses: the last is inserted first, so that they stand in the order given.
-        rules = rules[::-1]
-    for rule in rules:
-        if "v" in command.options:
+    if not tables.exists(table, chain) and (letter != "C" or tables.legacy):
+        raise Refused(NO_CHAIN)
+    existing = tables.chain(table, chain)
+    count = len(existing.rules) if existing is not None else 0
+    if letter == "I" and command.number - 1 > count:
+        raise Refused("Index of insertion too big.")
+    if letter == "R" and not 1 <= command.number <= count:
+        raise Refused("Index of replacement too big.")
+    for rule in command.rules:
+        if "v" in command.options and letter != "C":
             proc.print(show.sentence(rule, names))
         if letter == "A":
             tables.append(table, chain, rule)
@@ -146,10 +138,18 @@ def change_rules(proc: Process, tables: Tables, command: Command, names: Machine
             tables.delete(table, chain, rule)
         else:
             tables.find(table, chain, rule)
+            if "v" in command.options:
+                proc.print(show.sentence(rule, names))
 
 
-def need_listed(tables: Tables, table: str, chain: str | None) -> None:
+def need_listed(proc: Process, tables: Tables, table: str, chain: str | None) -> None:
     if chain is None or tables.exists(table, chain):
+        try:
+            comment = tables.foreign(table)
+        except Refused as refused:
+            raise Incompatible(refused.message) from None
+        if comment:
+            proc.print(comment)
         return
     if tables.legacy:
         raise Refused(NO_CHAIN)
@@ -176,10 +176,17 @@ def list_rules(proc: Process, tables: Tables, command: Command, names: MachineNa
 
 def zero(proc: Process, tables: Tables, command: Command) -> None:
     number = command.number if command.letter == "Z#" else None
-    for name in tables.zero(command.table, command.chain, number):
-        if "v" in command.options and name in {built_in.name for built_in in BUILT_IN[command.table]} | {
-            chain.name for chain in tables.user_chains(command.table)
-        }:
+    if command.zero_too:
+        # Listing asks for every built-in chain, and zeroing then makes them.
+        for built_in in BUILT_IN[command.table]:
+            tables.base_chain(command.table, built_in.name)
+    names = tables.zero(command.table, command.chain, number)
+    if "v" in command.options and number is None:
+        if command.chain is None:
+            there = set(names)
+            names = [built_in.name for built_in in BUILT_IN[command.table] if built_in.name in there]
+            names += [chain.name for chain in tables.user_chains(command.table)]
+        for name in names:
             proc.print(f"Zeroing chain `{name}'")
 
 
