@@ -33,6 +33,10 @@ def parse_date(text: str, now: int) -> int | None:
         except ValueError:
             continue
         return (calendar.timegm(when) + offset) * SECOND
+    match = re.match(r"(\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?|\d{8}|@\d+) +(.+)", words)
+    if match:
+        base = parse_date(match[1], now)
+        return _relative(match[2], base) if base is not None else None
     return _relative(words, now)
 
 

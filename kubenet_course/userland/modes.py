@@ -51,7 +51,7 @@ def _clause(who: str, actions: str, mode: int, is_dir: bool, umask: int) -> int:
         else:
             clear = 0
             for one in set(classes):
-                clear |= 7 << {"u": 6, "g": 3, "o": 0}[one]
+                clear |= {"u": 0o4700, "g": 0o2070, "o": 0o1007}[one]
             mode = mode & ~clear | mask | special
     return mode
 

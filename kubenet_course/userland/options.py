@@ -75,7 +75,7 @@ def parse(
 def _long(word: str, words: list[str], names: dict[str, str], options: Options) -> None:
     given, equals, value = word[2:].partition("=")
     bare = {name.rstrip("?").rstrip("="): name for name in names}
-    found = [given] if given in bare else sorted(name for name in bare if name.startswith(given))
+    found = [given] if given in bare else [name for name in bare if name.startswith(given)]
     targets = {names[bare[name]] for name in found}
     if not found or not given:
         raise OptionError(f"unrecognized option '--{given}{equals}{value}'" if not found else "unrecognized option '--'")
@@ -137,12 +137,12 @@ def value(options: Options, name: str, default: str | None = None) -> str | None
 
 def missing_operand(proc: Process, name: str, after: str | None = None, status: int = 1, kind: str = "operand") -> int:
     """``missing operand``, with the hint."""
-    from kubenet_course.userland.quoting import quoteaf
+    from kubenet_course.userland.quoting import quote
 
     if after is None:
         proc.error(f"{name}: missing {kind}")
     else:
-        proc.error(f"{name}: missing {kind} after {quoteaf(after)}")
+        proc.error(f"{name}: missing {kind} after {quote(after)}")
     proc.error(f"Try '{name} --help' for more information.")
     return status
 

@@ -165,7 +165,10 @@ class _Translator:
             self.add("(", False)
         elif char == ")":
             if not self.groups:
-                raise ValueError("Unmatched ) or \\)")
+                if not self.ere:
+                    raise ValueError("Unmatched ) or \\)")
+                self.add("\\)")
+                return i + 1
             self.groups.pop()
             self.add(")")
         elif char == "|":

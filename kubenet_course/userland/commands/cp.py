@@ -18,6 +18,8 @@ LONG = {
     "preserve=?": "p", "dereference": "L", "no-dereference": "P", "target-directory=": "t",
     "no-target-directory": "T", "update=?": "u", "link": "l", "symbolic-link": "s", "parents": "parents",
     "mode=": "m", "directory": "d", "strip-trailing-slashes": "strip", "remove-destination": "rd", "backup=?": "b",
+    "reflink=?": "reflink", "sparse=": "sparse", "one-file-system": "x", "no-preserve=": "np", "attributes-only": "ao",
+    "copy-contents": "cc", "suffix=": "S", "context=?": "Z",
 }  # fmt: skip
 
 

@@ -64,7 +64,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     delimiter = value(options, "d")
     problem = None
     if len(kinds) > 1:
-        problem = "only one type of list may be specified"
+        problem = "only one list may be specified"
     elif delimiter is not None and len(delimiter.encode("utf-8", "surrogateescape")) > 1:
         problem = "the delimiter must be a single character"
     elif not kinds:

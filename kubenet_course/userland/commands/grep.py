@@ -46,6 +46,8 @@ class _Search:
     failed: bool = False
     separated: bool = False
     dotted: bool = True
+    offset: int = 0
+    start: int = 0
     patterns: dict[str, list[str]] = field(default_factory=dict)
 
     def complain(self, message: str) -> None:
@@ -127,6 +129,7 @@ class _Search:
         flags = self.flags
         shown = self.label if name == "-" else name
         count = number = 0
+        self.offset = 0
         waiting: deque[tuple[int, bytes]] = deque(maxlen=self.before or 1)
         tail = 0
         last = 0
@@ -136,6 +139,8 @@ class _Search:
             number += 1
             body = line[:-1] if line.endswith(b"\n") else line
             text = decode(body)
+            self.offset, start = self.offset + len(line), self.offset
+            self.start = start
             if self.matches(text) == invert:
                 if tail:
                     tail -= 1
@@ -154,7 +159,7 @@ class _Search:
                 break
             if not quiet:
                 if b"\0" in body and "a" not in flags and "bf" not in flags:
-                    self.proc.print(f"{self.program}: {shown}: binary file matches")
+                    self.proc.error(f"{self.program}: {shown}: binary file matches")
                     return
                 self._context(shown, number, waiting, last)
                 self._hit(shown, number, body, text)
@@ -183,13 +188,14 @@ class _Search:
             return
         for start, end in self.spans(text):
             if end > start:
-                self.show(shown, number, encode(text[start:end]), ":")
+                self.show(shown, number, encode(text[start:end]), ":", len(encode(text[:start])))
 
-    def show(self, shown: str, number: int, body: bytes, mark: str) -> None:
+    def show(self, shown: str, number: int, body: bytes, mark: str, within: int = 0) -> None:
         if "o" in self.flags and mark == "-":
             return
         head = f"{shown}{mark}" if self.names else ""
         head += f"{number}{mark}" if "n" in self.flags else ""
+        head += f"{self.start + within}{mark}" if "b" in self.flags else ""
         self.proc.stdout.write(encode(head) + body + b"\n")
 
     def _summary(self, shown: str, count: int) -> None:
@@ -218,6 +224,11 @@ def _compile(patterns: list[str], kind: str, flags: set[str]) -> re.Pattern[str]
     elif kind == "P":
         parts = patterns
     else:
+        for one in patterns:
+            if re.search(r"(?<!\[)\[:[a-z]+:\](?!\])", one):
+                raise ValueError("character class syntax is [[:space:]], not [:space:]")
+            if re.search(r"(?<!\\)\[$", one) and "]" not in one:
+                raise ValueError("Invalid regular expression")
         parts = [(extended if kind == "E" else basic)(one) for one in patterns]
     if len(parts) > 1:
         parts = sorted(parts, key=len, reverse=True) if kind == "F" else parts
@@ -249,7 +260,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     flags = letters(options)
     if "y" in flags:
         flags.add("i")
-    for one in "zbT":
+    for one in "zT":
         if one in flags:
             proc.error(f"kubenet: {argv[0]}: option -{one} is not emulated")
             return 2
@@ -257,11 +268,13 @@ async def main(proc: Process, argv: list[str]) -> int:
     if patterns is None:
         return 2
     kind = {"egrep": "E", "fgrep": "F"}.get(program, "G")
-    if program in ("egrep", "fgrep"):
-        proc.error(f"{program}: warning: {program} is obsolescent; using grep -{kind}")
     for name, _ in options:
         if name in "EFGP" and len(name) == 1:
             kind = name
+    if kind == "E":
+        for one in patterns:
+            if one[:1] in ("*", "+", "?") and one:
+                proc.error(f"{argv[0]}: warning: {one[0]} at start of expression")
     try:
         pattern = _compile(patterns, kind, flags)
     except ValueError as error:

@@ -72,7 +72,7 @@ async def _kill(proc: Process, argv: list[str]) -> int:
         text = words.pop(0)[1:]
         number = signal_number(text)
     if number is None:
-        proc.error(f"{argv[0]}: unknown signal name {text}")
+        proc.error(f"{argv[0]}: invalid argument {text[:1]}\n{KILL_USAGE}")
         return 1
     if words[:1] == ["--"]:
         words = words[1:]

@@ -68,7 +68,8 @@ def _link(proc: Process, program: str, name: str, place: str, flags: set[str]) -
         else:
             files.link(name, place, proc)
     except KernelError as error:
-        proc.error(f"{program}: failed to create {kind} {quoteaf(place)}: {error.strerror}")
+        arrow = "" if symbolic else f" => {quoteaf(name)}"
+        proc.error(f"{program}: failed to create {kind} {quoteaf(place)}{arrow}: {error.strerror}")
         return 1
     if "v" in flags:
         proc.print(f"{quoteaf(place)} {'->' if symbolic else '=>'} {quoteaf(name)}")

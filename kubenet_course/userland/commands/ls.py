@@ -110,6 +110,9 @@ class _Lister:
         elif "m" in flags:
             if entries:
                 out(", ".join(self._name(one) for one in entries))
+        elif flags & {"C", "x"} and not flags & {"i", "s"}:
+            for line in columns([self._name(one) for one in entries], "x" in flags):
+                out(line)
         else:
             width = max((len(str(one.stat.ino)) for one in entries), default=0)
             blocks_width = max((len(self._block(one)) for one in entries), default=0)
@@ -206,6 +209,21 @@ class _Lister:
                     self.directory(f"{path.rstrip('/')}/{one.name}" if path != "/" else f"/{one.name}", True)
 
 
+def columns(names: list[str], across: bool, width: int = 80) -> list[str]:
+    """Names in as many columns as fit, down or across; two blanks between columns."""
+    for count in range(min(len(names), width // 3), 0, -1):
+        rows = -(-len(names) // count)
+        if across:
+            table = [names[at : at + count] for at in range(0, len(names), count)]
+        else:
+            count = -(-len(names) // rows)
+            table = [names[at::rows] for at in range(rows)]
+        widths = [max((len(row[at]) for row in table if at < len(row)), default=0) + 2 for at in range(count)]
+        if sum(widths) - 2 < width or count == 1:
+            return ["".join(cell.ljust(widths[at]) if at < len(row) - 1 else cell for at, cell in enumerate(row)) for row in table]
+    return names
+
+
 def _blocks(stat: Stat) -> int:
     """Kilobytes on disk."""
     if _stat.S_ISLNK(stat.mode) or stat.size == 0:
@@ -237,10 +255,10 @@ async def main(proc: Process, argv: list[str]) -> int:
         if name == "sort" and text in ("size", "time", "none", "extension", "version"):
             flags.add({"size": "S", "time": "t", "none": "U", "extension": "X", "version": "v"}[text])
     for name, _ in options:
-        if name in ("1", "x", "C", "m") and flags & {"l"} and name != "1":
-            flags.discard("l")
-        elif name == "l":
-            flags.add("l")
+        if name in ("1", "x", "C", "m", "l"):
+            if name != "1" or "l" not in flags:
+                flags -= {"1", "x", "C", "m", "l"}
+            flags.add(name)
     if "f" in flags:
         flags.add("a")
     lister = _Lister(proc, argv[0], flags, [text for name, text in options if name in ("I", "hide")])

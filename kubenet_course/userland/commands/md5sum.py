@@ -9,6 +9,7 @@ from kubenet_course.errors import KernelError
 from kubenet_course.userland.files_io import complain, decode, read_input
 from kubenet_course.userland.options import OptionError, letters, parse
 from kubenet_course.userland.process import Process
+from kubenet_course.userland.quoting import quotef
 
 NAMES = ("md5sum", "sha1sum", "sha256sum", "sha512sum")
 LONG = {"binary": "b", "check": "c", "text": "t", "quiet": "quiet", "status": "status", "tag": "tag", "zero": "z"}
@@ -62,7 +63,7 @@ async def _check(proc: Process, program: str, kind: str, name: str, text: str, f
         if "status" not in flags and not (fine and "quiet" in flags):
             proc.print(f"{match[2]}: {'OK' if fine else 'FAILED'}")
     if not (good or bad or missing):
-        proc.error(f"{program}: {name}: no properly formatted checksum lines found")
+        proc.error(f"{program}: {quotef(name) if name != '-' else chr(39) + 'standard input' + chr(39)}: no properly formatted checksum lines found")
         return 1
     if malformed:
         proc.error(f"{program}: WARNING: {malformed} line{'s are' if malformed > 1 else ' is'} improperly formatted")

@@ -19,18 +19,15 @@ def canonical(proc: Process, path: str, mode: str) -> str:
     """``f``: all but the last must exist; ``e``: all; ``m``: none."""
     files = proc.files
     if mode == "m":
-        done = path if path.startswith("/") else f"{proc.cwd}/{path}"
-        missing: list[str] = []
-        while True:
-            try:
-                found = files.find(done, None, proc)
-                return "/".join([found.path.rstrip("/"), *reversed(missing)]) or "/"
-            except KernelError:
-                done, _, last = done.rstrip("/").rpartition("/")
-                if last not in ("", "."):
-                    missing.append(last)
-                if not done:
-                    return "/" + "/".join(reversed(missing))
+        done = "/" if path.startswith("/") else files.resolve(proc.cwd, "/", proc)
+        for part in path.split("/"):
+            if part == "..":
+                done = done.rpartition("/")[0] or "/"
+            elif part not in ("", "."):
+                done = f"{done.rstrip('/')}/{part}"
+                if files.exists(done, proc):
+                    done = files.resolve(done, "/", proc)
+        return done
     found = files.find(path, None, proc)
     if mode == "e" and found.node is None:
         raise KernelError(2)

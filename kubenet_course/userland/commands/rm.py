@@ -38,7 +38,7 @@ async def _ask(proc: Process, question: str) -> bool:
 async def _remove(proc: Process, program: str, name: str, flags: set[str]) -> int:
     files = proc.files
     last = name.rstrip("/").rpartition("/")[2]
-    if last in (".", ".."):
+    if last in (".", "..") and "r" in flags:
         proc.error(f"{program}: refusing to remove '.' or '..' directory: skipping {quoteaf(name)}")
         return 1
     try:

@@ -79,7 +79,7 @@ async def _print(
         if len(batch) >= BATCH:
             proc.stdout.write(((joiner if any_one else "") + joiner.join(batch)).encode())
             batch, any_one = [], True
-            await proc.sleep(0.0001)
+            await proc.sleep(0.02)
     if batch:
         proc.stdout.write(((joiner if any_one else "") + joiner.join(batch)).encode())
         any_one = True

@@ -21,8 +21,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     for name in names:
         try:
             append = "a" in letters(options)
-            writer = proc.stdout if name == "-" else proc.files.open_writer(name, proc, append=append)
-            outputs.append((name, writer))
+            outputs.append((name, proc.files.open_writer(name, proc, append=append)))
         except KernelError as error:
             complain(proc, name, error)
             status = 1

@@ -89,7 +89,7 @@ def parse_set(text: str, length: int | None = None) -> bytes:
             low, high = units[i][0], units[i + 2][0]
             if low > high:
                 shown = f"{_show(low)}-{_show(high)}"
-                raise _SetError(f"range-endpoints of {quote(shown)} are in reverse collating sequence order")
+                raise _SetError(f"range-endpoints of '{shown}' are in reverse collating sequence order")
             out += bytes(range(low, high + 1))
             i += 3
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubenet_course.errors import KernelError
+from kubenet_course.userland.files.nodes import FileReader
 from kubenet_course.userland.files_io import complain, each_input
 from kubenet_course.userland.options import OptionError, letters, parse
 from kubenet_course.userland.process import Process
@@ -52,7 +53,7 @@ async def main(proc: Process, argv: list[str]) -> int:
             complain(proc, name, error)
             failures.append(name)
             data = b""
-        piped = piped or name == "-" or not proc.files.isfile(name, proc)
+        piped = piped or not isinstance(reader, FileReader)
         rows.append((_count(data), name if names else ""))
     total = {letter: sum(row[letter] for row, _ in rows) for letter in ORDER}
     total["L"] = max((row["L"] for row, _ in rows), default=0)

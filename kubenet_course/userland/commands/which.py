@@ -6,7 +6,7 @@ from kubenet_course.userland.process import Process
 
 
 async def main(proc: Process, argv: list[str]) -> int:
-    everything = silent = False
+    everything = False
     names = []
     words = argv[1:]
     while words and words[0].startswith("-") and words[0] != "-":
@@ -14,11 +14,11 @@ async def main(proc: Process, argv: list[str]) -> int:
         if word == "--":
             break
         for letter in word[1:]:
-            if letter not in "as":
-                proc.error(f"Illegal option -{letter}\nUsage: {argv[0]} [-as] args")
+            if letter != "a":
+                proc.error(f"Illegal option -{letter}")
+                proc.print("Usage: /usr/bin/which [-a] args")
                 return 2
-            everything = everything or letter == "a"
-            silent = silent or letter == "s"
+            everything = True
     names = words
     status = 0 if names else 1
     for name in names:
@@ -27,8 +27,7 @@ async def main(proc: Process, argv: list[str]) -> int:
         for path in paths:
             if name and proc.files.isfile(path, proc) and proc.files.access_x(path, proc):
                 found = True
-                if not silent:
-                    proc.print(path)
+                proc.print(path)
                 if not everything:
                     break
         status |= not found

@@ -46,6 +46,7 @@ def proc_net(whose: Process) -> Directory:
         "tcp6": lambda net: sockets(net, 6, "tcp"),
         "udp": lambda net: sockets(net, 4, "udp"),
         "udp6": lambda net: sockets(net, 6, "udp"),
+        **({"ip_vs": ip_vs} if "ipvs" in whose.net.rooms else {}),
         "unix": lambda net: "Num       RefCount Protocol Flags    Type St Inode Path\n",
     }
     return VirtualDirectory(
@@ -62,6 +63,25 @@ def hex6(address: int | None) -> str:
     """An IPv6 address in four little-endian words."""
     data = (address or 0).to_bytes(16, "big")
     return "".join(f"{int.from_bytes(data[at : at + 4], 'little'):08X}" for at in range(0, 16, 4))
+
+
+def ip_vs(net: Any) -> str:
+    """ip_vs_info_seq_show()."""
+    lines = ["IP Virtual Server version 1.2.1 (size=4096)", "Prot LocalAddress:Port Scheduler Flags"]
+    lines.append("  -> RemoteAddress:Port Forward Weight ActiveConn InActConn")
+    for service in net.rooms["ipvs"].services.values():
+        if service.fwmark:
+            lines.append(f"FWM  {service.fwmark:08X} {service.scheduler.name} ")
+        else:
+            protocol = "TCP" if service.protocol == 6 else "UDP"
+            where = f"{int(service.address):08X}" if service.family == 4 else f"[{service.address}]"
+            lines.append(f"{protocol}  {where}:{service.port:04X} {service.scheduler.name}  ")
+        for each in service.destinations:
+            where = f"{int(each.address):08X}" if each.address.family == 4 else f"[{each.address}]"
+            lines.append(
+                f"  -> {where}:{each.port:04X}      {each.forward:<7} {each.weight:<6} {each.active:<10} {each.inactive:<10}"
+            )
+    return "\n".join(lines) + "\n"
 
 
 def arp(net: Any) -> str:

@@ -6,11 +6,13 @@ Texts are facts in Debian's layout. What a lab wants otherwise it writes over.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from errno import ENOSPC
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from kubenet_course.sim.loop import MILLISECOND
 from kubenet_course.userland.files import procfs, sysfs
 from kubenet_course.userland.files.loader import image
 from kubenet_course.userland.files.nodes import (
@@ -274,27 +276,20 @@ def _put(tree: FileTree, path: str, node: Node) -> None:
         here.nlink += 1
 
 
-class _Zeros(Reader):
-    """/dev/zero: as many as are asked for."""
+class _Endless(Reader):
+    """/dev/zero and /dev/urandom. A millisecond passes for every read, so that a program that
+    copies them for ever comes to the end of the time it was given."""
+
+    def __init__(self, tree: FileTree, make: Callable[[int], bytes]):
+        self.loop = tree.system.loop
+        self.make = make
 
     async def read(self, size: int = -1) -> bytes:
-        return bytes(size if size >= 0 else 1 << 20)
+        await self.loop.sleep(MILLISECOND)
+        return self.make(1 << 16 if size < 0 else min(size, 4096))
 
     async def readline(self) -> bytes:
-        return bytes(4096)
-
-
-class _Random(Reader):
-    """/dev/urandom, from the machine's seed."""
-
-    def __init__(self, tree: FileTree):
-        self.random = tree.system.host.random
-
-    async def read(self, size: int = -1) -> bytes:
-        return self.random.randbytes(size if size >= 0 else 1 << 16)
-
-    async def readline(self) -> bytes:
-        return self.random.randbytes(256)
+        return await self.read(4096)
 
 
 def _devices(tree: FileTree) -> dict[str, Node]:
@@ -302,10 +297,10 @@ def _devices(tree: FileTree) -> dict[str, Node]:
         return Reader()
 
     def zeros(proc: Process | None) -> Reader:
-        return _Zeros()
+        return _Endless(tree, bytes)
 
     def randomness(proc: Process | None) -> Reader:
-        return _Random(tree)
+        return _Endless(tree, tree.system.host.random.randbytes)
 
     def terminal_out(proc: Process | None) -> Writer:
         return proc.stdout.add_writer() if proc else Writer()

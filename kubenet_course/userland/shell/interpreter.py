@@ -567,6 +567,7 @@ class Shell(Assigner, Compound):
                 status = await self.replace(argv, env, redirections)
                 return status
             try:
+                self.check_path(argv[0], env)
                 child = self.proc.system.spawn(argv, parent=self.proc, env=env)
             except KernelError as error:
                 return self.not_started(argv[0], error, env)
@@ -583,12 +584,18 @@ class Shell(Assigner, Compound):
             return self.not_started(argv[0], error, env)
         return await self.wait_for(child, " ".join(argv))
 
+    def check_path(self, name: str, env: dict[str, str]) -> None:
+        """Without PATH the shell finds nothing, though execvp(3) has a path of its own."""
+        if "PATH" not in env and "/" not in name:
+            raise KernelError(ENOENT)
+
     async def replace(self, argv: list[str], env: dict[str, str], redirections: Redirections, who: str = "") -> int:
         """execve(2): this process becomes the program; the status if it cannot, after a message."""
         proc = self.proc
         if env.get("SHLVL", "").isdigit():
             env["SHLVL"] = str(max(int(env["SHLVL"]) - 1, 0))
         try:
+            self.check_path(argv[0], env)
             program, final = proc.system.files.load_program(argv, env, proc.cwd, proc.files)
         except KernelError as error:
             return self.not_started(argv[0], error, env, who)

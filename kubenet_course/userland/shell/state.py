@@ -77,6 +77,7 @@ class ShellState:
     ready: bool = False
     trace_level: int = 0
     temporary_fds: list[int] = field(default_factory=list)
+    outer_jobs: list[Job] = field(default_factory=list)
 
     def fork(self) -> ShellState:
         """The state of a subshell."""
@@ -104,6 +105,7 @@ class ShellState:
             getopts_at=self.getopts_at,
             random_seed=self.random_seed,
             trace_level=self.trace_level,
+            outer_jobs=self.jobs or self.outer_jobs,
             ready=True,
         )
 

@@ -26,6 +26,7 @@ META = frozenset(" \t\n;&|<>()")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SPECIAL = frozenset("@*#?-$!0123456789")
 _PLAIN = re.compile(r"[^ \t\n;&|<>()\\'\"$`*?\[\]{}~=!#]+")
+_PLAIN_EXTENDED = re.compile(r"[^ \t\n;&|<>()\\'\"$`*?\[\]{}~=!#@+]+")
 _OPERATORS = (":-", ":=", ":?", ":+", "##", "%%", "//", "/#", "/%", "^^", ",,", "~~", "-", "=", "?", "+", "#",
               "%", "/", "^", ",", "~")  # fmt: skip
 _ESCAPES = {
@@ -51,6 +52,8 @@ class Source:
     def __init__(self, text: str, first_line: int = 1):
         self.text = text
         self.first_line = first_line
+        #: ``@(a|b)`` is a pattern in all words; bash knows when the line before has been run.
+        self.extglob = "shopt -s extglob" in text
         self._starts = [match.start() for match in re.finditer("\n", text)]
 
     def line(self, position: int) -> int:
@@ -113,8 +116,10 @@ class Scanner:
         start = self.pos
         parts: list[Part] = []
         text = self.text
+        extended = extended or self.source.extglob
+        pattern = _PLAIN_EXTENDED if extended else _PLAIN
         while self.pos < len(text):
-            plain = _PLAIN.match(text, self.pos)
+            plain = pattern.match(text, self.pos)
             if plain:
                 parts.append(Lit(plain[0], False))
                 self.pos = plain.end()

@@ -47,7 +47,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     except SedError as error:
         where = f"-e expression #1, char {error.position}: " if error.position >= 0 else ""
         proc.error(f"{argv[0]}: {where}{error}")
-        return 1
+        return 1 if error.position >= 0 else 4
     except RecursionError:
         proc.error(f"kubenet: {argv[0]}: the script is nested too deeply")
         return 1

@@ -118,7 +118,7 @@ def _state(job: Job) -> str:
 
 async def jobs(shell: Shell, argv: list[str]) -> int:
     options = "".join(word[1:] for word in argv[1:] if word.startswith("-"))
-    table = shell.state.jobs
+    table = shell.state.jobs or [job for job in shell.state.outer_jobs if job.process.returncode is None]
     last = table[-1] if table else None
     before = table[-2] if len(table) > 1 else None
     chosen = table
