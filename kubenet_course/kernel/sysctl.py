@@ -50,6 +50,8 @@ class Sysctl:
         #: (net, family, conf or neigh, device) → its files, copied from `default` when it came.
         self._devices: dict[Path, dict[str, str]] = {}
         self._watchers: dict[Path, list[Callable[[str], object]]] = {}
+        #: First numbers that were asked for, until something is written or a device comes or goes.
+        self._numbers_read: dict[Path, int] = {}
 
     # -- files ------------------------------------------------------------------------------
     def read(self, path: Path) -> str:
@@ -87,7 +89,10 @@ class Sysctl:
 
     def get_int(self, *path: str) -> int:
         """The first number in a file."""
-        return int(self.read(path).split()[0])
+        number = self._numbers_read.get(path)
+        if number is None:
+            number = self._numbers_read[path] = int(self.read(path).split()[0])
+        return number
 
     def watch(self, path: Path, callback: Callable[[str], object]) -> None:
         """Call `callback(value)` after each write to `path`."""
@@ -99,6 +104,7 @@ class Sysctl:
 
     # -- devices ----------------------------------------------------------------------------
     def device_added(self, name: str) -> None:
+        self._numbers_read.clear()
         if name == "lo":
             return
         for root in PER_DEVICE:
@@ -112,6 +118,7 @@ class Sysctl:
             self._devices[(*root, name)] = files
 
     def device_removed(self, name: str) -> None:
+        self._numbers_read.clear()
         for root in PER_DEVICE:
             self._devices.pop((*root, name), None)
             for store in (self._own, self._watchers):
@@ -119,6 +126,7 @@ class Sysctl:
                     del store[path]  # type: ignore[attr-defined]
 
     def device_renamed(self, old: str, new: str) -> None:
+        self._numbers_read.clear()
         for root in PER_DEVICE:
             files = self._devices.pop((*root, old), None)
             if files is not None:
@@ -136,6 +144,7 @@ class Sysctl:
         return True
 
     def _store(self, path: Path, value: str) -> None:
+        self._numbers_read.clear()
         files = self._devices.get(path[:4]) if len(path) == 5 else None
         if files is not None:
             files[path[4]] = value

@@ -81,7 +81,7 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if arp.sender_ip == 0:
         # Duplicate address detection (RFC 5227): answer, learn nothing.
         if arp.operation == ARP_REQUEST and net.ipv4.is_local(arp.target_ip) and not _ignored(net, dev, arp):
-            arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.target_ip, arp.sender_mac, skb)
+            arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip, arp.sender_mac, skb)
         skb.consume(dev)
         return
     if arp.operation == ARP_REQUEST and _answer(net, dev, arp, skb):
@@ -152,8 +152,9 @@ def _learn(net: NetNamespace, dev: NetDevice, arp: ArpHeader, skb: SkBuff) -> No
     entry = net.arp.lookup(arp.sender_ip, dev)
     gratuitous = arp.target_ip == arp.sender_ip
     if entry is None:
-        accept = max(net.sysctl.conf("ipv4", "all", "arp_accept"), net.sysctl.conf("ipv4", dev.name, "arp_accept"))
-        if not (gratuitous and accept):
+        if not gratuitous:
+            return
+        if not max(net.sysctl.conf("ipv4", "all", "arp_accept"), net.sysctl.conf("ipv4", dev.name, "arp_accept")):
             return
         entry = net.arp.get(arp.sender_ip, dev)
     lock = net.arp.setting(dev, "locktime") * JIFFY
