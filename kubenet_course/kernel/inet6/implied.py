@@ -32,7 +32,12 @@ def add_prefix_route(net: NetNamespace, dev: NetDevice, address: Inet6Address) -
     """addrconf_prefix_route(): once for all addresses of the prefix."""
     if address.local.is_loopback:
         return
-    insert_once(net, prefix_route(net, dev, address.network, address.metric))
+    route = prefix_route(net, dev, address.network, address.metric)
+    route.expires = address.valid  # it goes with the address
+    if not insert_once(net, route):
+        for old in net.ipv6.table(route.table).at(route.prefix):
+            if (old.dev, old.metric, old.protocol) == (dev, route.metric, fib.RTPROT_KERNEL):
+                old.expires = address.valid
 
 
 def insert_once(net: NetNamespace, route: fib.FibRoute) -> bool:

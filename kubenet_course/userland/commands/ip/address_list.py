@@ -227,7 +227,9 @@ def _one(
             print_address(dev, address, out, session)
         out.close()
     elif shown:
-        print_link(dev, out, session, link=mode, family=0 if link else chosen.family)
+        # A device that was named is asked for by itself, with all that is known of it.
+        family = 0 if link else 4 if chosen.dev is not None and chosen.family == 6 else chosen.family
+        print_link(dev, out, session, link=mode, family=family)
         if not link:
             out.open_array("addr_info")
             for address in found:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.getroute import inet_rtm_getroute
-from kubenet_course.sim.loop import SECOND
-from kubenet_course.userland.commands.ip.route_show import Hidden, RouteLine, line_of, print_route
+from kubenet_course.userland.commands.ip.route_show import Hidden, RouteLine, line_of, print_route, seconds_left
 from kubenet_course.userland.commands.ip.session import Session
 from kubenet_course.userland.commands.ip.words import (
     Prefix,
@@ -169,7 +168,7 @@ def _get4(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
         line.locks = set(rt.route.locks)
     known = rt.exception
     if known is not None and (known.pmtu or known.gateway is not None):
-        line.expires = max(0, (known.expires - now) // SECOND)
+        line.expires = seconds_left(known.expires, now)
         if known.pmtu:
             line.metrics["mtu"] = rt.pmtu
             if known.locked:
@@ -201,7 +200,7 @@ def _cache_flags(rt: Any, line: RouteLine) -> None:
 # -- IPv6 ----------------------------------------------------------------------------------------
 def _get6(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice | None) -> RouteLine:
     """inet6_rtm_getroute()."""
-    from kubenet_course.kernel.inet6.route import ip6_route_output
+    from kubenet_course.kernel.inet6.route import ip6_route_output, select_source
 
     assert asked.destination is not None
     if iif is not None:
@@ -219,13 +218,14 @@ def _get6(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
     line.destination = str(rt.destination)
     line.nexthops = [fib.NextHop(rt.dev if rt.type != fib.LOCAL else rt.iif, rt.gateway)]
     if rt.type == fib.LOCAL:
-        line.nexthops = [fib.NextHop(rt.route.dev, None)]
+        line.nexthops = [fib.NextHop(session.net.loopback)]
     line.source = str(asked.source.address) if asked.source is not None else "::"
-    line.prefsrc = rt.source if asked.source is None else None
+    # rt6_fill_node(): the source that would be chosen, whatever was asked with.
+    line.prefsrc = rt.source if asked.source is None else rt.route.prefsrc or select_source(session.net, rt.dev, destination)
     line.mark = asked.mark
     known = getattr(rt, "exception", None)
     if known is not None:
-        line.expires = max(0, (known.expires - now) // SECOND)
+        line.expires = seconds_left(known.expires, now)
         if getattr(known, "pmtu", 0):
             line.metrics = {**line.metrics, "mtu": rt.pmtu}
     return line

@@ -36,7 +36,6 @@ class RouteLine:
     uid: int | None = None
     cache: list[str] | None = None
     expires: int | None = None
-    error: int = 0
     metrics: dict[str, int] = field(default_factory=dict)
     locks: set[str] = field(default_factory=set)
     iif: str | None = None
@@ -65,9 +64,13 @@ def line_of(route: fib.FibRoute, family: int, now: int) -> RouteLine:
     if family == 6:
         line.pref = route.pref
         if route.expires is not None:
-            line.expires = max(0, (route.expires - now) // SECOND)
-        line.error = fib.TYPE_ERRORS.get(route.type, 0)
+            line.expires = seconds_left(route.expires, now)
     return line
+
+
+def seconds_left(end: int, now: int) -> int:
+    """Whole seconds to go; some time has always passed since the kernel set the end."""
+    return max(0, (end - now - 1) // SECOND)
 
 
 def hop_flags(hop: fib.NextHop) -> list[str]:
@@ -138,10 +141,10 @@ def print_route(line: RouteLine, out: Printer, session: Session, hidden: Hidden)
     _metrics(line, out)
     if line.iif is not None:
         out.any("iif", "iif %s ", line.iif)
-    if multipath:
-        _multipath(line, out)
     if line.pref is not None:
         out.any("pref", "pref %s", line.pref)
+    if multipath:
+        _multipath(line, out)
     out.fp("\n")
     out.close()
 
@@ -180,8 +183,6 @@ def _cache(line: RouteLine, out: Printer, session: Session) -> None:
             out.fp(f"<{','.join(line.cache)}> ")
     if line.expires is not None:
         out.any("expires", "expires %dsec ", line.expires)
-    if line.error and line.family == 6:
-        out.any("error", "error %d ", line.error if out.json else -line.error)
     if session.options.stats and line.cache is not None:
         out.any("users", "users %u ", line.users)
 

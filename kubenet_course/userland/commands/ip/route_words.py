@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from typing import NoReturn
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
@@ -294,8 +293,8 @@ class RouteWords:
                 self.fields.add("nexthops")
         if self.table is None:
             self.table = fib.RT_TABLE_LOCAL if self.type in ("local", "broadcast", "nat", "anycast") else fib.RT_TABLE_MAIN
-        if prefix.has_host_bits:
-            _host_bits(family)
+        if prefix.has_host_bits and family == 4:
+            raise KernelError(errno.EINVAL, "Invalid prefix for given prefix length")
         scope = self._scope(family)
         if self.delete and scope != fib.RT_SCOPE_NOWHERE:
             self.fields.add("scope")
@@ -324,9 +323,4 @@ class RouteWords:
             if self.gateway is None and not self.nexthops:
                 return fib.RT_SCOPE_LINK
         return fib.RT_SCOPE_NOWHERE if self.delete and self.type is None else fib.RT_SCOPE_UNIVERSE
-
-
-def _host_bits(family: int) -> NoReturn:
-    raise KernelError(errno.EINVAL, "Invalid prefix for given prefix length" if family == 4 else "")
-
 

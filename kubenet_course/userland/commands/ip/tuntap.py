@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubenet_course.errors import KernelError
 from kubenet_course.kernel import rtnetlink
 from kubenet_course.kernel.devices.tun import Tun
 from kubenet_course.userland.commands.ip.session import Session
@@ -69,9 +70,9 @@ def _identity(text: str, path: str, session: Session) -> tuple[int, str] | None:
     number = c_number(text, 10)
     try:
         table = session.proc.files.read(path).decode()
-    except Exception as failure:  # no such file: numbers still serve
+    except KernelError as failure:  # no such file: numbers still serve
         if number is None:
-            raise Quit(255, f"{path}: {failure}\n") from None
+            raise Quit(255, f"{path}: {failure.strerror}\n") from None
         table = ""
     for line in table.splitlines():
         fields = line.split(":")

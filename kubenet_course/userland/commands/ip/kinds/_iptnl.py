@@ -18,7 +18,8 @@ from kubenet_course.userland.commands.ip.words import (
 )
 
 UNSUPPORTED = (
-    "external", "ignore-df", "noignore-df", "fwmark", "encap", "noencap", "encap-sport", "encap-dport", "encap-csum",
+    "external", "ignore-df", "noignore-df", "fwmark", "encap", "noencap", "encap-sport", "encap-dport",
+    "encap-csum",
     "erspan", "erspan_ver", "6rd-prefix", "6rd-relay_prefix", "6rd-reset", "isatap", "allow-localremote",
 )  # fmt: skip
 

@@ -38,4 +38,5 @@ def parse(words: Words, session: Session) -> dict[str, Any]:
 
 def show(info: dict[str, Any]) -> str:
     promisc = "nopromisc " if info.get("nopromisc") else ""
-    return f"mode {info['mode']} {promisc}bcqueuelen {info['bcqueuelen']} usedbcqueuelen {info['usedbcqueuelen']} "
+    queues = f"bcqueuelen {info['bcqueuelen']} usedbcqueuelen {info['usedbcqueuelen']} "
+    return f"mode {info['mode']} {promisc}{queues}"

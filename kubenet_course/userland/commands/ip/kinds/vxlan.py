@@ -24,7 +24,8 @@ DST_PORT_HINT = (
     "Use 'dstport 0' to get default and quiet this message\n"
 )
 UNSUPPORTED = (
-    "proxy", "rsc", "l2miss", "l3miss", "remcsumtx", "remcsumrx", "external", "gbp", "gpe", "flowlabel", "label", "vnifilter",
+    "proxy", "rsc", "l2miss", "l3miss", "remcsumtx", "remcsumrx", "external", "gbp", "gpe", "flowlabel",
+    "label", "vnifilter",
 )  # fmt: skip
 
 
@@ -195,8 +196,10 @@ def _dstport(words: Words, session: Session, found: dict[str, Any]) -> None:
 
 READERS: dict[str, tuple[str, Any]] = {
     "id": ("id", _id), "vni": ("id", _id), "group": ("group", _group), "remote": ("remote", _remote),
-    "local": ("local", _local), "dev": ("dev", _dev), "ttl": ("ttl", _ttl), "hoplimit": ("ttl", _ttl), "tos": ("tos", _tos),
-    "dsfield": ("tos", _tos), "df": ("df", _df), "ageing": ("ageing", _ageing), "maxaddress": ("limit", _maxaddress),
+    "local": ("local", _local), "dev": ("dev", _dev), "ttl": ("ttl", _ttl), "hoplimit": ("ttl", _ttl),
+    "tos": ("tos", _tos),
+    "dsfield": ("tos", _tos), "df": ("df", _df), "ageing": ("ageing", _ageing), "maxaddress": ("limit",
+    _maxaddress),
     "srcport": ("srcport", _srcport), "port": ("srcport", _srcport), "dstport": ("dstport", _dstport),
 }  # fmt: skip
 
@@ -205,7 +208,8 @@ def show(info: dict[str, Any]) -> str:
     """vxlan_print_opt()."""
     words = ["id", str(info["id"])]
     for key, label in (
-        ("group", "group"), ("group6", "group"), ("remote", "remote"), ("remote6", "remote"), ("local", "local"),
+        ("group", "group"), ("group6", "group"), ("remote", "remote"), ("remote6", "remote"), ("local",
+        "local"),
         ("local6", "local"), ("link", "dev"),
     ):  # fmt: skip
         if key in info:
@@ -221,7 +225,8 @@ def show(info: dict[str, Any]) -> str:
     if "limit" in info:
         words += ["maxaddr", str(info["limit"])]
     for key, name in (
-        ("udp_csum", "udpcsum"), ("udp_zero_csum6_tx", "udp6zerocsumtx"), ("udp_zero_csum6_rx", "udp6zerocsumrx"),
+        ("udp_csum", "udpcsum"), ("udp_zero_csum6_tx", "udp6zerocsumtx"), ("udp_zero_csum6_rx",
+        "udp6zerocsumrx"),
     ):  # fmt: skip
         words.append(name if info[key] else f"no{name}")
     return " ".join(words) + " "
