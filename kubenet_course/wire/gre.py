@@ -1,8 +1,8 @@
 """GRE header (RFC 2784, RFC 2890).
 
-     0                      2
-    | C 0 K S flags|version | protocol |
-    | checksum and reserved (C) | key (K) | sequence number (S) |
+ 0                      2
+| C 0 K S flags|version | protocol |
+| checksum and reserved (C) | key (K) | sequence number (S) |
 """
 
 from __future__ import annotations
@@ -45,7 +45,11 @@ class GreHeader(NamedTuple):
 
     def encode(self, payload: bytes = b"") -> bytes:
         """The header alone; the checksum covers `payload` too."""
-        flags = GRE_CSUM * self.checksum | GRE_KEY * (self.key is not None) | GRE_SEQ * (self.sequence is not None)
+        flags = (
+            GRE_CSUM * self.checksum
+            | GRE_KEY * (self.key is not None)
+            | GRE_SEQ * (self.sequence is not None)
+        )
         head = struct.pack(">HH", flags, self.protocol)
         tail = b"".join(word.to_bytes(4, "big") for word in (self.key, self.sequence) if word is not None)
         if not self.checksum:

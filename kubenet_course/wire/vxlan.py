@@ -1,7 +1,7 @@
 """VXLAN header (RFC 7348).
 
-     0      1          4     7
-    | flags | reserved | VNI  | reserved |
+ 0      1          4     7
+| flags | reserved | VNI  | reserved |
 """
 
 from __future__ import annotations
@@ -34,4 +34,5 @@ class VxlanHeader(NamedTuple):
         return struct.pack(">II", self.flags << 24, self.vni << 8)
 
     def __str__(self) -> str:
-        return f"VXLAN, flags [{'I' if self.flags & VXLAN_FLAG_VNI else '.'}] (0x{self.flags:02x}), vni {self.vni}"
+        letter = "I" if self.flags & VXLAN_FLAG_VNI else "."
+        return f"VXLAN, flags [{letter}] (0x{self.flags:02x}), vni {self.vni}"

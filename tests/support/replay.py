@@ -23,7 +23,10 @@ from kubenet_course.userland.programs import standard_programs
 from kubenet_course.userland.system import System
 
 RULES: tuple[tuple[str, str], ...] = (
-    (r"\b(?!02:00:00)(?!00:00:00:00:00:00)(?!ff:ff)(?!33:33)(?!01:00:5e)([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC"),
+    (
+        r"\b(?!02:00:00)(?!00:00:00:00:00:00)(?!ff:ff)(?!33:33)(?!01:00:5e)([0-9a-f]{2}:){5}[0-9a-f]{2}\b",
+        "MAC",
+    ),
     (r"time=[0-9.]+ ms", "time=T ms"),
     (r"rtt min/avg/max/mdev = .*", "rtt T"),
     (r", time [0-9]+ms", ", time T"),

@@ -138,7 +138,16 @@ def run(items: list[dict[str, Any]], *, memory: str = "320M", timeout: float = 6
         ovs.chmod(0o755)
         (work / "kmod/lib").mkdir(parents=True)
         (work / "kmod/lib/modules").symlink_to(MODULES)
-        argv = [KERNEL, f"mem={memory}", "rootfstype=hostfs", "ro", f"init={init}", "con=null", "con0=null,fd:1", "quiet"]
+        argv = [
+            KERNEL,
+            f"mem={memory}",
+            "rootfstype=hostfs",
+            "ro",
+            f"init={init}",
+            "con=null",
+            "con0=null,fd:1",
+            "quiet",
+        ]
         console = work / "console"
         with console.open("wb") as log:
             done = subprocess.run(
@@ -149,7 +158,9 @@ def run(items: list[dict[str, Any]], *, memory: str = "320M", timeout: float = 6
         expected = sum("cmd" in item for item in items)
         if len(results) != expected:
             tail = console.read_text(errors="replace")[-2000:] + (work / "guest.err").read_text()[-2000:]
-            raise RuntimeError(f"user-mode Linux gave {len(results)} of {expected} results (status {done.returncode}):\n{tail}")
+            raise RuntimeError(
+                f"user-mode Linux gave {len(results)} of {expected} results (status {done.returncode}):\n{tail}"
+            )
         return results
 
 

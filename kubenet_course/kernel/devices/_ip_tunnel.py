@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 PROTOCOLS = {"ipip": IPPROTO_IPIP, "gre": IPPROTO_GRE, "gretap": IPPROTO_GRE, "sit": IPPROTO_IPV6}
 #: Which fallback devices a module makes, in this order.
-FALLBACKS = {"ipip": (("ipip", "tunl0"),), "gre": (("gre", "gre0"), ("gretap", "gretap0"), ("erspan", "erspan0")), "sit": (("sit", "sit0"),)}
+FALLBACKS = {
+    "ipip": (("ipip", "tunl0"),),
+    "gre": (("gre", "gre0"), ("gretap", "gretap0"), ("erspan", "erspan0")),
+    "sit": (("sit", "sit0"),),
+}
 MODULE = {"ipip": "ipip", "gre": "gre", "gretap": "gre", "sit": "sit"}
 
 
@@ -84,7 +88,12 @@ class IpTunnel(NetDevice):
 
     @classmethod
     def newlink(
-        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+        cls,
+        net: NetNamespace,
+        name: str,
+        attrs: dict[str, Any],
+        link: NetDevice | None,
+        mac: MacAddress | None,
     ) -> IpTunnel:
         """ip_tunnel_newlink()."""
         underlay: NetNamespace = attrs.get("net") or net
@@ -179,7 +188,11 @@ class IpTunnel(NetDevice):
         if self.kind == "ipip":
             return ethertype == ETH_P_IP
         if self.kind == "sit":
-            return ethertype == ETH_P_IPV6 or ethertype == ETH_P_IP and self.settings.get("proto") in ("any", "ipip")
+            return (
+                ethertype == ETH_P_IPV6
+                or ethertype == ETH_P_IP
+                and self.settings.get("proto") in ("any", "ipip")
+            )
         return True
 
     def xmit(self, skb: SkBuff) -> None:
@@ -207,7 +220,9 @@ class IpTunnel(NetDevice):
         tos = getattr(network, "tos", 0) & 0xFC if settings["tos"] == 1 else settings["tos"]
         net = self.underlay
         try:
-            rt = ip_route_output(net, remote, settings["local"], oif=settings.get("link"), mark=skb.mark, tos=tos)
+            rt = ip_route_output(
+                net, remote, settings["local"], oif=settings.get("link"), mark=skb.mark, tos=tos
+            )
         except KernelError:
             self.tx_carrier_errors += 1
             self.tx_errors += 1
@@ -242,7 +257,8 @@ class IpTunnel(NetDevice):
         self.tx_packets += 1
         self.tx_bytes += skb.len + (14 if self.tap else 0)
         outer = ip_build(
-            net, rt, protocol, None, Encapsulated(header, skb), source=settings["local"] or None, ttl=ttl, tos=tos,
+            net, rt, protocol, None, Encapsulated(header, skb), source=settings["local"] or None,
+            ttl=ttl, tos=tos,
             df=df, mark=skb.mark,
         )  # fmt: skip
         if skb.trace is not None:
@@ -326,7 +342,14 @@ def load_tunnels(net: NetNamespace, module: str) -> None:
         init(every)
 
 
-def find(net: NetNamespace, protocol: int, source: IPv4Address, destination: IPv4Address, key: int | None, tap: bool) -> IpTunnel | None:
+def find(
+    net: NetNamespace,
+    protocol: int,
+    source: IPv4Address,
+    destination: IPv4Address,
+    key: int | None,
+    tap: bool,
+) -> IpTunnel | None:
     """ip_tunnel_lookup(): remote and local, remote, local, then the fallback device; keys must agree."""
     best, score = None, -1
     for tunnel in tunnels_of(net):
@@ -361,7 +384,9 @@ def ip_tunnel_rcv(net: NetNamespace, skb: SkBuff) -> None:
             skb.drop("HDR_TRUNC", net)
             return
     tap = header is not None and header.protocol == ETH_P_TEB
-    tunnel = find(net, ip.protocol, ip.source, ip.destination, header.key if header is not None else None, tap)
+    tunnel = find(
+        net, ip.protocol, ip.source, ip.destination, header.key if header is not None else None, tap
+    )
     if tunnel is None:
         if ip.protocol == IPPROTO_GRE:
             icmp_send(net, skb, wire_icmp.ICMP_DEST_UNREACH, wire_icmp.ICMP_PORT_UNREACH)
@@ -396,7 +421,9 @@ def ip_tunnel_err(net: NetNamespace, inner: Any, kind: int, code: int) -> None:
             tunnel.err_time = net.loop.now
 
 
-def _decode(net: NetNamespace, data: bytes, protocol: int, header: GreHeader | None, tap: bool) -> SkBuff | None:
+def _decode(
+    net: NetNamespace, data: bytes, protocol: int, header: GreHeader | None, tap: bool
+) -> SkBuff | None:
     """The inner packet from bytes (after reassembly); None where it is broken."""
     try:
         if header is not None:

@@ -1,4 +1,5 @@
-"""A device that swallows what is sent to it (drivers/net/dummy.c): a place for addresses, as kube-ipvs0 is."""
+"""A device that swallows what is sent to it (drivers/net/dummy.c): a place for addresses,
+as kube-ipvs0 is."""
 
 from __future__ import annotations
 
@@ -26,7 +27,12 @@ class Dummy(NetDevice):
 
     @classmethod
     def newlink(
-        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+        cls,
+        net: NetNamespace,
+        name: str,
+        attrs: dict[str, Any],
+        link: NetDevice | None,
+        mac: MacAddress | None,
     ) -> Dummy:
         return cls(net, name, mac)
 

@@ -22,7 +22,12 @@ class Erspan(IpTunnel):
 
     @classmethod
     def newlink(
-        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+        cls,
+        net: NetNamespace,
+        name: str,
+        attrs: dict[str, Any],
+        link: NetDevice | None,
+        mac: MacAddress | None,
     ) -> Erspan:
         raise KernelError(errno.EOPNOTSUPP)
 

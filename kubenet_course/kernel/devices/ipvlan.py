@@ -1,4 +1,5 @@
-"""Several devices that share one lower device and its MAC address, told apart by IP address (drivers/net/ipvlan/).
+"""Several devices that share one lower device and its MAC address,
+told apart by IP address (drivers/net/ipvlan/).
 
     l2     ARP and broadcasts pass; the devices are hosts on the lower device's link
     l3     no ARP and no broadcasts: what they send is routed in the lower device's namespace (default)
@@ -69,7 +70,11 @@ class IpvlanPort:
             return self.owner(network.destination if use_destination else network.source, 4)
         if isinstance(network, Ipv6Header):
             transport = skb.transport
-            if isinstance(transport, Icmpv6Header) and transport.type == NEIGHBOUR_SOLICITATION and use_destination:
+            if (
+                isinstance(transport, Icmpv6Header)
+                and transport.type == NEIGHBOUR_SOLICITATION
+                and use_destination
+            ):
                 return self.owner(int.from_bytes(bytes(skb.payload[:16]), "big"), 6)
             return self.owner(network.destination if use_destination else network.source, 6)
         if isinstance(network, ArpHeader):
@@ -131,7 +136,12 @@ class Ipvlan(NetDevice):
 
     @classmethod
     def newlink(
-        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+        cls,
+        net: NetNamespace,
+        name: str,
+        attrs: dict[str, Any],
+        link: NetDevice | None,
+        mac: MacAddress | None,
     ) -> Ipvlan:
         """ipvlan_link_new()."""
         lower = need_link(link)
@@ -180,7 +190,9 @@ class Ipvlan(NetDevice):
 
     def validate_address(self, address: int, family: int) -> None:
         """ipvlan_addr4_validator_event(): one address, one device."""
-        if self.port_ is not None and any(s.has_address(address, family) for s in self.port_.slaves if s is not self):
+        if self.port_ is not None and any(
+            s.has_address(address, family) for s in self.port_.slaves if s is not self
+        ):
             raise KernelError(errno.EADDRINUSE, "Address already assigned to an ipvlan device")
 
     def opened(self) -> None:
@@ -255,7 +267,9 @@ class Ipvlan(NetDevice):
         network = skb.network
         cross_namespace(skb, self, self.lower)
         try:
-            rt = ip_route_output(self.lower.net, destination, network.source, oif=self.lower, mark=skb.mark, tos=network.tos)
+            rt = ip_route_output(
+                self.lower.net, destination, network.source, oif=self.lower, mark=skb.mark, tos=network.tos
+            )
         except KernelError:
             skb.drop("IP_OUTNOROUTES", self)
             return
@@ -272,7 +286,9 @@ class Ipvlan(NetDevice):
         network = skb.network
         cross_namespace(skb, self, self.lower)
         try:
-            rt = ip6_route_output(self.lower.net, network.destination, network.source, oif=self.lower, mark=skb.mark)
+            rt = ip6_route_output(
+                self.lower.net, network.destination, network.source, oif=self.lower, mark=skb.mark
+            )
         except KernelError:
             skb.drop("IP_OUTNOROUTES", self)
             return

@@ -93,7 +93,9 @@ class MacvlanPort:
 class Macvlan(NetDevice):
     kind = "macvlan"
 
-    def __init__(self, net: NetNamespace, name: str, lower: NetDevice, mode: str, mac: MacAddress | None = None):
+    def __init__(
+        self, net: NetNamespace, name: str, lower: NetDevice, mode: str, mac: MacAddress | None = None
+    ):
         super().__init__(net, name, mac)
         self.lower = lower
         self.mode = mode
@@ -108,7 +110,12 @@ class Macvlan(NetDevice):
 
     @classmethod
     def newlink(
-        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+        cls,
+        net: NetNamespace,
+        name: str,
+        attrs: dict[str, Any],
+        link: NetDevice | None,
+        mac: MacAddress | None,
     ) -> Macvlan:
         """macvlan_common_newlink()."""
         lower = need_link(link)
@@ -179,7 +186,9 @@ class Macvlan(NetDevice):
     def set_mac(self, mac: MacAddress) -> None:
         """macvlan_set_mac_address()."""
         if self.up and self.port_ is not None and self.mode != "passthru":
-            if mac == self.lower.mac or any(v is not self and v.up and v.mac == mac for v in self.port_.vlans):
+            if mac == self.lower.mac or any(
+                v is not self and v.up and v.mac == mac for v in self.port_.vlans
+            ):
                 raise KernelError(errno.EADDRINUSE)
         super().set_mac(mac)
 

@@ -1,6 +1,8 @@
-"""Open vSwitch's own devices (net/openvswitch/vport-internal_dev.c): ``ovs-system``, each bridge's, and internal ports.
+"""Open vSwitch's own devices (net/openvswitch/vport-internal_dev.c): ``ovs-system``, each bridge's,
+and internal ports.
 
-They are made and deleted with `ovs-vsctl`, never with ``ip link``. What a program sends out of one comes in at the
+They are made and deleted with `ovs-vsctl`, never with ``ip link``. What a program sends out of one comes in
+at the
 bridge's port of that name.
 """
 

@@ -43,7 +43,12 @@ class Tun(NetDevice):
 
     @classmethod
     def newlink(
-        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+        cls,
+        net: NetNamespace,
+        name: str,
+        attrs: dict[str, Any],
+        link: NetDevice | None,
+        mac: MacAddress | None,
     ) -> Tun:
         """tun_validate()."""
         raise KernelError(errno.EOPNOTSUPP, "tun/tap creation via rtnetlink is not supported.")
@@ -65,7 +70,11 @@ class Tun(NetDevice):
 
     def info(self) -> dict[str, Any]:
         options = self.options
-        data: dict[str, Any] = {"type": self.mode, "pi": options.get("pi", False), "vnet_hdr": options.get("vnet_hdr", False)}
+        data: dict[str, Any] = {
+            "type": self.mode,
+            "pi": options.get("pi", False),
+            "vnet_hdr": options.get("vnet_hdr", False),
+        }
         data["multi_queue"] = options.get("multi_queue", False)
         if options.get("multi_queue"):
             data["numqueues"] = data["numdisabled"] = 0

@@ -29,7 +29,9 @@ class Vlan(NetDevice):
     kind = "vlan"
     min_mtu = 0
 
-    def __init__(self, net: NetNamespace, name: str, lower: NetDevice, vid: int, mac: MacAddress | None = None):
+    def __init__(
+        self, net: NetNamespace, name: str, lower: NetDevice, vid: int, mac: MacAddress | None = None
+    ):
         super().__init__(net, name, mac if mac is not None else lower.mac)
         self.mac_set = mac is not None
         self.lower = lower
@@ -47,7 +49,12 @@ class Vlan(NetDevice):
 
     @classmethod
     def newlink(
-        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+        cls,
+        net: NetNamespace,
+        name: str,
+        attrs: dict[str, Any],
+        link: NetDevice | None,
+        mac: MacAddress | None,
     ) -> Vlan:
         """vlan_validate() and vlan_newlink()."""
         if not attrs:
@@ -155,4 +162,3 @@ class Vlan(NetDevice):
             skb.cb["vlan_inner"] = inner[1:]
         skb.vlan_tci = inner[0] if inner else None
         netif_receive(self, skb)
-

@@ -23,7 +23,7 @@ L3MDEV_PREFERENCE = 1000
 
 
 class L3mdevRule(fib.FibRule):
-    """``lookup [l3mdev-table]``: the table of the VRF that the packet's device belongs to (l3mdev_fib_rule_match())."""
+    """``lookup [l3mdev-table]``: the table of the VRF that the packet's device belongs to."""
 
     __slots__ = ("net",)
     net: NetNamespace
@@ -75,7 +75,12 @@ class Vrf(NetDevice):
 
     @classmethod
     def newlink(
-        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+        cls,
+        net: NetNamespace,
+        name: str,
+        attrs: dict[str, Any],
+        link: NetDevice | None,
+        mac: MacAddress | None,
     ) -> Vrf:
         """vrf_newlink()."""
         if "table" not in attrs:
@@ -105,7 +110,9 @@ class Vrf(NetDevice):
     def add_port(self, dev: NetDevice) -> None:
         """do_vrf_add_slave() and cycle_netdev()."""
         if isinstance(dev, Vrf) or dev.is_loopback or dev.net is not self.net:
-            raise KernelError(errno.EINVAL, "Can not enslave an L3 master device to a VRF" if isinstance(dev, Vrf) else "")
+            raise KernelError(
+                errno.EINVAL, "Can not enslave an L3 master device to a VRF" if isinstance(dev, Vrf) else ""
+            )
         if dev.master is not None:
             raise KernelError(errno.EBUSY)
         was_up = dev.up

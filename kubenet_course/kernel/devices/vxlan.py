@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices._stack import Encapsulated, scrub, too_deep
+from kubenet_course.kernel.devices._vxlan_fdb import ForwardingDatabase, Remote, VxlanFdb
 from kubenet_course.kernel.devices.base import NetDevice, netif_rx
 from kubenet_course.kernel.packets import decode_frame
 from kubenet_course.kernel.skbuff import SkBuff
-from kubenet_course.sim.loop import SECOND
 from kubenet_course.wire.addresses import ZERO_MAC, IpAddress, MacAddress
 from kubenet_course.wire.udp import UdpHeader
 from kubenet_course.wire.vxlan import VXLAN_FLAG_VNI, VxlanHeader
@@ -29,36 +29,7 @@ IPPROTO_UDP = 17
 LINUX_PORT = 8472
 
 
-class Remote:
-    """struct vxlan_rdst: where frames are sent; 0 and None mean the device's own setting."""
-
-    __slots__ = ("ip", "port", "vni", "dev")
-
-    def __init__(self, ip: IpAddress, port: int = 0, vni: int | None = None, dev: NetDevice | None = None):
-        self.ip = ip
-        self.port = port
-        self.vni = vni
-        self.dev = dev
-
-    def same(self, other: Remote) -> bool:
-        return (self.ip, self.port, self.vni, self.dev) == (other.ip, other.port, other.vni, other.dev)
-
-
-class VxlanFdb:
-    """One entry: `permanent` and `static` ones never age; times are ns of the virtual clock."""
-
-    __slots__ = ("mac", "remotes", "state", "used", "updated", "extern_learn", "router")
-
-    def __init__(self, mac: MacAddress, remote: Remote, state: str, now: int):
-        self.mac = mac
-        self.remotes = [remote]
-        self.state = state
-        self.used = self.updated = now
-        self.extern_learn = False
-        self.router = False
-
-
-class Vxlan(NetDevice):
+class Vxlan(ForwardingDatabase, NetDevice):
     kind = "vxlan"
 
     def __init__(self, net: NetNamespace, name: str, attrs: dict[str, Any], mac: MacAddress | None = None):
@@ -84,11 +55,18 @@ class Vxlan(NetDevice):
             self.mtu = max(68, self.lower.mtu - self.headroom)
             self.tso_max_size = self.lower.tso_max_size
         if self.remote is not None:
-            self.fdb[ZERO_MAC] = VxlanFdb(ZERO_MAC, Remote(self.remote, 0, None, self.lower), "permanent", net.loop.now)
+            self.fdb[ZERO_MAC] = VxlanFdb(
+                ZERO_MAC, Remote(self.remote, 0, None, self.lower), "permanent", net.loop.now
+            )
 
     @classmethod
     def newlink(
-        cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
+        cls,
+        net: NetNamespace,
+        name: str,
+        attrs: dict[str, Any],
+        link: NetDevice | None,
+        mac: MacAddress | None,
     ) -> Vxlan:
         """vxlan_nl2conf() and vxlan_config_validate()."""
         if "id" not in attrs:
@@ -150,7 +128,9 @@ class Vxlan(NetDevice):
             self.remote = attrs["remote"]
             entry = self.fdb.get(ZERO_MAC)
             if entry is None:
-                self.fdb[ZERO_MAC] = VxlanFdb(ZERO_MAC, Remote(self.remote, 0, None, self.lower), "permanent", self.net.loop.now)
+                self.fdb[ZERO_MAC] = VxlanFdb(
+                    ZERO_MAC, Remote(self.remote, 0, None, self.lower), "permanent", self.net.loop.now
+                )
             else:
                 entry.remotes[0].ip = self.remote  # type: ignore[assignment]
 
@@ -217,89 +197,6 @@ class Vxlan(NetDevice):
             groups.pop(int(self.remote), None)
         self.underlay.ipv4.flush_cache()
 
-    # -- forwarding database ----------------------------------------------------------------
-    def fdb_find(self, mac: int) -> VxlanFdb | None:
-        """__vxlan_find_mac(), less what has aged out (vxlan_cleanup())."""
-        entry = self.fdb.get(mac)
-        if entry is None:
-            return None
-        if entry.state == "" and self.ageing and entry.used + self.ageing * SECOND <= self.net.loop.now:
-            del self.fdb[mac]
-            return None
-        return entry
-
-    def fdb_entries(self) -> list[VxlanFdb]:
-        """Every entry that has not aged out."""
-        return [entry for mac in list(self.fdb) if (entry := self.fdb_find(mac)) is not None]
-
-    def fdb_add(
-        self, mac: MacAddress, remote: Remote, state: str = "permanent", *, excl: bool = True, append: bool = False,
-        create: bool = True, replace: bool = False, extern_learn: bool = False,
-    ) -> None:  # fmt: skip
-        """vxlan_fdb_update(): `add` excl, `append` for group and zero addresses, `replace` the whole entry."""
-        if remote.ip.family != self.family:
-            raise KernelError(errno.EAFNOSUPPORT)
-        now = self.net.loop.now
-        entry = self.fdb_find(mac)
-        if entry is None:
-            if not create:
-                raise KernelError(errno.ENOENT)
-            if replace and (mac.is_multicast or mac == 0):
-                raise KernelError(errno.EOPNOTSUPP)
-            if self.limit and len(self.fdb) >= self.limit:
-                raise KernelError(errno.ENOSPC)
-            entry = self.fdb[mac] = VxlanFdb(mac, remote, state, now)
-            entry.extern_learn = extern_learn
-            return
-        if excl and not append:
-            raise KernelError(errno.EEXIST)
-        entry.state, entry.updated = state, now
-        if replace:
-            if mac.is_multicast or mac == 0:
-                raise KernelError(errno.EOPNOTSUPP)
-            entry.remotes = [remote]
-        elif append:
-            if not (mac.is_multicast or mac == 0):
-                raise KernelError(errno.EOPNOTSUPP)
-            if not any(old.same(remote) for old in entry.remotes):
-                entry.remotes.append(remote)
-
-    def fdb_delete(self, mac: MacAddress, remote: Remote | None = None) -> None:
-        """__vxlan_fdb_delete(): one remote, or with none named the entry; ENOENT."""
-        entry = self.fdb_find(mac)
-        if entry is None:
-            raise KernelError(errno.ENOENT)
-        if remote is not None:
-            found = next((old for old in entry.remotes if old.same(remote)), None)
-            if found is None:
-                # The kernel goes on and deletes the entry where it has only one remote.
-                if len(entry.remotes) == 1:
-                    return
-                raise KernelError(errno.ENOENT)
-            if len(entry.remotes) > 1:
-                entry.remotes.remove(found)
-                return
-        del self.fdb[mac]
-
-    def learn(self, source: IpAddress, mac: MacAddress, skb: SkBuff) -> bool:
-        """vxlan_snoop(): where this MAC is now; True where the frame must be dropped."""
-        now = self.net.loop.now
-        entry = self.fdb_find(mac)
-        if entry is None:
-            if not self.limit or len(self.fdb) < self.limit:
-                self.fdb[mac] = VxlanFdb(mac, Remote(source), "", now)
-                if skb.trace is not None:
-                    skb.trace.fdb(skb, self, mac, self)
-            return False
-        entry.used = now
-        if entry.remotes[0].ip == source:
-            return False
-        if entry.state:
-            return True
-        entry.remotes[0].ip = source
-        entry.updated = now
-        return False
-
     # -- packets ----------------------------------------------------------------------------
     def xmit(self, skb: SkBuff) -> None:
         """vxlan_xmit()."""
@@ -326,10 +223,14 @@ class Vxlan(NetDevice):
         tos = inner_tos if self.tos == 1 else self.tos
         payload = Encapsulated(VxlanHeader(vni), skb)
         header = UdpHeader(self._source_port(skb), remote.port or self.port_number, 8 + len(payload))
-        df = self.df == "set" or (self.df == "inherit" and bool(getattr(skb.network, "flags_offset", 0) & 0x4000))
+        df = self.df == "set" or (
+            self.df == "inherit" and bool(getattr(skb.network, "flags_offset", 0) & 0x4000)
+        )
         self._send(skb, remote, header, payload, tos, df)
 
-    def _send(self, skb: SkBuff, remote: Remote, header: UdpHeader, payload: Encapsulated, tos: int, df: bool) -> None:
+    def _send(
+        self, skb: SkBuff, remote: Remote, header: UdpHeader, payload: Encapsulated, tos: int, df: bool
+    ) -> None:
         from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
         from kubenet_course.kernel.inet.route import ip_route_output
 
@@ -341,12 +242,24 @@ class Vxlan(NetDevice):
                 from kubenet_course.kernel.inet6.output import ip6_build, ip6_local_out
                 from kubenet_course.kernel.inet6.route import ip6_route_output
 
-                rt6 = ip6_route_output(net, remote.ip, source or 0, oif=oif, mark=skb.mark)
-                outer = ip6_build(net, rt6, IPPROTO_UDP, header, payload, source=source, hop_limit=self.ttl or 64, mark=skb.mark)
+                rt6 = ip6_route_output(net, remote.ip, source or 0, oif=oif, mark=skb.mark)  # type: ignore[arg-type]
+                outer = ip6_build(
+                    net,
+                    rt6,
+                    IPPROTO_UDP,
+                    header,
+                    payload,
+                    source=source,
+                    hop_limit=self.ttl or 64,
+                    mark=skb.mark,
+                )
                 self._sent(skb, outer)
                 ip6_local_out(net, outer)
                 return
-            rt = ip_route_output(net, remote.ip, source or 0, oif=oif, mark=skb.mark, tos=tos, protocol=IPPROTO_UDP)  # type: ignore[arg-type]
+            target: Any = remote.ip
+            rt = ip_route_output(
+                net, target, source or 0, oif=oif, mark=skb.mark, tos=tos, protocol=IPPROTO_UDP
+            )
         except KernelError:
             self.tx_errors += 1
             self.tx_carrier_errors += 1
@@ -360,7 +273,9 @@ class Vxlan(NetDevice):
         ttl = self.ttl or (1 if remote.ip.is_multicast else 64)
         if self.ttl_inherit:
             ttl = getattr(skb.network, "ttl", ttl)
-        outer = ip_build(net, rt, IPPROTO_UDP, header, payload, source=source, ttl=ttl, tos=tos, df=df, mark=skb.mark)
+        outer = ip_build(
+            net, rt, IPPROTO_UDP, header, payload, source=source, ttl=ttl, tos=tos, df=df, mark=skb.mark
+        )
         self._sent(skb, outer)
         ip_local_out(net, outer)
 
@@ -376,7 +291,8 @@ class Vxlan(NetDevice):
             low, high = map(int, self.underlay.sysctl.read(("net", "ipv4", "ip_local_port_range")).split())
         network, transport = skb.network, skb.transport
         parts = (
-            int(getattr(network, "source", 0)), int(getattr(network, "destination", 0)), getattr(network, "protocol", 0),
+            int(getattr(network, "source", 0)), int(getattr(network, "destination", 0)), getattr(network,
+            "protocol", 0),
             getattr(transport, "source_port", 0), getattr(transport, "destination_port", 0),
             int(skb.eth.source) if skb.eth is not None and network is None else 0,
         )  # fmt: skip

@@ -1,11 +1,23 @@
-"""What IPVS does to packets: find or schedule a connection, follow its state, forward (ip_vs_core.c, ip_vs_proto_tcp.c)."""
+"""What IPVS does to packets: find or schedule a connection, follow its state, forward (ip_vs_core.c,
+ip_vs_proto_tcp.c)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.ipvs import xmit
-from kubenet_course.kernel.ipvs.state import DROUTE, MASQ, TCP, TUNNEL, UDP, Connection, Destination, Ipvs, Service, masked
+from kubenet_course.kernel.ipvs.state import (
+    DROUTE,
+    MASQ,
+    TCP,
+    TUNNEL,
+    UDP,
+    Connection,
+    Destination,
+    Ipvs,
+    Service,
+    masked,
+)
 from kubenet_course.kernel.netfilter.hooks import (
     NF_INET_FORWARD,
     NF_INET_LOCAL_IN,
@@ -23,11 +35,13 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.skbuff import SkBuff
 
 NO, ES, SS, SR, FW, TW, CL, CW, LA, LI, SA = (
-    "NONE", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN",
+    "NONE", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT", "TIME_WAIT", "CLOSE", "CLOSE_WAIT",
+    "LAST_ACK", "LISTEN",
     "SYNACK",
 )  # fmt: skip
 STATES = (NO, ES, SS, SR, FW, TW, CL, CW, LA, LI, SA)
-#: tcp_states[]: by direction (client's packets, server's, client's only), then by flag, the next state of each state.
+#: tcp_states[]: by direction (client's packets, server's, client's only), then by flag, the next state of
+# each state.
 NEXT = {
     "input": {
         "syn": (SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR),
@@ -65,7 +79,9 @@ def register_hooks(net: NetNamespace) -> None:
         register(family, NF_INET_FORWARD, PRI_NAT_SRC, ip_vs_out)
 
 
-def ip_vs_in(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None) -> bool:
+def ip_vs_in(
+    net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None
+) -> bool:
     """A packet for a virtual address: forward it to its real server."""
     if skb.cb is not None and "ipvs" in skb.cb:
         return True
@@ -97,7 +113,9 @@ def ip_vs_in(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None,
         return False
     _count(conn, room, skb, True)
     set_state(room, conn, skb, "input")
-    send = {MASQ: xmit.nat_xmit, DROUTE: xmit.dr_xmit, TUNNEL: xmit.tunnel_xmit}.get(conn.forward, xmit.local_xmit)
+    send = {MASQ: xmit.nat_xmit, DROUTE: xmit.dr_xmit, TUNNEL: xmit.tunnel_xmit}.get(
+        conn.forward, xmit.local_xmit
+    )
     outcome = send(net, room, conn, skb, hook)
     if conn.one_packet:
         room.remove_connection(conn)
@@ -199,7 +217,14 @@ def _persistent(net: NetNamespace, room: Ipvs, service: Service, skb: SkBuff) ->
         if destination is None:
             return None
         template = Connection(
-            ip.destination.family, protocol, client, 0, address, vport, destination.address, destination.port if vport else 0
+            ip.destination.family,
+            protocol,
+            client,
+            0,
+            address,
+            vport,
+            destination.address,
+            destination.port if vport else 0,
         )
         template.template = True
         template.destination = destination
@@ -245,7 +270,12 @@ def set_state(room: Ipvs, conn: Connection, skb: SkBuff, direction: str) -> None
     flag = next(
         (
             name
-            for bit, name in ((wire_tcp.RST, "rst"), (wire_tcp.SYN, "syn"), (wire_tcp.FIN, "fin"), (wire_tcp.ACK, "ack"))
+            for bit, name in (
+                (wire_tcp.RST, "rst"),
+                (wire_tcp.SYN, "syn"),
+                (wire_tcp.FIN, "fin"),
+                (wire_tcp.ACK, "ack"),
+            )
             if flags & bit
         ),
         None,
@@ -272,7 +302,9 @@ def _inactivate(conn: Connection, destination: Destination) -> None:
     conn.inactive = True
 
 
-def ip_vs_out(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None) -> bool:
+def ip_vs_out(
+    net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None
+) -> bool:
     """An answer of a real server that is masqueraded: give it the virtual address as its source."""
     if skb.cb is not None and "ipvs" in skb.cb:
         return True

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 TCP, UDP = 6, 17
 MASQ, LOCAL, TUNNEL, DROUTE = "Masq", "Local", "Tunnel", "Route"
 SYSCTLS = {
-    "am_droprate": "10", "amemthresh": "1024", "backup_only": "0", "cache_bypass": "0", "conn_reuse_mode": "1",
+    "am_droprate": "10", "amemthresh": "1024", "backup_only": "0", "cache_bypass": "0",
+    "conn_reuse_mode": "1",
     "conntrack": "0", "debug_level": "0", "drop_entry": "0", "drop_packet": "0", "expire_nodest_conn": "0",
     "expire_quiescent_template": "0", "ignore_tunneled": "0", "nat_icmp_send": "0", "pmtu_disc": "1",
     "run_estimation": "1", "schedule_icmp": "0", "secure_tcp": "0", "sloppy_sctp": "0", "sloppy_tcp": "0",
@@ -31,7 +32,8 @@ TICK = 2 * SECOND
 
 
 class Counters:
-    """struct ip_vs_stats, with the estimator's moving averages, worked out when something happens or is asked."""
+    """struct ip_vs_stats, with the estimator's moving averages,
+    worked out when something happens or is asked."""
 
     __slots__ = ("loop", "totals", "last", "averages", "ticked")
 
@@ -109,7 +111,9 @@ class Service:
     """One virtual service: by (protocol, address, port) or by firewall mark. `destinations` in the kernel's
     order, the last added first."""
 
-    def __init__(self, loop: Any, family: int, protocol: int, address: IpAddress | None, port: int, fwmark: int):
+    def __init__(
+        self, loop: Any, family: int, protocol: int, address: IpAddress | None, port: int, fwmark: int
+    ):
         self.family = family
         self.protocol = protocol
         self.address = address
@@ -139,8 +143,10 @@ class Connection:
     """struct ip_vs_conn; a template (of persistence) has client port 0."""
 
     __slots__ = (
-        "family", "protocol", "client", "cport", "virtual", "vport", "real", "rport", "state", "timeout", "expires",
-        "destination", "template", "control", "controlled", "inactive", "no_output", "tracked", "forward", "one_packet",
+        "family", "protocol", "client", "cport", "virtual", "vport", "real", "rport", "state", "timeout",
+        "expires",
+        "destination", "template", "control", "controlled", "inactive", "no_output", "tracked", "forward",
+        "one_packet",
     )  # fmt: skip
 
     def __init__(

@@ -44,7 +44,7 @@ def _route(net: NetNamespace, conn: Connection, skb: SkBuff) -> Any:
         from kubenet_course.kernel.inet6.route import ip6_route_output
 
         try:
-            return ip6_route_output(net, conn.real, 0, mark=skb.mark)
+            return ip6_route_output(net, conn.real, 0, mark=skb.mark)  # type: ignore[arg-type]
         except KernelError:
             return None
     from kubenet_course.kernel.inet.route import ip_route_output
@@ -164,7 +164,9 @@ def tunnel_xmit(net: NetNamespace, room: Ipvs, conn: Connection, skb: SkBuff, ho
     inner = skb.clone(net.loop)
     inner.eth = None
     df = bool(ip.flags_offset & IP_DF) and bool(room.conf("pmtu_disc"))
-    outer = ip_build(net, rt, IPPROTO_IPIP, None, Encapsulated(None, inner), ttl=ip.ttl, tos=ip.tos, df=df, mark=skb.mark)
+    outer = ip_build(
+        net, rt, IPPROTO_IPIP, None, Encapsulated(None, inner), ttl=ip.ttl, tos=ip.tos, df=df, mark=skb.mark
+    )
     outer.cb = {"ipvs": conn}
     if skb.trace is not None:
         skb.trace.caused(skb, outer)

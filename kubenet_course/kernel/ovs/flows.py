@@ -12,7 +12,16 @@ from kubenet_course.wire.addresses import IPv4Address, MacAddress
 
 DEFAULT_PRIORITY = 32768
 Action = tuple[str, Any]
-SETTINGS = {"mod_dl_src", "mod_dl_dst", "mod_nw_src", "mod_nw_dst", "mod_nw_tos", "mod_nw_ttl", "mod_tp_src", "mod_tp_dst"}
+SETTINGS = {
+    "mod_dl_src",
+    "mod_dl_dst",
+    "mod_nw_src",
+    "mod_nw_dst",
+    "mod_nw_tos",
+    "mod_nw_ttl",
+    "mod_tp_src",
+    "mod_tp_dst",
+}
 SET_FIELDS = {
     "eth_src": "mod_dl_src", "dl_src": "mod_dl_src", "eth_dst": "mod_dl_dst", "dl_dst": "mod_dl_dst",
     "ip_src": "mod_nw_src", "nw_src": "mod_nw_src", "ip_dst": "mod_nw_dst", "nw_dst": "mod_nw_dst",
@@ -46,7 +55,10 @@ class Flow:
         """ofputil_flow_stats_format()."""
         words: list[str] = []
         if stats:
-            words.append(f"cookie={self.cookie:#x}, duration={(now - self.created) / SECOND:.3f}s, table={self.table}, ")
+            words.append(
+                f"cookie={self.cookie:#x}, duration={(now - self.created) / SECOND:.3f}s, "
+                f"table={self.table}, "
+            )
             words.append(f"n_packets={self.packets}, n_bytes={self.bytes}, ")
         else:
             words.append(f"cookie={self.cookie:#x}, " if self.cookie else "")
@@ -58,11 +70,18 @@ class Flow:
         described = match.describe(self.fields)
         if self.priority != DEFAULT_PRIORITY:
             described = f"priority={self.priority}" + (f",{described}" if described else "")
-        return " " + "".join(words) + (described + " " if described else "") + "actions=" + actions_text(self.actions)
+        return (
+            " "
+            + "".join(words)
+            + (described + " " if described else "")
+            + "actions="
+            + actions_text(self.actions)
+        )
 
 
 def split_fields(text: str) -> list[tuple[str, str]]:
-    """ofputil_parse_key_value(): ``key``, ``key=value``, ``key:value``, ``key(value)``, separated by commas or blanks."""
+    """ofputil_parse_key_value(): ``key``, ``key=value``, ``key:value``, ``key(value)``,
+    separated by commas or blanks."""
     found: list[tuple[str, str]] = []
     position = 0
     pattern = re.compile(r"[\s,]*([^\s,=:(]+)")
@@ -105,7 +124,8 @@ def parse_flow(text: str, ports: dict[str, int], now: int, *, need_actions: bool
             flow.fields["dl_type"] = dl_type
             if nw_proto is not None:
                 flow.fields["nw_proto"] = nw_proto
-        elif key in ("table", "priority", "idle_timeout", "hard_timeout", "cookie", "out_port", "duration", "n_packets",
+        elif key in ("table", "priority", "idle_timeout", "hard_timeout", "cookie", "out_port", "duration",
+        "n_packets",
                      "n_bytes", "idle_age"):  # fmt: skip
             _setting(flow, key, value, ports)
         else:
@@ -128,7 +148,9 @@ def _setting(flow: Flow, key: str, value: str, ports: dict[str, int]) -> None:
         number = int(value.partition("/")[0], 0)
     except ValueError:
         if key in ("table", "priority", "cookie", "idle_timeout", "hard_timeout"):
-            raise BadFlow(f'invalid {key} "{value}"' if key in ("table", "priority") else f"{value}: invalid {key}") from None
+            raise BadFlow(
+                f'invalid {key} "{value}"' if key in ("table", "priority") else f"{value}: invalid {key}"
+            ) from None
         return
     if key in ("table", "priority", "idle_timeout", "hard_timeout", "cookie"):
         setattr(flow, key, number)

@@ -1,4 +1,5 @@
-"""OpenFlow matches as ovs-ofctl writes them: ``ip,in_port=1,nw_src=10.0.0.0/24`` (lib/ofp-match.c, lib/match.c)."""
+"""OpenFlow matches as ovs-ofctl writes them: ``ip,in_port=1,nw_src=10.0.0.0/24`` (lib/ofp-match.c,
+lib/match.c)."""
 
 from __future__ import annotations
 
@@ -14,17 +15,31 @@ if TYPE_CHECKING:
 #: Keyword → (EtherType, IP protocol).
 KEYWORDS = {
     "ip": (0x0800, None), "icmp": (0x0800, 1), "tcp": (0x0800, 6), "udp": (0x0800, 17), "sctp": (0x0800, 132),
-    "arp": (0x0806, None), "ipv6": (0x86DD, None), "icmp6": (0x86DD, 58), "tcp6": (0x86DD, 6), "udp6": (0x86DD, 17),
+    "arp": (0x0806, None), "ipv6": (0x86DD, None), "icmp6": (0x86DD, 58), "tcp6": (0x86DD, 6),
+    "udp6": (0x86DD, 17),
 }  # fmt: skip
 ALIASES = {
-    "eth_src": "dl_src", "eth_dst": "dl_dst", "eth_type": "dl_type", "vlan_vid": "dl_vlan", "ip_src": "nw_src",
+    "eth_src": "dl_src", "eth_dst": "dl_dst", "eth_type": "dl_type", "vlan_vid": "dl_vlan",
+    "ip_src": "nw_src",
     "ip_dst": "nw_dst", "ip_proto": "nw_proto", "tcp_src": "tp_src", "tcp_dst": "tp_dst", "udp_src": "tp_src",
     "udp_dst": "tp_dst", "icmp_type": "icmp_type", "vlan_pcp": "dl_vlan_pcp",
 }  # fmt: skip
 ADDRESSES = ("nw_src", "nw_dst", "arp_spa", "arp_tpa")
-NUMBERS = ("dl_vlan", "dl_vlan_pcp", "nw_proto", "nw_tos", "nw_ttl", "tp_src", "tp_dst", "icmp_type", "icmp_code", "arp_op")
+NUMBERS = (
+    "dl_vlan",
+    "dl_vlan_pcp",
+    "nw_proto",
+    "nw_tos",
+    "nw_ttl",
+    "tp_src",
+    "tp_dst",
+    "icmp_type",
+    "icmp_code",
+    "arp_op",
+)
 ORDER = (
-    "in_port", "dl_vlan", "dl_vlan_pcp", "dl_src", "dl_dst", "dl_type", "nw_src", "nw_dst", "arp_spa", "arp_tpa", "arp_op",
+    "in_port", "dl_vlan", "dl_vlan_pcp", "dl_src", "dl_dst", "dl_type", "nw_src", "nw_dst", "arp_spa",
+    "arp_tpa", "arp_op",
     "nw_proto", "nw_tos", "nw_ttl", "tp_src", "tp_dst", "icmp_type", "icmp_code",
 )  # fmt: skip
 
@@ -70,7 +85,8 @@ def parse_field(key: str, text: str, ports: dict[str, int]) -> tuple[str, Any]:
 
 
 RESERVED_PORTS = {
-    "local": 0xFFFE, "in_port": 0xFFF8, "normal": 0xFFFA, "flood": 0xFFFB, "all": 0xFFFC, "controller": 0xFFFD,
+    "local": 0xFFFE, "in_port": 0xFFF8, "normal": 0xFFFA, "flood": 0xFFFB, "all": 0xFFFC,
+    "controller": 0xFFFD,
     "none": 0xFFFF, "table": 0xFFF9,
 }  # fmt: skip
 PORT_NAMES = {number: name.upper() for name, number in RESERVED_PORTS.items()}
@@ -149,7 +165,9 @@ def matches(fields: dict[str, Any], port: int, skb: SkBuff) -> bool:
                 return False
             continue
         elif key == "nw_proto":
-            found = network.operation if isinstance(network, ArpHeader) else getattr(network, "protocol", None)
+            found = (
+                network.operation if isinstance(network, ArpHeader) else getattr(network, "protocol", None)
+            )
         elif key == "arp_op":
             found = getattr(network, "operation", None)
         elif key == "nw_tos":

@@ -1,21 +1,21 @@
-"""The switch: bridges, their ports, and a packet's way through them (vswitchd/bridge.c, ofproto/ofproto-dpif-xlate.c)."""
+"""The switch: bridges, their ports, and a packet's way through them (vswitchd/bridge.c,
+ofproto/ofproto-dpif-xlate.c)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
-from kubenet_course.kernel.devices._stack import Encapsulated, scrub, too_deep
 from kubenet_course.kernel.devices.base import NetDevice, netif_rx
 from kubenet_course.kernel.devices.openvswitch import OvsInternal, OvsSlave
 from kubenet_course.kernel.ovs import match
 from kubenet_course.kernel.ovs.flows import Flow
+from kubenet_course.kernel.ovs.rewrite import change
+from kubenet_course.kernel.ovs.tunnels import Tunnels
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.sim.loop import SECOND
-from kubenet_course.wire.addresses import MacAddress, parse_address
-from kubenet_course.wire.ipv4 import Ipv4Header
-from kubenet_course.wire.udp import UdpHeader
-from kubenet_course.wire.vxlan import VXLAN_PORT, VxlanHeader
+from kubenet_course.wire.addresses import MacAddress
+from kubenet_course.wire.vxlan import VXLAN_PORT
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.host import Host
@@ -64,7 +64,9 @@ class OvsPort:
         elif self.kind == "vxlan":
             self.device = switch.vxlan_device()
         elif self.kind:
-            self.error = f"could not create network device {self.name} (Address family not supported by protocol)"
+            self.error = (
+                f"could not create network device {self.name} (Address family not supported by protocol)"
+            )
             return
         else:
             dev = net.devices.get(self.name)
@@ -108,7 +110,11 @@ class OvsPort:
     def peer(self) -> OvsPort | None:
         """The other end of a patch port."""
         found = self.bridge.switch.find_port(self.options.get("peer", ""))
-        return found if found is not None and found.kind == "patch" and found.options.get("peer") == self.name else None
+        return (
+            found
+            if found is not None and found.kind == "patch" and found.options.get("peer") == self.name
+            else None
+        )
 
     @property
     def mode(self) -> str:
@@ -248,7 +254,9 @@ class OvsBridge:
         else:
             skb.drop("NO_TX_TARGET", self.device)
 
-    def _table(self, table: int, port: OvsPort, number: int, skb: SkBuff, sent: list[bool], depth: int) -> None:
+    def _table(
+        self, table: int, port: OvsPort, number: int, skb: SkBuff, sent: list[bool], depth: int
+    ) -> None:
         flow = self.lookup(table, number, skb)
         if flow is None or depth > RESUBMIT_LIMIT:
             return
@@ -328,33 +336,7 @@ class OvsBridge:
             del self.fdb[key]
 
 
-def change(skb: SkBuff, action: str, value: Any) -> None:
-    """The actions that rewrite a packet."""
-    eth, network, transport = skb.eth, skb.network, skb.transport
-    if action == "mod_dl_src" and eth is not None:
-        skb.eth = eth._replace(source=value)
-    elif action == "mod_dl_dst" and eth is not None:
-        skb.eth = eth._replace(destination=value)
-    elif action == "mod_vlan_vid":
-        skb.vlan_tci = (skb.vlan_tci or 0) & 0xF000 | value
-    elif action == "push_vlan":
-        skb.vlan_tci = skb.vlan_tci or 0
-    elif action == "strip_vlan":
-        skb.vlan_tci = None
-    elif action in ("mod_tp_src", "mod_tp_dst") and hasattr(transport, "source_port"):
-        skb.transport = transport._replace(**{"source_port" if action == "mod_tp_src" else "destination_port": value})
-    elif isinstance(network, Ipv4Header):
-        if action == "mod_nw_src":
-            skb.network = network._replace(source=value)
-        elif action == "mod_nw_dst":
-            skb.network = network._replace(destination=value)
-        elif action == "mod_nw_tos":
-            skb.network = network._replace(tos=network.tos & 3 | value & 0xFC)
-        elif action == "mod_nw_ttl":
-            skb.network = network._replace(ttl=value)
-
-
-class Switch:
+class Switch(Tunnels):
     """ovs-vswitchd and its database on one machine."""
 
     def __init__(self, host: Host):
@@ -407,80 +389,6 @@ class Switch:
         dev.port = self.slave
         dev.rx_handler = handler
         dev.promiscuity += 1
-
-    # -- vxlan ------------------------------------------------------------------------------
-    def vxlan_device(self) -> NetDevice:
-        """One device in the kernel serves all vxlan ports."""
-        found = self.net.devices.get(VXLAN_DEVICE)
-        if found is not None:
-            return found
-        dev = VxlanSystem(self.net, VXLAN_DEVICE)
-        self.net.add_device(dev)
-        self.take(dev, lambda skb: skb)
-        dev.set_up()
-        tunnels = self.net.rooms.setdefault("udp_tunnels", {})
-        tunnels.setdefault((4, VXLAN_PORT), self._vxlan_rcv)
-        return dev
-
-    def vxlan_done(self) -> None:
-        """The last vxlan port takes the device with it."""
-        if any(p.kind == "vxlan" and p.device is not None for b in self.bridges.values() for p in b.ports.values()):
-            return
-        dev = self.net.devices.get(VXLAN_DEVICE)
-        if dev is not None:
-            dev.unregister()
-        tunnels = self.net.rooms.get("udp_tunnels", {})
-        if tunnels.get((4, VXLAN_PORT)) == self._vxlan_rcv:
-            del tunnels[(4, VXLAN_PORT)]
-
-    def encapsulate(self, port: OvsPort, skb: SkBuff) -> None:
-        from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
-        from kubenet_course.kernel.inet.route import ip_route_output
-
-        key = port.options.get("key", "0")
-        try:
-            remote = parse_address(port.options.get("remote_ip", ""))
-            vni = 0 if key == "flow" else int(key, 0)
-            rt = ip_route_output(self.net, remote)  # type: ignore[arg-type]
-        except (ValueError, KernelError):
-            skb.drop("TUNNEL_TXINFO", port.device)
-            return
-        if too_deep(skb):
-            skb.drop("RECURSION_LIMIT", port.device)
-            return
-        payload = Encapsulated(VxlanHeader(vni), skb)
-        flow = hash((int(skb.eth.source), int(skb.eth.destination))) if skb.eth is not None else 0
-        header = UdpHeader(32768 + flow % 28232, VXLAN_PORT, 8 + len(payload))
-        outer = ip_build(self.net, rt, 17, header, payload, ttl=64, df=True)
-        if skb.trace is not None:
-            skb.trace.caused(skb, outer)
-        skb.consume(port.device)
-        ip_local_out(self.net, outer)
-
-    def _vxlan_rcv(self, net: NetNamespace, skb: SkBuff) -> bool:
-        payload = skb.payload
-        if not isinstance(payload, Encapsulated) or not isinstance(payload.header, VxlanHeader):
-            return False
-        for bridge in self.bridges.values():
-            for port in bridge.ports.values():
-                options = port.options
-                if port.kind == "vxlan" and port.device is not None and options.get("remote_ip") == str(skb.network.source):
-                    if options.get("key", "0") in (str(payload.header.vni), "flow"):
-                        inner = scrub(payload.inner.clone(net.loop), port.device)
-                        skb.consume(port.device)
-                        bridge.receive(port, inner)
-                        return True
-        skb.drop("VXLAN_VNI_NOT_FOUND", net)
-        return True
-
-
-class VxlanSystem(NetDevice):
-    """``vxlan_sys_4789``: it stands for the tunnels in ``ip link``; packets do not pass it."""
-
-    default_mtu = 65000
-
-    def xmit(self, skb: SkBuff) -> None:
-        skb.drop("TUNNEL_TXINFO", self)
 
 
 def switch(host: Host) -> Switch:

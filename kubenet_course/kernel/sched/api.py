@@ -1,6 +1,8 @@
-"""Requests about queueing disciplines, classes and filters, as the kernel takes them (net/sched/sch_api.c, cls_api.c).
+"""Requests about queueing disciplines, classes and filters, as the kernel takes them (net/sched/sch_api.c,
+cls_api.c).
 
-`link_netem` sets the parameters of a lab's link (delay, loss, rate) on one end, as ``tc qdisc add … root netem`` does.
+`link_netem` sets the parameters of a lab's link (delay, loss, rate) on one end, as ``tc qdisc add … root
+netem`` does.
 """
 
 from __future__ import annotations
@@ -216,7 +218,8 @@ def class_qdisc(dev: NetDevice, parent: int, classid: int) -> Htb:
 
 
 def filter_lists(dev: NetDevice, parent: int) -> list[Filter]:
-    """The filters at `parent`: a discipline's handle, TC_H_INGRESS's sides, or 0 for the root; KernelError(EINVAL)."""
+    """The filters at `parent`: a discipline's handle, TC_H_INGRESS's sides,
+    or 0 for the root; KernelError(EINVAL)."""
     if parent in (INGRESS_HANDLE, TC_H_INGRESS & 0xFFFFFFF0 | 2, INGRESS_HANDLE | 0xFFF2):
         if dev.ingress is None:
             raise KernelError(errno.ENOENT, "Parent Qdisc doesn't exists")
@@ -224,7 +227,10 @@ def filter_lists(dev: NetDevice, parent: int) -> list[Filter]:
         return inside
     if parent == INGRESS_HANDLE | 0xFFF3:
         if dev.ingress is None or dev.ingress.kind != "clsact":
-            raise KernelError(errno.EINVAL, "Specified parent class doesn't exist" if dev.ingress else "Parent Qdisc doesn't exists")
+            raise KernelError(
+                errno.EINVAL,
+                "Specified parent class doesn't exist" if dev.ingress else "Parent Qdisc doesn't exists",
+            )
         outside: list[Filter] = dev.ingress.outside.filters
         return outside
     found = root_of(dev) if not parent else find_qdisc(dev, parent & 0xFFFF0000)
@@ -238,7 +244,8 @@ def filter_lists(dev: NetDevice, parent: int) -> list[Filter]:
 def link_netem(
     dev: NetDevice, *, delay: int = 0, jitter: int = 0, loss: float = 0.0, rate: int = 0, limit: int = 1000
 ) -> None:
-    """Make the link beyond `dev` slow, lossy or narrow: ns, a fraction of 1, bytes a second. All zero takes it away."""
+    """Make the link beyond `dev` slow, lossy or narrow: ns, a fraction of 1,
+    bytes a second. All zero takes it away."""
     if root_of(dev) is not None:
         queue = tx_queue(dev)
         assert queue.root is not None
@@ -247,7 +254,12 @@ def link_netem(
         _settle(dev)
     if not (delay or jitter or loss or rate):
         return
-    options: dict[str, Any] = {"latency": delay, "jitter": jitter, "loss": round(loss * 0xFFFFFFFF), "limit": limit}
+    options: dict[str, Any] = {
+        "latency": delay,
+        "jitter": jitter,
+        "loss": round(loss * 0xFFFFFFFF),
+        "limit": limit,
+    }
     if rate:
         options["rate"] = (rate, 0, 0, 0)
     _graft(dev, "netem", allocate_handle(dev), TC_H_ROOT, options)

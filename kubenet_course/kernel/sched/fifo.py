@@ -1,6 +1,7 @@
 """First in, first out: pfifo, bfifo, pfifo_fast, and noqueue (net/sched/sch_fifo.c, sch_generic.c).
 
-fq_codel and sfq share a link between flows; with one sender at a time, as in a lab, what they do to packets is a
+fq_codel and sfq share a link between flows; with one sender at a time, as in a lab, what they do to packets
+is a
 FIFO's, so they are one here, under their own names and settings.
 """
 

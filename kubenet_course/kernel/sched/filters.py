@@ -58,8 +58,11 @@ class Filter:
         return True
 
 
-def classify(filters: list[Filter], skb: SkBuff, dev: NetDevice | None = None, ingress: bool = False) -> int | bool:
-    """tcf_classify(): the class id that a filter gives, True for none; False: an action ended or took the packet."""
+def classify(
+    filters: list[Filter], skb: SkBuff, dev: NetDevice | None = None, ingress: bool = False
+) -> int | bool:
+    """tcf_classify(): the class id that a filter gives,
+    True for none; False: an action ended or took the packet."""
     if not filters or (skb.cb or {}).get("tc_skip_classify"):
         if skb.cb:
             skb.cb.pop("tc_skip_classify", None)
@@ -82,7 +85,8 @@ def classify(filters: list[Filter], skb: SkBuff, dev: NetDevice | None = None, i
 
 
 def act(actions: list[Action], skb: SkBuff, dev: NetDevice | None, ingress: bool) -> bool | None:
-    """tcf_action_exec(): False where the packet is gone, True for "pass", None to go on with other filters."""
+    """tcf_action_exec(): False where the packet is gone, True for "pass",
+    None to go on with other filters."""
     for action in actions:
         action.packets += 1
         action.bytes += packet_length(skb)

@@ -1,6 +1,8 @@
-"""Hierarchical token buckets (net/sched/sch_htb.c): classes with a rate of their own, who may borrow up to a ceiling.
+"""Hierarchical token buckets (net/sched/sch_htb.c): classes with a rate of their own,
+who may borrow up to a ceiling.
 
-A leaf sends when it has tokens of its own; without, it borrows from the nearest ancestor that has some, as long as
+A leaf sends when it has tokens of its own; without, it borrows from the nearest ancestor that has some, as
+long as
 no ceiling on the way is reached. Among those that may send, the lower `prio` goes first, equals take turns.
 """
 
@@ -10,8 +12,8 @@ import errno
 from typing import Any
 
 from kubenet_course.errors import KernelError
-from kubenet_course.kernel.sched.filters import classify
 from kubenet_course.kernel.sched.fifo import Pfifo
+from kubenet_course.kernel.sched.filters import classify
 from kubenet_course.kernel.sched.qdisc import Qdisc, TcClass, packet_length
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.sim.loop import SECOND
@@ -91,7 +93,9 @@ class Htb(Qdisc):
         self.r2q = options.get("r2q", self.r2q)
 
     # -- classes ----------------------------------------------------------------------------
-    def change_class(self, classid: int, parent: int, options: dict[str, Any], *, create: bool, excl: bool) -> None:
+    def change_class(
+        self, classid: int, parent: int, options: dict[str, Any], *, create: bool, excl: bool
+    ) -> None:
         """htb_change_class()."""
         found = self.classes.get(classid)
         if found is not None:
@@ -161,7 +165,9 @@ class Htb(Qdisc):
             return skb
         now = self.dev.net.loop.now
         wake: int | None = None
-        waiting = [c for c in self.classes.values() if isinstance(c, HtbClass) and not c.below and c.leaf.qlen]
+        waiting = [
+            c for c in self.classes.values() if isinstance(c, HtbClass) and not c.below and c.leaf.qlen
+        ]
         for prio in sorted({c.settings["prio"] for c in waiting}):
             peers = [c for c in waiting if c.settings["prio"] == prio]
             start = self.turn.get(prio, 0) % len(peers)
@@ -220,7 +226,9 @@ class Htb(Qdisc):
 
     @property
     def backlog(self) -> int:
-        return self.direct.backlog + sum(c.leaf.backlog for c in self.classes.values() if isinstance(c, HtbClass))
+        return self.direct.backlog + sum(
+            c.leaf.backlog for c in self.classes.values() if isinstance(c, HtbClass)
+        )
 
     def reset(self) -> list[SkBuff]:
         items = self.direct.reset()

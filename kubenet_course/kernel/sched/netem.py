@@ -1,4 +1,5 @@
-"""The network emulator (net/sched/sch_netem.c): delay, jitter, loss, duplication, reordering, corruption, rate.
+"""The network emulator (net/sched/sch_netem.c): delay, jitter, loss, duplication, reordering, corruption,
+rate.
 
 Every packet gets the time at which it leaves. Chance comes from the host's seeded random, with the kernel's
 correlation: the next number is a mix of a new one and the last.
@@ -52,7 +53,9 @@ class Netem(Qdisc):
         self.model: tuple[Any, ...] | None = None
         self.model_state = 1
         self.ecn = False
-        self.correlations = {name: Correlated(self.random) for name in ("delay", "loss", "duplicate", "reorder", "corrupt")}
+        self.correlations = {
+            name: Correlated(self.random) for name in ("delay", "loss", "duplicate", "reorder", "corrupt")
+        }
         self.counter = 0
         self.order = 0
         self.queue: list[tuple[int, int, SkBuff]] = []
@@ -64,7 +67,11 @@ class Netem(Qdisc):
         """netem_change(): the basic settings are set anew; the others stay where nothing is said of them."""
         self.latency, self.jitter = options.get("latency", 0), options.get("jitter", 0)
         self.limit = options.get("limit", 1000)
-        self.loss, self.duplicate, self.gap = options.get("loss", 0), options.get("duplicate", 0), options.get("gap", 0)
+        self.loss, self.duplicate, self.gap = (
+            options.get("loss", 0),
+            options.get("duplicate", 0),
+            options.get("gap", 0),
+        )
         self.model = options.get("loss_model")
         self.ecn = options.get("ecn", False)
         self.distribution = options.get("distribution", self.distribution)
@@ -110,9 +117,7 @@ class Netem(Qdisc):
         if len(self.queue) + (self.child.qlen if self.child is not None else 0) >= self.limit:
             return self.drop(skb)
         in_order = (
-            self.gap == 0
-            or self.counter < self.gap - 1
-            or self.reorder < self.correlations["reorder"].next()
+            self.gap == 0 or self.counter < self.gap - 1 or self.reorder < self.correlations["reorder"].next()
         )
         if in_order:
             self._push(self._departure(skb), skb)
@@ -235,7 +240,8 @@ class Netem(Qdisc):
 
 
 def quantile(distribution: str, u: float) -> float:
-    """The value below which `u` of a distribution with mean 0 and deviation 1 lies, as tc's tables have it."""
+    """The value below which `u` of a distribution with mean 0 and deviation 1 lies,
+    as tc's tables have it."""
     normal = max(-4.0, min(4.0, NormalDist().inv_cdf(u)))
     if distribution == "normal":
         return normal

@@ -1,4 +1,5 @@
-"""The base of queueing disciplines, and the place where a device's root one hangs (net/sched/sch_api.c, sch_generic.c)."""
+"""The base of queueing disciplines, and the place where a device's root one hangs (net/sched/sch_api.c,
+sch_generic.c)."""
 
 from __future__ import annotations
 
@@ -169,7 +170,8 @@ class Fifo:
 
 
 class TxQueue:
-    """A device's sending side: filters of clsact, then the root discipline. `dev.qdisc` is one of these, or None."""
+    """A device's sending side: filters of clsact, then the root discipline. `dev.qdisc` is one of these,
+    or None."""
 
     def __init__(self, dev: NetDevice):
         self.dev = dev

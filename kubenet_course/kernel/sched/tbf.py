@@ -1,6 +1,7 @@
 """The token bucket filter (net/sched/sch_tbf.c): a rate, and bursts up to a bucket's size.
 
-A packet leaves when there are tokens for its length; tokens come at `rate` and are at most `burst` bytes' worth.
+A packet leaves when there are tokens for its length; tokens come at `rate` and are at most `burst` bytes'
+worth.
 `limit` bytes may wait; what comes beyond is dropped.
 """
 
@@ -43,7 +44,7 @@ class Tbf(Qdisc):
         self.mtu = options.get("mtu_ns", 0)
         self.tokens, self.peak_tokens = self.buffer, self.mtu
         self.checked = self.dev.net.loop.now
-        if not self.handle | 1 in self.classes:
+        if self.handle | 1 not in self.classes:
             self.classes[self.handle | 1] = TcClass(self, self.handle | 1, self.handle)
 
     @property

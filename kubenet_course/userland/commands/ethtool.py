@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
 
 DRIVERS = {
-    "veth": ("veth", "1.0"), "bridge": ("bridge", "2.3"), "vxlan": ("vxlan", "0.1"), "macvlan": ("macvlan", "0.1"),
-    "ipvlan": ("ipvlan", "0.1"), "dummy": ("dummy", "RELEASE"), "tun": ("tun", "1.6"), "vlan": ("802.1Q VLAN Support", "1.8"),
+    "veth": ("veth", "1.0"), "bridge": ("bridge", "2.3"), "vxlan": ("vxlan", "0.1"), "macvlan": ("macvlan",
+    "0.1"),
+    "ipvlan": ("ipvlan", "0.1"), "dummy": ("dummy", "RELEASE"), "tun": ("tun", "1.6"),
+    "vlan": ("802.1Q VLAN Support", "1.8"),
     "openvswitch": ("openvswitch", "RELEASE"), "vrf": ("vrf", "1.0"), "ifb": ("ifb", "RELEASE"),
 }  # fmt: skip
 
@@ -35,7 +37,9 @@ async def main(proc: Process, argv: list[str]) -> int:
         if option:
             proc.error("Cannot get stats strings information: No such device")
             return 96
-        proc.error("netlink error: no device matches name (offset 24)\nnetlink error: No such device\n" * 5, end="")
+        proc.error(
+            "netlink error: no device matches name (offset 24)\nnetlink error: No such device\n" * 5, end=""
+        )
         proc.error("No data available")
         return 75
     if option in ("-i", "--driver"):
@@ -70,7 +74,15 @@ def _statistics(proc: Process, dev: NetDevice) -> int:
     peer = dev.iflink()
     proc.print(f"NIC statistics:\n     peer_ifindex: {peer[1] if peer else 0}")
     for queue in range(dev.num_rx_queues):
-        for name in ("xdp_packets", "xdp_bytes", "drops", "xdp_redirect", "xdp_drops", "xdp_tx", "xdp_tx_errors"):
+        for name in (
+            "xdp_packets",
+            "xdp_bytes",
+            "drops",
+            "xdp_redirect",
+            "xdp_drops",
+            "xdp_tx",
+            "xdp_tx_errors",
+        ):
             proc.print(f"     rx_queue_{queue}_{name}: 0")
     for queue in range(dev.num_tx_queues):
         for name in ("xdp_xmit", "xdp_xmit_errors"):
@@ -79,12 +91,18 @@ def _statistics(proc: Process, dev: NetDevice) -> int:
 
 
 UNREPORTED = (
-    "\tSupported ports: [  ]\n\tSupported link modes:   Not reported\n\tSupported pause frame use: No\n"
-    "\tSupports auto-negotiation: No\n\tSupported FEC modes: Not reported\n\tAdvertised link modes:  Not reported\n"
-    "\tAdvertised pause frame use: No\n\tAdvertised auto-negotiation: No\n\tAdvertised FEC modes: Not reported\n"
+    "\tSupported ports: [  ]\n"
+    "\tSupported link modes:   Not reported\n"
+    "\tSupported pause frame use: No\n"
+    "\tSupports auto-negotiation: No\n"
+    "\tSupported FEC modes: Not reported\n"
+    "\tAdvertised link modes:  Not reported\n"
+    "\tAdvertised pause frame use: No\n"
+    "\tAdvertised auto-negotiation: No\n"
+    "\tAdvertised FEC modes: Not reported\n"
 )
 #: Kinds without link settings of their own answer with the link alone.
-BARE = (None, "dummy", "ifb", "vrf", "ipip", "gre", "gretap", "sit", "erspan", "openvswitch", "ipvlan")
+BARE = (None, "dummy", "vrf", "ipip", "gre", "gretap", "sit", "erspan", "openvswitch", "ipvlan")
 
 
 def _link(proc: Process, dev: NetDevice) -> int:
@@ -93,13 +111,13 @@ def _link(proc: Process, dev: NetDevice) -> int:
         return 75
     text = f"Settings for {dev.name}:\n"
     if dev.kind in ("veth", "tun"):
-        text += UNREPORTED + "\tSpeed: 10000Mb/s\n\tDuplex: Full\n\tAuto-negotiation: off\n\tPort: Twisted Pair\n\tPHYAD: 0\n"
-        text += "\tTransceiver: internal\n\tMDI-X: Unknown\n"
+        text += UNREPORTED + "\tSpeed: 10000Mb/s\n\tDuplex: Full\n\tAuto-negotiation: off\n"
+        text += "\tPort: Twisted Pair\n\tPHYAD: 0\n\tTransceiver: internal\n\tMDI-X: Unknown\n"
         if dev.kind == "tun":
             text += "        Current message level: 0x00000000 (0)\n" + " " * 30 + "\n"
     elif dev.kind not in BARE:
         speed = "10000Mb/s" if dev.running else "Unknown!"
-        text += UNREPORTED + f"\tSpeed: {speed}\n\tDuplex: Unknown! (255)\n\tAuto-negotiation: off\n\tPort: Other\n\tPHYAD: 0\n"
-        text += "\tTransceiver: internal\n"
+        text += UNREPORTED + f"\tSpeed: {speed}\n\tDuplex: Unknown! (255)\n\tAuto-negotiation: off\n"
+        text += "\tPort: Other\n\tPHYAD: 0\n\tTransceiver: internal\n"
     proc.print(text + f"\tLink detected: {'yes' if dev.running else 'no'}")
     return 0

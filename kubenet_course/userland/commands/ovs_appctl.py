@@ -39,7 +39,9 @@ def _main(proc: Process, words: list[str]) -> int:
         return 0
     if "/" in command or command in ("list-commands", "exit"):
         raise OvsError(f"kubenet: ovs-appctl {command} is not emulated")
-    proc.error(f'"{command}" is not a valid command (use "list-commands" to see a list of valid commands)\n{REFUSED}')
+    proc.error(
+        f'"{command}" is not a valid command (use "list-commands" to see a list of valid commands)\n{REFUSED}'
+    )
     return 2
 
 
@@ -86,8 +88,10 @@ def _dump_flows(proc: Process, room: Switch, arguments: list[str]) -> int:
         table = f"table_id={flow.table}, " if flow.table else ""
         described = match.describe(flow.fields)
         proc.print(
-            f"{table}duration={(now - flow.created) // 10**9}s, n_packets={flow.packets}, n_bytes={flow.bytes}, "
-            f"priority={flow.priority}{',' + described if described else ''},actions={actions_text(flow.actions)}"
+            f"{table}duration={(now - flow.created) // 10**9}s, n_packets={flow.packets}, "
+            f"n_bytes={flow.bytes}, "
+            f"priority={flow.priority}{',' + described if described else ''},"
+            f"actions={actions_text(flow.actions)}"
         )
     for rule in ("priority=2,recirc_id=0,actions=drop", "priority=0,reg0=0x1,actions=controller(reason=)",
                  "priority=0,reg0=0x2,actions=drop", "priority=0,reg0=0x3,actions=drop"):  # fmt: skip

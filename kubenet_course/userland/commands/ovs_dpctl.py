@@ -1,4 +1,5 @@
-"""`ovs-dpctl` 3.1: the kernel datapath. Here flows are looked up in the OpenFlow tables, so there is no flow cache to dump."""
+"""`ovs-dpctl` 3.1: the kernel datapath. Here flows are looked up in the OpenFlow tables,
+so there is no flow cache to dump."""
 
 from __future__ import annotations
 
@@ -24,7 +25,10 @@ def _main(proc: Process, words: list[str]) -> int:
     room = the_switch(proc)
     if room.system is None:
         return 0
-    proc.print("system@ovs-system:\n  lookups: hit:0 missed:0 lost:0\n  flows: 0\n  masks: hit:0 total:0 hit/pkt:0.00")
+    proc.print(
+        "system@ovs-system:\n  lookups: hit:0 missed:0 lost:0\n  flows: 0\n"
+        "  masks: hit:0 total:0 hit/pkt:0.00"
+    )
     proc.print("  caches:\n    masks-cache: size:256\n  port 0: ovs-system (internal)")
     number = 0
     seen: set[str] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from kubenet_course.errors import KernelError
 from kubenet_course.kernel.ovs import match
 from kubenet_course.kernel.ovs.flows import Flow, parse_flow
 from kubenet_course.kernel.ovs.match import BadFlow
@@ -24,7 +25,9 @@ class Call:
         self.proc = proc
         self.options = options
         self.words = words
-        self.bridge: OvsBridge = find_bridge(the_switch(proc), words[0], f"{words[0]} is not a bridge or a socket")
+        self.bridge: OvsBridge = find_bridge(
+            the_switch(proc), words[0], f"{words[0]} is not a bridge or a socket"
+        )
         self.now = proc.loop.now
 
     def flow(self, text: str, need_actions: bool = False) -> Flow:
@@ -58,7 +61,9 @@ async def _add_flow(call: Call) -> int:
             continue
         made = call.flow(text, need_actions=True)
         flows = call.bridge.live_flows()
-        same = [f for f in flows if (f.table, f.priority, f.fields) == (made.table, made.priority, made.fields)]
+        same = [
+            f for f in flows if (f.table, f.priority, f.fields) == (made.table, made.priority, made.fields)
+        ]
         for old in same:
             flows.remove(old)
         flows.append(made)
@@ -68,7 +73,7 @@ async def _add_flow(call: Call) -> int:
 async def _add_flows(call: Call) -> int:
     try:
         text = call.proc.files.read(call.words[1])
-    except Exception:
+    except KernelError:
         raise OvsError(f"{call.words[1]}: open (No such file or directory)") from None
     for line in text.decode("utf-8", "replace").splitlines():
         body = line.partition("#")[0].strip()
@@ -130,8 +135,8 @@ async def _show(call: Call) -> int:
     text = f"OFPT_FEATURES_REPLY (xid=0x2): dpid:{datapath:016x}\nn_tables:254, n_buffers:0\n"
     text += "capabilities: FLOW_STATS TABLE_STATS PORT_STATS QUEUE_STATS ARP_MATCH_IP\n"
     text += (
-        "actions: output enqueue set_vlan_vid set_vlan_pcp strip_vlan mod_dl_src mod_dl_dst mod_nw_src mod_nw_dst "
-        "mod_nw_tos mod_tp_src mod_tp_dst\n"
+        "actions: output enqueue set_vlan_vid set_vlan_pcp strip_vlan mod_dl_src mod_dl_dst mod_nw_src "
+        "mod_nw_dst mod_nw_tos mod_tp_src mod_tp_dst\n"
     )
     text += "".join(_port_lines(port) for port in _ports(call))
     text += "OFPT_GET_CONFIG_REPLY (xid=0x4): frags=normal miss_send_len=0\n"
@@ -152,13 +157,22 @@ async def _dump_ports(call: Call) -> int:
     for port in chosen:
         label = "LOCAL" if port.number == LOCAL else f"{port.number:>2}"
         dev = port.device
-        rx = (dev.rx_packets, dev.rx_bytes, dev.rx_dropped, dev.rx_errors) if dev is not None else (*port.rx, 0, 0)
-        tx = (dev.tx_packets, dev.tx_bytes, dev.tx_dropped, dev.tx_errors) if dev is not None else (*port.tx, 0, 0)
+        rx = (
+            (dev.rx_packets, dev.rx_bytes, dev.rx_dropped, dev.rx_errors)
+            if dev is not None
+            else (*port.rx, 0, 0)
+        )
+        tx = (
+            (dev.tx_packets, dev.tx_bytes, dev.tx_dropped, dev.tx_errors)
+            if dev is not None
+            else (*port.tx, 0, 0)
+        )
         if dev is not None and port.kind == "internal":
             rx, tx = tx, rx
         call.proc.print(
             f"  port {label}: rx pkts={rx[0]}, bytes={rx[1]}, drop={rx[2]}, errs={rx[3]}, "
-            f"frame=0, over=0, crc=0\n           tx pkts={tx[0]}, bytes={tx[1]}, drop={tx[2]}, errs={tx[3]}, coll=0"
+            f"frame=0, over=0, crc=0\n"
+            f"           tx pkts={tx[0]}, bytes={tx[1]}, drop={tx[2]}, errs={tx[3]}, coll=0"
         )
     return 0
 
@@ -173,8 +187,10 @@ COMMANDS: dict[str, tuple[int, int, Callable[[Call], object]]] = {
     "dump-ports": (1, 2, _dump_ports),
 }
 UNSUPPORTED = (
-    "dump-desc", "dump-tables", "dump-ports-desc", "mod-port", "snoop", "dump-groups", "add-group", "del-groups",
-    "replace-flows", "diff-flows", "dump-aggregate", "monitor", "packet-out", "probe", "ping", "dump-meters", "bundle",
+    "dump-desc", "dump-tables", "dump-ports-desc", "mod-port", "snoop", "dump-groups", "add-group",
+    "del-groups",
+    "replace-flows", "diff-flows", "dump-aggregate", "monitor", "packet-out", "probe", "ping",
+    "dump-meters", "bundle",
 )  # fmt: skip
 
 
@@ -200,9 +216,21 @@ async def _main(proc: Process, words: list[str]) -> int:
             return 0
         if word in ("-O", "--protocols", "-F", "--flow-format", "-t", "--timeout"):
             position += 1
-        elif word in ("--strict", "--no-stats", "--names", "--no-names", "--bundle", "--sort", "--rsort", "-m", "--more"):
+        elif word in (
+            "--strict",
+            "--no-stats",
+            "--names",
+            "--no-names",
+            "--bundle",
+            "--sort",
+            "--rsort",
+            "-m",
+            "--more",
+        ):
             options.add(word)
-        elif word.startswith(("--protocols=", "--flow-format=", "-O", "--timeout=", "--sort=", "-v", "--verbose")):
+        elif word.startswith(
+            ("--protocols=", "--flow-format=", "-O", "--timeout=", "--sort=", "-v", "--verbose")
+        ):
             continue
         elif word.startswith("-") and len(word) > 1:
             raise OvsError(f"unrecognized option '{word}'")
@@ -218,5 +246,3 @@ async def _main(proc: Process, words: list[str]) -> int:
     low, high, work = COMMANDS[name]
     check_count(name, arguments, low, high)
     return await work(Call(proc, options, arguments))  # type: ignore[misc]
-
-

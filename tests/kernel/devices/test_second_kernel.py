@@ -29,7 +29,9 @@ def tidy(cmd: str, text: str) -> str:
     """What the commands print in the order of a hash table, and ages, alike on both sides."""
     if cmd.startswith("ovs-vsctl show"):
         return "\n".join(sorted(_ovs_blocks(text)))
-    if cmd.startswith(("ovs-ofctl dump-flows", "ovs-ofctl --no-stats dump-flows", "ovs-appctl fdb/show", "bridge fdb")):
+    if cmd.startswith(
+        ("ovs-ofctl dump-flows", "ovs-ofctl --no-stats dump-flows", "ovs-appctl fdb/show", "bridge fdb")
+    ):
         text = re.sub(r"duration=[0-9.]+s", "duration=T", text)
         text = re.sub(r"33:33:ff:(?!00:10)[0-9a-f:]{8}", "33:33:ff:X", text)
         text = re.sub(r"n_packets=[0-9]+, n_bytes=[0-9]+, idle_age=[0-9]+", "COUNTS", text)

@@ -1,6 +1,7 @@
 """Which real server a new connection gets: one scheduler a file, found by its name (ipvsadm -s NAME).
 
-A module's `Scheduler` has `schedule(service, skb)`, which gives a destination or None, `changed()`, called when
+A module's `Scheduler` has `schedule(service, skb)`, which gives a destination or None, `changed()`, called
+when
 destinations came, went or changed, and `removing(destination)`, called before one goes.
 """
 

@@ -1,4 +1,5 @@
-"""Destination hashing (ip_vs_dh.c): the virtual address chooses one of 256 buckets, one a destination in turn."""
+"""Destination hashing (ip_vs_dh.c): the virtual address chooses one of 256 buckets,
+one a destination in turn."""
 
 from __future__ import annotations
 

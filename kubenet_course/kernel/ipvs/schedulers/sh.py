@@ -1,4 +1,5 @@
-"""Source hashing (ip_vs_sh.c): the client's address (and, with sh-port, its port) chooses one of 256 buckets, filled by
+"""Source hashing (ip_vs_sh.c): the client's address (and, with sh-port,
+its port) chooses one of 256 buckets, filled by
 weight. With sh-fallback the next buckets are tried where the server may not be used.
 """
 

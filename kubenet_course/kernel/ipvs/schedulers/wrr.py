@@ -1,4 +1,5 @@
-"""Weighted round robin (ip_vs_wrr.c): in each pass those whose weight reaches the current weight, which falls by the
+"""Weighted round robin (ip_vs_wrr.c): in each pass those whose weight reaches the current weight,
+which falls by the
 greatest common divisor from the greatest weight down.
 """
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class Scheduler(Base):
-    """struct ip_vs_wrr_mark: `current` destination (None: the list's head), current weight, step, greatest weight."""
+    """struct ip_vs_wrr_mark: `current` destination (None: the list's head), current weight, step,
+    greatest weight."""
 
     name = "wrr"
 

@@ -57,7 +57,9 @@ class IpvsMatch(Extension):
         for key in ORDER:
             if key in self.values and key != "ipvs":
                 words.append(f"{'! ' if key in self.inverted else ''}{key} {self.values[key]}")
-        return " ".join([f"{'! ' if 'ipvs' in self.inverted else ''}ipvs", *words] if "ipvs" in self.values else words)
+        return " ".join(
+            [f"{'! ' if 'ipvs' in self.inverted else ''}ipvs", *words] if "ipvs" in self.values else words
+        )
 
     def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool]:
         values, inverted = self.values, self.inverted
@@ -74,7 +76,10 @@ class IpvsMatch(Extension):
                 ("vproto", protocol is None or conn.protocol == protocol),
                 ("vaddr", network is None or conn.virtual in network),
                 ("vport", "vport" not in values or conn.vport == values["vport"]),
-                ("vmethod", "vmethod" not in values or conn.forward == METHODS[str(values["vmethod"]).upper()]),
+                (
+                    "vmethod",
+                    "vmethod" not in values or conn.forward == METHODS[str(values["vmethod"]).upper()],
+                ),
             )
             if "vdir" in values:
                 reply = skb.network.source == conn.virtual

@@ -1,4 +1,5 @@
-"""ipvsadm's options: popt's clusters and long forms, which command takes which, and the complaints (ipvsadm.c: parse_options())."""
+"""ipvsadm's options: popt's clusters and long forms, which command takes which,
+and the complaints (ipvsadm.c: parse_options())."""
 
 from __future__ import annotations
 
@@ -24,29 +25,39 @@ class Fail(Exception):
 
 #: (long name, letter, takes a value, what it is): commands, then options.
 COMMANDS = {
-    "add-service": "A", "edit-service": "E", "delete-service": "D", "flush": "C", "clear": "C", "restore": "R", "save": "S",
-    "list": "L", "add-server": "a", "edit-server": "e", "delete-server": "d", "zero": "Z", "set": "", "start-daemon": "",
+    "add-service": "A", "edit-service": "E", "delete-service": "D", "flush": "C", "clear": "C",
+    "restore": "R", "save": "S",
+    "list": "L", "add-server": "a", "edit-server": "e", "delete-server": "d", "zero": "Z", "set": "",
+    "start-daemon": "",
     "stop-daemon": "", "help": "h", "version": "v",
 }  # fmt: skip
 BY_LETTER = {letter: name for name, letter in COMMANDS.items() if letter and name != "clear"} | {"l": "list"}
 VALUES = {
-    "tcp-service": "t", "udp-service": "u", "sctp-service": "", "fwmark-service": "f", "scheduler": "s", "netmask": "M",
-    "real-server": "r", "weight": "w", "u-threshold": "x", "l-threshold": "y", "mcast-interface": "", "syncid": "",
+    "tcp-service": "t", "udp-service": "u", "sctp-service": "", "fwmark-service": "f", "scheduler": "s",
+    "netmask": "M",
+    "real-server": "r", "weight": "w", "u-threshold": "x", "l-threshold": "y", "mcast-interface": "",
+    "syncid": "",
     "sched-flags": "b", "pe": "", "tun-type": "", "tun-port": "",
 }  # fmt: skip
 SWITCHES = {
-    "persistent": "p", "gatewaying": "g", "ipip": "i", "masquerading": "m", "numeric": "n", "connection": "c", "ops": "o",
-    "stats": "", "rate": "", "thresholds": "", "persistent-conn": "", "exact": "", "sort": "", "nosort": "", "timeout": "",
+    "persistent": "p", "gatewaying": "g", "ipip": "i", "masquerading": "m", "numeric": "n",
+    "connection": "c", "ops": "o",
+    "stats": "", "rate": "", "thresholds": "", "persistent-conn": "", "exact": "", "sort": "", "nosort": "",
+    "timeout": "",
     "daemon": "", "ipv6": "6",
 }  # fmt: skip
 #: How messages call an option.
 NAMES = {
-    "numeric": "numeric", "connection": "connection", "tcp-service": "service-address", "udp-service": "service-address",
-    "fwmark-service": "service-address", "scheduler": "scheduler", "persistent": "persistent", "netmask": "netmask",
+    "numeric": "numeric", "connection": "connection", "tcp-service": "service-address",
+    "udp-service": "service-address",
+    "fwmark-service": "service-address", "scheduler": "scheduler", "persistent": "persistent",
+    "netmask": "netmask",
     "real-server": "real-server", "gatewaying": "forwarding-method", "ipip": "forwarding-method",
-    "masquerading": "forwarding-method", "weight": "weight", "u-threshold": "u-threshold", "l-threshold": "l-threshold",
+    "masquerading": "forwarding-method", "weight": "weight", "u-threshold": "u-threshold",
+    "l-threshold": "l-threshold",
     "timeout": "timeout", "daemon": "daemon", "stats": "stats", "rate": "rate", "thresholds": "thresholds",
-    "persistent-conn": "persistent-conn", "nosort": "nosort", "sort": "sort", "exact": "exact", "ops": "ops", "pe": "pe",
+    "persistent-conn": "persistent-conn", "nosort": "nosort", "sort": "sort", "exact": "exact",
+    "ops": "ops", "pe": "pe",
     "sched-flags": "sched-flags",
 }  # fmt: skip
 SERVICE = {"service-address", "scheduler", "persistent", "netmask", "ops", "pe", "sched-flags"}
@@ -54,14 +65,17 @@ SERVER = {"service-address", "real-server", "forwarding-method", "weight", "u-th
 ALLOWED: dict[str, set[str]] = {
     "add-service": SERVICE, "edit-service": SERVICE, "delete-service": {"service-address"}, "flush": set(),
     "list": {
-        "numeric", "connection", "service-address", "timeout", "daemon", "stats", "rate", "thresholds", "persistent-conn",
+        "numeric", "connection", "service-address", "timeout", "daemon", "stats", "rate", "thresholds",
+        "persistent-conn",
         "nosort", "sort", "exact",
     },
     "add-server": SERVER, "edit-server": SERVER, "delete-server": {"service-address", "real-server"},
-    "zero": {"service-address"}, "save": {"numeric"}, "restore": set(), "set": set(), "help": set(), "version": set(),
+    "zero": {"service-address"}, "save": {"numeric"}, "restore": set(), "set": set(), "help": set(),
+    "version": set(),
 }  # fmt: skip
 REQUIRED = {
-    "add-service": ("service-address",), "edit-service": ("service-address",), "delete-service": ("service-address",),
+    "add-service": ("service-address",), "edit-service": ("service-address",),
+    "delete-service": ("service-address",),
     "add-server": ("service-address", "real-server"), "edit-server": ("service-address", "real-server"),
     "delete-server": ("service-address", "real-server"),
 }  # fmt: skip
@@ -207,7 +221,9 @@ def _take(request: Request, option: str, text: str | None, queue: list[tuple[str
         if value is None and queue and queue[0][0] == "":
             value = queue.pop(0)[1]
         if value is not None:
-            request.persistent = _number(value, 1, 31 * 24 * 3600, f"invalid timeout value `{value}' specified\n")
+            request.persistent = _number(
+                value, 1, 31 * 24 * 3600, f"invalid timeout value `{value}' specified\n"
+            )
     elif option == "netmask":
         request.mark(option)
         request.netmask = _netmask(text or "")
@@ -219,7 +235,9 @@ def _take(request: Request, option: str, text: str | None, queue: list[tuple[str
         request.real, request.real_port = parsed
     elif option in ("gatewaying", "ipip", "masquerading"):
         request.mark(option)
-        request.forward = {"gatewaying": state.DROUTE, "ipip": state.TUNNEL, "masquerading": state.MASQ}[option]
+        request.forward = {"gatewaying": state.DROUTE, "ipip": state.TUNNEL, "masquerading": state.MASQ}[
+            option
+        ]
     elif option == "weight":
         request.mark(option)
         request.weight = _number(text, 0, 2**31 - 1, "illegal weight specified\n")
@@ -303,8 +321,14 @@ def _verify(request: Request) -> None:
     if command == "list":
         both = [name for name in EXCLUSIVE if name in request.options]
         if len(both) > 1:
-            raise Fail(f"The option '{both[1]}' conflicts with the '{both[0]}' option in the 'list' command\n")
-        if both and both[0] != "service-address" and request.options & {"stats", "rate", "thresholds", "persistent-conn"}:
+            raise Fail(
+                f"The option '{both[1]}' conflicts with the '{both[0]}' option in the 'list' command\n"
+            )
+        if (
+            both
+            and both[0] != "service-address"
+            and request.options & {"stats", "rate", "thresholds", "persistent-conn"}
+        ):
             raise Fail("options conflicts in the list command\n")
     if command in ("add-service", "edit-service"):
         if not request.fwmark and not request.port and not request.persistent:

@@ -25,7 +25,10 @@ def show(request: Request, room: Ipvs, proc: Process) -> int:
             proc.print(_saved(service, numeric), end="")
         return 0
     if "connection" in options:
-        proc.print("IPVS connection entries\npro expire state       source             virtual            destination")
+        proc.print(
+            "IPVS connection entries\n"
+            "pro expire state       source             virtual            destination"
+        )
         for conn in room.connections():
             proc.print(_connection(conn, room))
         return 0
@@ -48,12 +51,15 @@ def show(request: Request, room: Ipvs, proc: Process) -> int:
     return 0
 
 
+REMOTE = "\n  -> RemoteAddress:Port"
 TITLES = {
-    "": "Prot LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn",
-    "stats": "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n  -> RemoteAddress:Port",
-    "rate": "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS\n  -> RemoteAddress:Port",
-    "thresholds": "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn \n  -> RemoteAddress:Port",
-    "persistent-conn": "Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn \n  -> RemoteAddress:Port",
+    "": f"Prot LocalAddress:Port Scheduler Flags{REMOTE}           Forward Weight ActiveConn InActConn",
+    "stats": f"Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes{REMOTE}",
+    "rate": f"Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS{REMOTE}",
+    "thresholds": f"Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn {REMOTE}",
+    "persistent-conn": (
+        f"Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn {REMOTE}"
+    ),
 }
 
 
@@ -88,7 +94,12 @@ def large(value: int, exact: bool) -> str:
     """print_largenum()."""
     if exact:
         return f"{value:>11}" if value > 99999999 else f" {value:>8}"
-    for limit, divisor, unit in ((10**8, 1, ""), (10**11, 10**3, "K"), (10**14, 10**6, "M"), (10**17, 10**9, "G")):
+    for limit, divisor, unit in (
+        (10**8, 1, ""),
+        (10**11, 10**3, "K"),
+        (10**14, 10**6, "M"),
+        (10**17, 10**9, "G"),
+    ):
         if value < limit:
             return f" {value // divisor:>{8 - len(unit)}}{unit}"
     return f" {value // 10**12:>7}T"
@@ -102,7 +113,11 @@ def _entry(service: Service, mode: str, numeric: bool, exact: bool, nosort: bool
     else:
         text = f"{virtual} {service.scheduler.name}"
         if service.flags:
-            order = ("sh-fallback", "sh-port") if service.scheduler.name == "sh" else ("flag-1", "flag-2", "flag-3")
+            order = (
+                ("sh-fallback", "sh-port")
+                if service.scheduler.name == "sh"
+                else ("flag-1", "flag-2", "flag-3")
+            )
             text += f" ({','.join(flag for flag in order if flag in service.flags)})"
         if service.persistent:
             text += f" persistent {service.timeout}"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 VERSION = "tc utility, iproute2-6.1.0, libbpf 1.1.2"
 CHANGES = ("add", "change", "replace", "link")
 UNSUPPORTED_QDISCS = (
-    "cake", "cbq", "cbs", "choke", "codel", "drr", "dsmark", "etf", "ets", "fq", "fq_pie", "gred", "hfsc", "hhf", "mq",
+    "cake", "cbq", "cbs", "choke", "codel", "drr", "dsmark", "etf", "ets", "fq", "fq_pie", "gred", "hfsc",
+    "hhf", "mq",
     "mqprio", "multiq", "pie", "plug", "qfq", "red", "sfb", "skbprio", "taprio", "pfifo_head_drop",
 )  # fmt: skip
 
@@ -62,7 +63,22 @@ def _options(words: Words, session: Session) -> None:
             session.switch(words.value())
         elif matches(word, "help"):
             raise Quit(0, usage_text("tc", "tc"))
-        elif word in ("r", "raw", "i", "iec", "o", "oneline", "c", "color", "N", "Numeric", "nm", "names", "br", "brief"):
+        elif word in (
+            "r",
+            "raw",
+            "i",
+            "iec",
+            "o",
+            "oneline",
+            "c",
+            "color",
+            "N",
+            "Numeric",
+            "nm",
+            "names",
+            "br",
+            "brief",
+        ):
             continue
         elif word in ("b", "batch", "force", "cf", "conf", "graph"):
             unsupported(f"tc -{word}")
@@ -180,7 +196,11 @@ def _show_qdiscs(words: Words, session: Session) -> int:
     with session.output() as out:
         for dev in devices:
             show.print_qdiscs(
-                dev, out, named=name is None, stats=bool(session.options.stats), details=bool(session.options.details)
+                dev,
+                out,
+                named=name is None,
+                stats=bool(session.options.stats),
+                details=bool(session.options.details),
             )
     return 0
 

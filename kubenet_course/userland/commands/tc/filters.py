@@ -1,4 +1,5 @@
-"""``tc filter``: u32, matchall and fw with the actions drop, pass and mirred (iproute2: tc/tc_filter.c, f_*.c, m_*.c)."""
+"""``tc filter``: u32, matchall and fw with the actions drop, pass and mirred (iproute2: tc/tc_filter.c,
+f_*.c, m_*.c)."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
 
 TALKING = "We have an error talking to the kernel\n"
+#: tcf_auto_prio(): the first filter without a priority gets this one, later ones count down.
+FIRST_PREFERENCE = 0xC000
 VERDICTS = ("drop", "shot", "pass", "ok", "continue", "pipe", "reclassify", "stolen", "trap")
 KINDS = ("u32", "matchall", "fw")
 UNSUPPORTED_KINDS = ("flower", "basic", "bpf", "cgroup", "flow", "route", "rsvp", "tcindex")
@@ -94,14 +97,18 @@ def add(words: Words, session: Session, verb: str) -> int:
     if wanted.kind in KINDS:
         _options(words, session, made)
     if wanted.dev is None:
-        raise Quit(2, "Error: Cannot find specified device.\n" + TALKING if False else "RTNETLINK answers: No such device\n" + TALKING)
+        raise Quit(2, "RTNETLINK answers: No such device\n" + TALKING)
     filters = api.filter_lists(wanted.dev, wanted.parent)
     if wanted.kind not in KINDS:
-        raise Quit(2, "Error: TC classifier not found.\n" + TALKING if wanted.kind else "RTNETLINK answers: Invalid argument\n" + TALKING)
+        raise Quit(
+            2,
+            "Error: TC classifier not found.\n" + TALKING
+            if wanted.kind
+            else "RTNETLINK answers: Invalid argument\n" + TALKING,
+        )
     if not made.preference:
-        taken = [each.preference for each in filters if each.preference >= 0xC000]
-        same = [each for each in filters if each.kind == made.kind and each.protocol == made.protocol]
-        made.preference = same[0].preference if same and made.kind == "u32" and False else (min(taken) - 1 if taken else 0xC000)
+        taken = [each.preference for each in filters if each.preference >= FIRST_PREFERENCE - 0x1000]
+        made.preference = min(taken) - 1 if taken else FIRST_PREFERENCE
     number = sum(each.preference == made.preference for each in filters)
     if made.kind == "fw":
         made.handle = c_number(wanted.handle or "0") or 0
@@ -145,7 +152,18 @@ def _options(words: Words, session: Session, made: Filter) -> None:
             made.flowid = classid
         elif word == "action":
             _actions(words, session, made)
-        elif word in ("police", "skip_sw", "skip_hw", "divisor", "ht", "link", "offset", "hashkey", "sample", "order"):
+        elif word in (
+            "police",
+            "skip_sw",
+            "skip_hw",
+            "divisor",
+            "ht",
+            "link",
+            "offset",
+            "hashkey",
+            "sample",
+            "order",
+        ):
             unsupported(f"tc filter {made.kind} {word}")
         else:
             raise Quit(1, f'What is "{word}"?\n')
@@ -185,7 +203,7 @@ def _match(words: Words, protocol: str) -> tuple[int, int, int]:
         return (value & mask) << 16, mask << 16, 8
     if what in ("tos", "dsfield"):
         return (value & mask) << 16, mask << 16, 0
-    unsupported(f"tc filter u32 match ip {what}")
+    return unsupported(f"tc filter u32 match ip {what}")
 
 
 def _actions(words: Words, session: Session, made: Filter) -> None:
@@ -217,7 +235,8 @@ def delete(words: Words, session: Session) -> int:
     gone = [
         each
         for each in filters
-        if (not wanted.preference or each.preference == wanted.preference) and (not wanted.kind or each.kind == wanted.kind)
+        if (not wanted.preference or each.preference == wanted.preference)
+        and (not wanted.kind or each.kind == wanted.kind)
     ]
     if not gone and wanted.preference:
         raise Quit(2, "Error: Filter with specified priority/protocol not found.\n" + TALKING)
@@ -258,7 +277,11 @@ def _describe(each: Filter, prefix: str, again: bool, session: Session) -> str:
     if each.kind == "u32":
         text += "" if again else head + "fh 800: ht divisor 1 \n"
         text += head + f"fh 800::{each.handle:x} order {each.handle} key ht 800 bkt 0 "
-        text += f"*flowid {units.print_classid(each.flowid)} not_in_hw " if each.flowid else "terminal flowid not_in_hw "
+        text += (
+            f"*flowid {units.print_classid(each.flowid)} not_in_hw "
+            if each.flowid
+            else "terminal flowid not_in_hw "
+        )
         text += f" (rule hit {each.hits} success {each.hits})" if stats else ""
         for value, mask, offset in each.keys:
             text += f"\n  match {value:08x}/{mask:08x} at {offset}"
@@ -278,19 +301,22 @@ def _describe_action(order: int, action: Action, session: Session, stats: bool) 
     age: Any = ""
     if stats:
         now = session.net.loop.now
-        age = f" installed {(now - action.installed) // 10**9} sec used {(now - max(action.used, action.installed)) // 10**9} sec"
+        used = max(action.used, action.installed)
+        age = f" installed {(now - action.installed) // 10**9} sec used {(now - used) // 10**9} sec"
     if action.kind == "mirred":
         assert action.dev is not None
         side = "Ingress" if action.ingress else "Egress"
         verdict = "stolen" if action.verdict == "redirect" else "pipe"
-        text = f"\taction order {order}: mirred ({side} {action.verdict.capitalize()} to device {action.dev.name}) {verdict}\n"
+        what = f"{side} {action.verdict.capitalize()} to device {action.dev.name}"
+        text = f"\taction order {order}: mirred ({what}) {verdict}\n"
         text += f"\tindex {action.index} ref 1 bind 1{age}\n"
     else:
         text = f"\taction order {order}: gact action {action.verdict}\n\t random type none pass val 0\n"
         text += f"\t index {action.index} ref 1 bind 1{age}\n"
     if stats:
         text += (
-            f"\tAction statistics:\n\tSent {action.bytes} bytes {action.packets} pkt (dropped {action.drops}, "
+            f"\tAction statistics:\n\tSent {action.bytes} bytes {action.packets} pkt "
+            f"(dropped {action.drops}, "
             f"overlimits 0 requeues 0) \n\tbacklog 0b 0p requeues 0\n"
         )
     return text

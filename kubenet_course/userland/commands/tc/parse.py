@@ -55,7 +55,11 @@ def _netem(kind: str, words: Words) -> dict[str, Any]:
         elif matches(word, "distribution"):
             name = words.value()
             if name not in ("uniform", "normal", "pareto", "paretonormal"):
-                raise Quit(1, f"No distribution data for {name} (/usr/lib/tc//{name}.dist: No such file or directory)\n")
+                raise Quit(
+                    1,
+                    f"No distribution data for {name} "
+                    f"(/usr/lib/tc//{name}.dist: No such file or directory)\n",
+                )
             found["distribution"] = name
         elif matches(word, "rate"):
             found["rate"] = _netem_rate(words)
@@ -74,8 +78,12 @@ def _netem(kind: str, words: Words) -> dict[str, Any]:
     elif found.get("gap"):
         usage("netem", "gap specified without reorder probability\n")
     if found.get("distribution") and not found.get("jitter"):
-        usage("netem", "distribution specified but no latency and jitter values\n" if not found.get("latency") else
-              "distribution specified but no latency and jitter values\n")
+        usage(
+            "netem",
+            "distribution specified but no latency and jitter values\n"
+            if not found.get("latency")
+            else "distribution specified but no latency and jitter values\n",
+        )
     return found
 
 
@@ -124,7 +132,7 @@ def _share(words: Words, what: str) -> tuple[int, int]:
 def _loss(words: Words, found: dict[str, Any], correlations: dict[str, int]) -> None:
     text = words.value()
     if text in ("state", "gemodel"):
-        shares = []
+        shares: list[int] = []
         while _is_number(words) and len(shares) < (5 if text == "state" else 4):
             share = units.get_percent(words.take())
             if share is None:
@@ -294,7 +302,12 @@ def _htb(kind: str, words: Words) -> dict[str, Any]:
 def htb_class(words: Words) -> dict[str, Any]:
     """htb_parse_class_opt()."""
     found: dict[str, int] = {}
-    readers = {"rate": units.get_rate, "ceil": units.get_rate, "burst": units.get_size, "cburst": units.get_size}
+    readers = {
+        "rate": units.get_rate,
+        "ceil": units.get_rate,
+        "burst": units.get_size,
+        "cburst": units.get_size,
+    }
     names = {"buffer": "burst", "maxburst": "burst", "cbuffer": "cburst", "cmaxburst": "cburst"}
     while words.more:
         word = names.get(words.peek, words.peek)
@@ -319,7 +332,12 @@ def htb_class(words: Words) -> dict[str, Any]:
     mtu = found.get("mtu", 1600)
     burst = found.get("burst") or rate // 10**9 + mtu
     cburst = found.get("cburst") or ceil // 10**9 + mtu
-    result: dict[str, Any] = {"rate": rate, "ceil": ceil, "prio": found.get("prio", 0), "quantum": found.get("quantum", 0)}
+    result: dict[str, Any] = {
+        "rate": rate,
+        "ceil": ceil,
+        "prio": found.get("prio", 0),
+        "quantum": found.get("quantum", 0),
+    }
     result["burst_ns"] = units.transmit_time(rate, burst)
     result["cburst_ns"] = units.transmit_time(ceil, cburst)
     return result
@@ -333,7 +351,8 @@ def _settings(kind: str, words: Words) -> dict[str, Any]:
             "limit": c_number, "flows": c_number, "quantum": units.get_size, "memory_limit": units.get_size,
             "target": units.get_time, "interval": units.get_time, "drop_batch": c_number,
         },
-        "sfq": {"limit": c_number, "quantum": units.get_size, "depth": c_number, "divisor": c_number, "perturb": c_number},
+        "sfq": {"limit": c_number, "quantum": units.get_size, "depth": c_number, "divisor": c_number,
+        "perturb": c_number},
     }[kind]  # fmt: skip
     while words.more:
         word = words.take()
@@ -358,6 +377,7 @@ def _none(kind: str, words: Words) -> dict[str, Any]:
 
 
 PARSERS: dict[str, Any] = {
-    "netem": _netem, "tbf": _tbf, "pfifo": _fifo, "bfifo": _fifo, "prio": _prio, "htb": _htb, "fq_codel": _settings,
+    "netem": _netem, "tbf": _tbf, "pfifo": _fifo, "bfifo": _fifo, "prio": _prio, "htb": _htb,
+    "fq_codel": _settings,
     "sfq": _settings, "pfifo_fast": _none, "noqueue": _none,
 }  # fmt: skip

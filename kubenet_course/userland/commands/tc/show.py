@@ -1,4 +1,5 @@
-"""What `tc` prints of disciplines and classes, as text and JSON (iproute2: tc/tc_qdisc.c, tc_class.c, q_*.c)."""
+"""What `tc` prints of disciplines and classes, as text and JSON (iproute2: tc/tc_qdisc.c, tc_class.c,
+q_*.c)."""
 
 from __future__ import annotations
 
@@ -66,14 +67,16 @@ def print_stats(out: Printer, stats: Stats, backlog: int, qlen: int, prefix: str
     """print_tcstats2_attr()."""
     if out.json:
         for key, value in (
-            ("bytes", stats.bytes), ("packets", stats.packets), ("drops", stats.drops), ("overlimits", stats.overlimits),
+            ("bytes", stats.bytes), ("packets", stats.packets), ("drops", stats.drops), ("overlimits",
+            stats.overlimits),
             ("requeues", stats.requeues), ("backlog", backlog), ("qlen", qlen),
         ):  # fmt: skip
             out.js(key, value)
         return
     out.fp(
-        f"{prefix}Sent {stats.bytes} bytes {stats.packets} pkt (dropped {stats.drops}, overlimits {stats.overlimits} "
-        f"requeues {stats.requeues}) \n{prefix}backlog {units.print_size(backlog)} {qlen}p requeues {stats.requeues}\n"
+        f"{prefix}Sent {stats.bytes} bytes {stats.packets} pkt (dropped {stats.drops}, "
+        f"overlimits {stats.overlimits} requeues {stats.requeues}) \n"
+        f"{prefix}backlog {units.print_size(backlog)} {qlen}p requeues {stats.requeues}\n"
     )
 
 
@@ -211,7 +214,8 @@ def _netem(qdisc: Netem, out: Printer) -> None:
         if out.json:
             out.open_object("rate")
             for key, value in (
-                ("rate", rate), ("packetoverhead", overhead), ("cellsize", cell), ("celloverhead", cell_overhead),
+                ("rate", rate), ("packetoverhead", overhead), ("cellsize", cell), ("celloverhead",
+                cell_overhead),
             ):  # fmt: skip
                 out.js(key, value)
             out.close()
@@ -250,7 +254,10 @@ def _netem_model(qdisc: Netem, out: Printer) -> None:
             out.js(label, number(value / 0xFFFFFFFF))
         out.close()
         return
-    out.fp(f" loss {name} " + " ".join(f"{label} {units.print_percent(value)}" for label, value in zip(labels, shares)))
+    out.fp(
+        f" loss {name} "
+        + " ".join(f"{label} {units.print_percent(value)}" for label, value in zip(labels, shares))
+    )
 
 
 # -- classes -------------------------------------------------------------------------------------
@@ -327,7 +334,8 @@ def _htb_class(qdisc: Htb, each: HtbClass, out: Printer, details: bool) -> None:
     text += f"rate {units.print_rate(rate)} ceil {units.print_rate(ceil)} "
     if details:
         text += (
-            f"linklayer ethernet burst {units.print_size(burst)}/1 mpu 0b cburst {units.print_size(cburst)}/1 mpu 0b "
+            f"linklayer ethernet burst {units.print_size(burst)}/1 mpu 0b "
+            f"cburst {units.print_size(cburst)}/1 mpu 0b "
             f"level {each.level} "
         )
     else:
@@ -337,7 +345,9 @@ def _htb_class(qdisc: Htb, each: HtbClass, out: Printer, details: bool) -> None:
 
 def _class_stats(each: TcClass, out: Printer) -> None:
     leaf = each.leaf if isinstance(each, HtbClass) else each.child
-    print_stats(out, each.stats, leaf.backlog if leaf is not None else 0, leaf.qlen if leaf is not None else 0)
+    print_stats(
+        out, each.stats, leaf.backlog if leaf is not None else 0, leaf.qlen if leaf is not None else 0
+    )
     if isinstance(each, HtbClass):
         tokens = [value // 64 for value in (each.tokens, each.ctokens)]
         if out.json:
@@ -347,5 +357,8 @@ def _class_stats(each: TcClass, out: Printer) -> None:
             ):  # fmt: skip
                 out.js(key, value)
         else:
-            out.fp(f" lended: {each.lended} borrowed: {each.borrowed} giants: 0\n tokens: {tokens[0]} ctokens: {tokens[1]}\n")
+            out.fp(
+                f" lended: {each.lended} borrowed: {each.borrowed} giants: 0\n"
+                f" tokens: {tokens[0]} ctokens: {tokens[1]}\n"
+            )
     out.fp("\n")

@@ -1,4 +1,5 @@
-"""Rates, sizes, times and percentages as `tc` reads and writes them (iproute2: lib/utils_math.c, tc/tc_util.c, tc_core.c).
+"""Rates, sizes, times and percentages as `tc` reads and writes them (iproute2: lib/utils_math.c,
+tc/tc_util.c, tc_core.c).
 
 The kernel counts time in ticks of 64 ns, and `tc` rounds on the way in and out; so 20us comes back as 19us.
 """
@@ -9,16 +10,20 @@ import re
 
 TICKS_PER_US = 15.625
 RATE_UNITS = {
-    "bit": 1, "kibit": 1024, "kbit": 1e3, "mibit": 1024**2, "mbit": 1e6, "gibit": 1024**3, "gbit": 1e9, "tibit": 1024**4,
-    "tbit": 1e12, "bps": 8, "kibps": 8192, "kbps": 8e3, "mibps": 8 * 1024**2, "mbps": 8e6, "gibps": 8 * 1024**3,
+    "bit": 1, "kibit": 1024, "kbit": 1e3, "mibit": 1024**2, "mbit": 1e6, "gibit": 1024**3, "gbit": 1e9,
+    "tibit": 1024**4,
+    "tbit": 1e12, "bps": 8, "kibps": 8192, "kbps": 8e3, "mibps": 8 * 1024**2, "mbps": 8e6,
+    "gibps": 8 * 1024**3,
     "gbps": 8e9, "tibps": 8 * 1024**4, "tbps": 8e12,
 }  # fmt: skip
 SIZE_UNITS = {
-    "": 1, "b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g": 1024**3, "gb": 1024**3, "kbit": 128,
+    "": 1, "b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g": 1024**3, "gb": 1024**3,
+    "kbit": 128,
     "mbit": 131072, "gbit": 134217728,
 }  # fmt: skip
 TIME_UNITS = {
-    "": 1, "s": 1e6, "sec": 1e6, "secs": 1e6, "ms": 1e3, "msec": 1e3, "msecs": 1e3, "us": 1, "usec": 1, "usecs": 1,
+    "": 1, "s": 1e6, "sec": 1e6, "secs": 1e6, "ms": 1e3, "msec": 1e3, "msecs": 1e3, "us": 1, "usec": 1,
+    "usecs": 1,
     "ns": 1e-3, "nsec": 1e-3, "nsecs": 1e-3,
 }  # fmt: skip
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)", re.DOTALL)
