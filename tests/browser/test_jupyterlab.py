@@ -20,11 +20,18 @@ def run_all(page: Any, lab: Any, name: str, until: str) -> None:
     """Open a notebook, Run All, and wait for a text of the last output."""
     page.goto(lab.url(name))
     page.get_by_role("menuitem", name="Run", exact=True).wait_for(timeout=60_000)
-    page.locator(".jp-Notebook").first.wait_for(timeout=60_000)
-    page.wait_for_timeout(1500)
+    ready(page)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     page.locator(".jp-OutputArea-output", has_text=until).last.wait_for(timeout=60_000)
+
+
+def ready(page: Any) -> None:
+    """Wait until the notebook is drawn and its kernel has answered."""
+    page.locator(".jp-Notebook").first.wait_for(timeout=60_000)
+    page.locator(".jp-StatusBar-Widget, #jp-main-statusbar").get_by_text("| Idle").first.wait_for(
+        timeout=90_000
+    )
 
 
 def picture(page: Any, name: str) -> None:
@@ -138,3 +145,48 @@ def test_a_cell_of_commands_runs_in_the_kubenet_kernel(jupyterlab, browser):
     assert "[2]" in text
     assert "Traceback" not in text
     picture(browser, "kernel")
+
+
+NOTEBOOK = HERE.parent.parent / "notebooks" / "02_routing.ipynb"
+
+
+def test_notebook_02_runs_and_its_journey_can_be_walked(jupyterlab, browser):
+    """The course's own notebook: Run All, a packet's journey by mouse and keyboard, a table that changes."""
+    if not NOTEBOOK.exists():
+        pytest.skip("there is no notebook 02 yet")
+    shutil.copy(NOTEBOOK, jupyterlab.folder / "02_routing.ipynb")
+    browser.goto(jupyterlab.url("02_routing.ipynb"))
+    ready(browser)
+    browser.get_by_role("menuitem", name="Kernel", exact=True).click()
+    browser.get_by_text("Restart Kernel and Run All Cells…", exact=True).click()
+    browser.locator(".jp-Dialog .jp-mod-accept").click()
+    journey = scrolled_to(browser, ".kn-journey")
+    position = journey.locator(".kn-pos")
+    total = int(position.inner_text().split()[-1])
+    journey.get_by_role("button", name="one stage forward").click()
+    assert position.inner_text().startswith("2 of")
+    journey.focus()
+    browser.keyboard.press("End")
+    assert position.inner_text().startswith(f"{total} of")
+    browser.keyboard.press("Home")
+    browser.keyboard.press("ArrowRight")
+    assert position.inner_text().startswith("2 of")
+    picture(browser, "notebook-02-journey")
+    table = scrolled_to(browser, "table.kn-table:has(tr.kn-new, tr.kn-changed, tr.kn-gone)")
+    assert "Routes of" in table.inner_text()
+    picture(browser, "notebook-02-routes")
+    assert browser.failures == []
+
+
+def scrolled_to(page: Any, selector: str) -> Any:
+    """The first such element; the notebook is scrolled for it, because cells out of sight are not drawn."""
+    found = page.locator(selector).first
+    for _ in range(120):
+        if found.count():
+            found.scroll_into_view_if_needed()
+            return found
+        page.locator(".jp-WindowedPanel-outer").first.evaluate(
+            "(box) => { box.scrollTop = box.scrollTop + 500 >= box.scrollHeight - box.clientHeight ? 0 : box.scrollTop + 500; }"
+        )
+        page.wait_for_timeout(250)
+    raise AssertionError(f"nothing in the notebook is {selector}")
