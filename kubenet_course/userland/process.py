@@ -85,6 +85,8 @@ class Process:
         self.task: Task[int] | None = None
         #: Started through a script's ``#!`` line: argv[0] is the interpreter, argv[1] the script.
         self.script = False
+        #: The short name where the program has set its own (prctl PR_SET_NAME).
+        self.title = ""
 
     # -- what programs use ------------------------------------------------------------------
     @property
@@ -117,7 +119,7 @@ class Process:
     @property
     def comm(self) -> str:
         """The short name that ps and pkill know, of at most 15 characters."""
-        name = self.argv[0] if self.argv else ""
+        name = self.title or (self.argv[0] if self.argv else "")
         if self.script and len(self.argv) > 1:
             name = self.argv[1]
         return name.rpartition("/")[2].lstrip("-")[:15]
@@ -161,7 +163,7 @@ class Process:
             status = -_signal.SIGKILL
         except WriteError as error:
             status = self._report_write_error(error)
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001  (a defect is kept and said, see the module)
             self.system.defects.append((self.argv, failure))
             status = 70
             try:

@@ -35,7 +35,7 @@ etc/ssl etc/sysctl.d home media mnt opt opt/cni opt/cni/bin proc:555 root:700 ru
 srv sys:555 tmp:1777 usr usr/games usr/include usr/lib usr/lib/cni usr/libexec usr/local
 usr/local/bin usr/local/lib usr/local/sbin usr/local/share usr/share usr/src var var/backups
 var/cache var/lib var/lib/cni var/lib/dhcp var/lib/misc var/log var/mail var/opt var/spool var/tmp:1777
-usr/lib64
+usr/lib64 etc/nginx/conf.d var/log/nginx
 """.split()
 
 LINKS = {
@@ -49,6 +49,7 @@ LINKS = {
     "etc/os-release": "../usr/lib/os-release",
     "etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
     "etc/sysctl.d/99-sysctl.conf": "../sysctl.conf",
+    "etc/nginx/sites-enabled/default": "/etc/nginx/sites-available/default",
     "dev/fd": "/proc/self/fd",
     "dev/stdin": "/proc/self/fd/0",
     "dev/stdout": "/proc/self/fd/1",
@@ -193,6 +194,12 @@ def _netdb() -> dict[str, str]:
     }
 
 
+@lru_cache(1)
+def _daemon_files() -> dict[str, str]:
+    """What Debian's nginx package brings: its configuration and its pages."""
+    return json.loads(resources.files("kubenet_course.userland.daemons").joinpath("nginx/files.json").read_text())
+
+
 def _columns(line: str) -> str:
     name, number, *aliases = line.split()
     tabs = "\t" if len(name) >= 8 else "\t\t"
@@ -210,6 +217,7 @@ def populate(tree: FileTree) -> None:
     texts = {
         **FILES,
         **_netdb(),
+        **_daemon_files(),
         "etc/hostname": f"{name}\n",
         "etc/hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n\n"
         "# The following lines are desirable for IPv6 capable hosts\n"

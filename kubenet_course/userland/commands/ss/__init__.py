@@ -261,7 +261,8 @@ def _process_cell(view: View, record: SocketRecord) -> str:
     if "o" in flags and record.timer is not None:
         cell += timer_text(record.timer)
     if "p" in flags and record.owner is not None:
-        cell += f' users:(("{record.owner.comm}",pid={record.owner.pid},fd={record.descriptor}))'
+        holders = [(record.owner, record.descriptor), *getattr(record.sock, "sharers", ())]
+        cell += " users:(" + ",".join(f'("{one.comm}",pid={one.pid},fd={fd})' for one, fd in holders) + ")"
     if "e" in flags:
         cell += extended(record)
     more = ""
