@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import MILLISECOND, SECOND, Timer
-from kubenet_course.wire.addresses import ANY4, BROADCAST_MAC, ZERO_MAC, IpAddress, MacAddress
+from kubenet_course.wire.addresses import ANY4, BROADCAST_MAC, ZERO_MAC, IpAddress, IPv6Address, MacAddress
 from kubenet_course.wire.ethernet import ETH_P_IP, ETH_P_IPV6, EthernetHeader
 
 if TYPE_CHECKING:
@@ -91,6 +91,15 @@ class Neighbour:
             self._set_state(INCOMPLETE)
             self.updated = now
             self._enqueue(skb)
+            self._arm(max(self._ms("retrans_time_ms", MILLISECOND), 10 * MILLISECOND) + TIMER_SLACK)
+            self._probe()
+
+    def resolve(self) -> None:
+        """neigh_event_send() with nothing to send: ask for the address now."""
+        if self.state in (NONE, FAILED):
+            self.probes = self._setting("ucast_solicit")
+            self._set_state(INCOMPLETE)
+            self.updated = self.dev.net.loop.now
             self._arm(max(self._ms("retrans_time_ms", MILLISECOND), 10 * MILLISECOND) + TIMER_SLACK)
             self._probe()
 
@@ -180,21 +189,21 @@ class Neighbour:
             self.confirmed = now
         if old in VALID and mac == self.mac and new == STALE and not admin:
             new = old
-        self.updated = now
-        self._cancel()
+        if new != old or mac != self.mac:
+            self.updated = now
         if mac != self.mac or self.eth is None:
             if mac != self.mac and new not in CONNECTED:
                 self.confirmed = now - 2 * self._ms("base_reachable_time_ms", MILLISECOND)
             self.mac = mac
             self.eth = EthernetHeader(mac, self.dev.mac, self.table.ethertype)
-        self._set_state(new)
-        if new == REACHABLE:
-            self._arm(self.table.reachable_time(self.dev))
-        elif new == DELAY:
-            self._arm(0)
-        elif new == PROBE:
-            self.probes = 0
-            self._arm(0)
+        if new != old:
+            self._cancel()
+            self._set_state(new)
+            if new == REACHABLE:
+                self._arm(self.table.reachable_time(self.dev))
+            elif new in (DELAY, PROBE):
+                self.probes = 0 if new == PROBE else self.probes
+                self._arm(0)
         queue, self.queue = self.queue, []
         for skb in queue:
             self.output(skb)
@@ -226,6 +235,32 @@ class Neighbour:
         return self.table.setting(self.dev, key) * unit
 
 
+class Proxies(dict[tuple[int, "NetDevice | None"], Neighbour]):
+    """pneigh entries by (address, device); IPv6 listens to the solicited-node group of each."""
+
+    def __init__(self, net: NetNamespace, family: int):
+        super().__init__()
+        self.net = net
+        self.family = family
+
+    def __setitem__(self, key: tuple[int, NetDevice | None], entry: Neighbour) -> None:
+        if key not in self:
+            self._group(key, join=True)
+        super().__setitem__(key, entry)
+
+    def __delitem__(self, key: tuple[int, NetDevice | None]) -> None:
+        super().__delitem__(key)
+        self._group(key, join=False)
+
+    def _group(self, key: tuple[int, NetDevice | None], *, join: bool) -> None:
+        """pndisc_constructor() and pndisc_destructor()."""
+        address, dev = key
+        if self.family == 6 and dev is not None and dev in self.net.ipv6.devices:
+            from kubenet_course.kernel.inet6 import mcast
+
+            (mcast.join if join else mcast.leave)(self.net, dev, IPv6Address(address).solicited_node())
+
+
 class NeighbourTable:
     """arp_tbl (family 4) or nd_tbl (family 6) of one namespace, by (address, device)."""
 
@@ -234,7 +269,7 @@ class NeighbourTable:
         self.family = family
         self.ethertype = ETH_P_IP if family == 4 else ETH_P_IPV6
         self.entries: dict[tuple[int, NetDevice], Neighbour] = {}
-        self.proxies: dict[tuple[int, NetDevice | None], Neighbour] = {}
+        self.proxies = Proxies(net, family)
         self._reachable: dict[NetDevice, int] = {}
 
     def lookup(self, ip: int, dev: NetDevice) -> Neighbour | None:

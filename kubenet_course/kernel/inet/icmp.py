@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 #: The error's payload: as much of the packet as fits in 576 bytes (RFC 1812).
 ERROR_LIMIT = 576
-BURST = 6
 
 
 def icmp_send(net: NetNamespace, skb: SkBuff, kind: int, code: int, info: int = 0, *, source: IPv4Address | None = None) -> None:
@@ -81,12 +80,7 @@ def _may_send(net: NetNamespace, kind: int, rt: Rtable) -> bool:
     if not interval:
         return True
     now = net.loop.now
-    peer = net.ipv4.peers.setdefault(int(rt.destination), [0, -60 * SECOND, -10 * SECOND, 0])
-    tokens = min(peer[0] + now - peer[1], BURST * interval)
-    peer[1] = now
-    allowed = tokens >= interval
-    peer[0] = tokens - interval if allowed else tokens
-    return allowed
+    return net.ipv4.peers.of(int(rt.destination), now).allow(now, interval)
 
 
 def icmp_rcv(net: NetNamespace, skb: SkBuff) -> None:

@@ -96,7 +96,7 @@ def ip_error(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
     }.get(rt.error)
     if rt.error == errno.ENETUNREACH:
         net.count("IpInNoRoutes")
-    if code is not None:
+    if code is not None and net.ipv4.peers.of(int(skb.network.source), net.loop.now).allow_error(net.loop.now):
         icmp_send(net, skb, wire_icmp.ICMP_DEST_UNREACH, code)
     skb.drop(drop_reason, dev)
 
@@ -140,20 +140,11 @@ def ip_forward(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
 def ip_rt_send_redirect(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
     """A better first hop is on the sender's own link: tell it (at most 9, with growing pauses)."""
     from kubenet_course.kernel.inet.icmp import icmp_send
-    from kubenet_course.sim.loop import MILLISECOND, SECOND
 
-    peer = net.ipv4.peers.setdefault(int(skb.network.source), [0, 0, -10 * SECOND, 0])
-    now = net.loop.now
-    if now > peer[2] + 20 * MILLISECOND * 2**9:
-        peer[3] = 0
-    if peer[3] >= 9:
-        peer[2] = now
-        return
-    if peer[3] == 0 or now > peer[2] + 20 * MILLISECOND * 2 ** peer[3]:
+    peer = net.ipv4.peers.of(int(skb.network.source), net.loop.now)
+    if peer.allow_redirect(net.loop.now):
         gateway = rt.gateway if rt.gateway is not None else skb.network.destination
         icmp_send(net, skb, wire_icmp.ICMP_REDIRECT, 1, int(gateway))
-        peer[2] = now
-        peer[3] += 1
 
 
 def ip_local_deliver(net: NetNamespace, skb: SkBuff) -> None:

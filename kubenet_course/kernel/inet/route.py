@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.devinet import select_source
+from kubenet_course.kernel.neighbour import VALID
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.wire.addresses import IpAddress, IPv4Address
 
@@ -408,6 +409,10 @@ def update_redirect(net: NetNamespace, destination: IPv4Address, old: IPv4Addres
     except KernelError:
         return
     if rt.gateway != old:
+        return
+    neighbour = net.arp.get(new, dev)
+    if neighbour.state not in VALID:
+        neighbour.resolve()
         return
     entry = net.ipv4.exceptions.setdefault(int(destination), NextHopException())
     entry.gateway = new

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.inet.fib import RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN, FibRules, FibTable
+from kubenet_course.kernel.inet.peer import InetPeers
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
@@ -34,7 +35,7 @@ class InetState:
         self.input_cache: dict[tuple, Any] = {}
         self.output_cache: dict[tuple, Any] = {}
         self.exceptions: dict[int, Any] = {}
-        self.peers: dict[int, list[int]] = {}
+        self.peers = InetPeers()
         self.fragments = fragment.FragmentQueues(net, 4)
         self.next_id = net.host.random.getrandbits(16)
         #: Handlers of IP protocols by number, called as handler(net, skb); set by `protocols()`.

@@ -9,7 +9,7 @@ from kubenet_course.kernel.inet6.output import ip6_build, ip6_local_out
 from kubenet_course.kernel.inet6.route import Rt6Info, ip6_route_output, update_pmtu
 from kubenet_course.kernel.packets import decode_network
 from kubenet_course.kernel.skbuff import PACKET_HOST
-from kubenet_course.sim.loop import MILLISECOND, SECOND
+from kubenet_course.sim.loop import MILLISECOND
 from kubenet_course.wire.ethernet import ETH_P_IPV6
 from kubenet_course.wire.icmpv6 import (
     ICMPV6_DEST_UNREACH,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 #: An error fits into the smallest MTU of IPv6 (RFC 4443, 2.4 c).
 MIN_MTU = 1280
-BURST = 6
 
 
 def icmpv6_send(
@@ -99,12 +98,7 @@ def _may_send(net: NetNamespace, kind: int, rt: Rt6Info) -> bool:
     if not interval:
         return True
     now = net.loop.now
-    peer = net.ipv6.peers.setdefault(int(rt.destination), [0, -60 * SECOND])
-    tokens = min(peer[0] + now - peer[1], BURST * interval)
-    peer[1] = now
-    allowed = tokens >= interval
-    peer[0] = tokens - interval if allowed else tokens
-    return allowed
+    return net.ipv6.peers.of(int(rt.destination), now).allow(now, interval)
 
 
 def icmpv6_rcv(net: NetNamespace, skb: SkBuff) -> None:

@@ -59,16 +59,16 @@ def leave(net: NetNamespace, dev: NetDevice, group: IPv6Address) -> None:
     if entry.users:
         return
     del idev.groups[group]
-    if dev.up and not _quiet(group):
+    if not _quiet(group):
         entry.reports = ROBUSTNESS
         idev.left[group] = entry
-        _changed(net, idev)
+        if dev.up:
+            _changed(net, idev)
 
 
 def device_down(net: NetNamespace, dev: NetDevice) -> None:
-    """ipv6_mc_down(): the groups stay, nothing more is reported."""
+    """ipv6_mc_down(): the groups stay; that some were left is told when the device is up again."""
     idev = net.ipv6.devices[dev]
-    idev.left.clear()
     idev.cancel_timers()
     for entry in idev.groups.values():
         entry.reports = 0
@@ -80,7 +80,7 @@ def device_up(net: NetNamespace, dev: NetDevice) -> None:
     for entry in idev.groups.values():
         if not _quiet(entry.address):
             entry.reports = ROBUSTNESS
-    if any(entry.reports for entry in idev.groups.values()):
+    if idev.left or any(entry.reports for entry in idev.groups.values()):
         _changed(net, idev)
 
 

@@ -177,7 +177,7 @@ def _recv_ns(
     proxied = mine is None and target not in idev.anycasts
     if proxied and not _proxies(net, dev, target):
         return "NOT_SPECIFIED"
-    router = FLAG_ROUTER if net.sysctl.conf("ipv6", dev.name, "forwarding") else 0
+    router = FLAG_ROUTER if net.sysctl.conf("ipv6", dev.name, "forwarding") and not proxied else 0
     override = FLAG_OVERRIDE if mine is not None else 0
     if dad:
         ndisc_send_na(
@@ -268,7 +268,7 @@ def ndisc_send_redirect(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
         return
     if target != ip.destination and not target.is_link_local:
         return
-    if not _may_redirect(net, ip.source):
+    if not net.ipv6.peers.of(int(ip.source), net.loop.now).allow(net.loop.now, SECOND):
         return
     body = target.encode() + ip.destination.encode()
     entry = net.nd.lookup(target, dev)
@@ -278,19 +278,6 @@ def ndisc_send_redirect(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
     quoted = skb.network_bytes()[: room & ~7]
     body += Option(OPT_REDIRECTED, bytes(6) + quoted + bytes(-len(quoted) % 8)).encode()
     control_output(net, dev, source, ip.source, Icmpv6Header(NDISC_REDIRECT, 0), body, cause=skb)
-
-
-def _may_redirect(net: NetNamespace, destination: int) -> bool:
-    """inet_peer_xrlim_allow(peer, 1 s)."""
-    now = net.loop.now
-    peer = net.ipv6.peers.setdefault(int(destination), [0, -60 * SECOND])
-    tokens = min(peer[0] + now - peer[1], 6 * SECOND)
-    peer[1] = now
-    if tokens < SECOND:
-        peer[0] = tokens
-        return False
-    peer[0] = tokens - SECOND
-    return True
 
 
 def _recv_redirect(net: NetNamespace, skb: SkBuff, dev: NetDevice, body: bytes, options: list[Option]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.inet.fib import RT_TABLE_LOCAL, RT_TABLE_MAIN, FibRules, FibTable
+from kubenet_course.kernel.inet.peer import InetPeers
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
@@ -39,7 +40,7 @@ class Inet6State:
         self.input_cache: dict[tuple, Any] = {}
         self.output_cache: dict[tuple, Any] = {}
         self.exceptions: dict[int, Any] = {}
-        self.peers: dict[int, list[int]] = {}
+        self.peers = InetPeers()
         #: net.ipv6.conf.all.forwarding: the one that lets packets through.
         self.forwarding = bool(net.sysctl.conf("ipv6", "all", "forwarding"))
         self.fragments = fragment.FragmentQueues6(net)

@@ -1,0 +1,63 @@
+"""What a host remembers of another one to limit the errors it sends there (struct inet_peer).
+
+Tokens are ns of the virtual clock: a peer earns one ns per ns, an ICMP error costs `interval`, and no
+more than a burst of them is saved (net/ipv4/icmp.c: inet_peer_xrlim_allow(), route.c: ip_error()).
+"""
+
+from __future__ import annotations
+
+from kubenet_course.sim.loop import MILLISECOND, SECOND
+
+BURST = 6
+ERROR_COST, ERROR_BURST = SECOND, 5 * SECOND
+REDIRECT_NUMBER, REDIRECT_LOAD = 9, 20 * MILLISECOND
+REDIRECT_SILENCE = REDIRECT_LOAD << (REDIRECT_NUMBER + 1)
+
+
+class InetPeer:
+    __slots__ = ("tokens", "last", "redirects", "redirect_at")
+
+    def __init__(self, now: int):
+        self.tokens = 0
+        self.last = now - 60 * SECOND
+        self.redirects = 0
+        self.redirect_at = now - 60 * SECOND
+
+    def allow(self, now: int, interval: int) -> bool:
+        """inet_peer_xrlim_allow(): one message per `interval` after a burst of six."""
+        return self._spend(now, interval, BURST * interval)
+
+    def allow_error(self, now: int) -> bool:
+        """ip_error(): the same purse pays, a second each, up to five at once."""
+        return self._spend(now, ERROR_COST, ERROR_BURST)
+
+    def _spend(self, now: int, cost: int, most: int) -> bool:
+        self.tokens = min(self.tokens + now - self.last, most)
+        self.last = now
+        if self.tokens < cost:
+            return False
+        self.tokens -= cost
+        return True
+
+    def allow_redirect(self, now: int) -> bool:
+        """ip_rt_send_redirect(): at most nine, with growing pauses; silence begins anew."""
+        if now > self.redirect_at + REDIRECT_SILENCE:
+            self.redirects = 0
+        if self.redirects >= REDIRECT_NUMBER:
+            self.redirect_at = now
+            return False
+        if self.redirects and now <= self.redirect_at + (REDIRECT_LOAD << self.redirects):
+            return False
+        self.redirect_at = now
+        self.redirects += 1
+        return True
+
+
+class InetPeers(dict[int, InetPeer]):
+    """By address; `of` makes what is not there."""
+
+    def of(self, address: int, now: int) -> InetPeer:
+        peer = self.get(address)
+        if peer is None:
+            peer = self[address] = InetPeer(now)
+        return peer
