@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel import neighbour
-from kubenet_course.kernel.inet6 import mcast
 from kubenet_course.kernel.neighbour import Neighbour, NeighbourTable
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.commands.ip.link_parse import ll_addr
@@ -26,7 +25,7 @@ from kubenet_course.userland.commands.ip.words import (
     invarg,
     matches,
 )
-from kubenet_course.wire.addresses import IpAddress, IPv6Address, MacAddress
+from kubenet_course.wire.addresses import IpAddress, MacAddress
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
@@ -157,16 +156,11 @@ def _proxy(table: NeighbourTable, said: _Said, dev: NetDevice, verb: str) -> int
         if key not in table.proxies:
             raise KernelError(errno.ENOENT)
         del table.proxies[key]
-        if isinstance(said.address, IPv6Address):
-            mcast.leave(dev.net, dev, said.address.solicited_node())
         return 0
     entry = table.proxies.get(key)
     if entry is None:
         entry = table.proxies[key] = Neighbour(table, dev, said.address)
         entry.proxy = True
-        if isinstance(said.address, IPv6Address):
-            # pndisc_constructor(): questions for it come to its group.
-            mcast.join(dev.net, dev, said.address.solicited_node())
     entry.router = said.router
     entry.protocol = said.protocol
     return 0
