@@ -34,11 +34,11 @@ def execute(path: Path, timeout: int = 120) -> Any:
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "IPYTHONDIR": tempfile.mkdtemp(prefix="kubenet-ipython-")}
     client = NotebookClient(
         notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}, store_widget_state=False
     )
-    client.execute(env=environment)
+    with tempfile.TemporaryDirectory(prefix="kubenet-ipython-") as profile:
+        client.execute(env={**os.environ, "PYTHONHASHSEED": "0", "IPYTHONDIR": profile})
     return clean(notebook)
 
 

@@ -117,9 +117,12 @@ def execute(proc: Process, tables: Tables, command: Command, names: MachineNames
 def change_rules(proc: Process, tables: Tables, command: Command, names: MachineNames) -> None:
     letter, table, chain = command.letter, command.table, command.chain or ""
     check_target(tables, command)
-    if not tables.exists(table, chain) and (letter != "C" or tables.legacy):
-        raise Refused(NO_CHAIN)
     existing = tables.chain(table, chain)
+    by_rule = letter == "C" or letter == "D"  # a number was seen to before; iptables-nft looks for the rule first
+    if not tables.exists(table, chain) and (not by_rule or tables.legacy):
+        raise Refused(NO_CHAIN)
+    if existing is None and letter == "R" and not tables.legacy:
+        raise Refused(NO_CHAIN)  # a built-in chain comes into being with its first rule
     count = len(existing.rules) if existing is not None else 0
     if letter == "I" and command.number - 1 > count:
         raise Refused("Index of insertion too big.")

@@ -114,7 +114,7 @@ def main(proc: Process, argv: list[str], family: int, legacy: bool) -> int:
 def chosen(tables: Tables, table: str | None) -> list[str]:
     """The tables to print: those there are, in the tool's order."""
     if table is not None:
-        return [table] if tables.ruleset.table(tables.word, table) is not None or tables.legacy else []
+        return [table]  # one that is not there yet is printed empty
     there = [name for family, name in tables.ruleset.tables if family == tables.word and name in BUILT_IN]
     if tables.legacy:
         return there[::-1]
