@@ -384,8 +384,8 @@ class Tables:
             rule.packets = rule.bytes = 0
             return []
         for chain in chains:
-            if chain.counters is not None:
-                chain.counters = [0, 0]
+            if chain.counters is not None or chain.base is not None:
+                chain.counters = [0, 0]  # a built-in chain counts from now on, if it did not yet
             for rule in chain.rules:
                 rule.packets = rule.bytes = 0
         return [chain.name for chain in chains]
