@@ -113,8 +113,8 @@ class Nginx:
                 alive = keeps_alive(request.version, request.headers) and response.headers.get("Connection") != "close"
                 if not alive:
                     response.headers.set("Connection", "close")
-                await write_response(stream, response, request.method)
                 self._access_log(request, response, context)
+                await write_response(stream, response, request.method)
                 if not alive:
                     stream.write_eof()
                     return
