@@ -7,9 +7,19 @@ import re
 import time
 
 SECOND = 1_000_000_000
-_UNITS = {"sec": 1, "second": 1, "min": 60, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "fortnight": 1209600}
+_UNITS = {
+    "sec": 1,
+    "second": 1,
+    "min": 60,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86400,
+    "week": 604800,
+    "fortnight": 1209600,
+}
 _FORMS = (
-    "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y/%m/%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d",
+    "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d", "%Y%m%d %H:%M:%S", "%Y%m%d", "%d %b %Y %H:%M:%S", "%d %b %Y", "%b %d %Y", "%b %d %H:%M:%S %Y",
     "%a %b %d %H:%M:%S UTC %Y", "%a, %d %b %Y %H:%M:%S", "%d %B %Y", "%B %d %Y", "%m/%d/%Y",
 )  # fmt: skip

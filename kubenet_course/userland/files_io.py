@@ -31,7 +31,9 @@ async def read_input(proc: Process, name: str) -> bytes:
     return await open_input(proc, name).read()
 
 
-async def each_input(proc: Process, names: list[str], failures: list[str]) -> AsyncIterator[tuple[str, Reader]]:
+async def each_input(
+    proc: Process, names: list[str], failures: list[str]
+) -> AsyncIterator[tuple[str, Reader]]:
     """Each operand's reader in turn; what cannot be opened is said and noted in `failures`."""
     for name in names or ["-"]:
         try:

@@ -78,7 +78,9 @@ def _long(word: str, words: list[str], names: dict[str, str], options: Options) 
     found = [given] if given in bare else [name for name in bare if name.startswith(given)]
     targets = {names[bare[name]] for name in found}
     if not found or not given:
-        raise OptionError(f"unrecognized option '--{given}{equals}{value}'" if not found else "unrecognized option '--'")
+        raise OptionError(
+            f"unrecognized option '--{given}{equals}{value}'" if not found else "unrecognized option '--'"
+        )
     if len(targets) > 1:
         listed = " ".join(f"'--{name}'" for name in found)
         raise OptionError(f"option '--{given}' is ambiguous; possibilities: {listed}")
@@ -135,7 +137,9 @@ def value(options: Options, name: str, default: str | None = None) -> str | None
     return found
 
 
-def missing_operand(proc: Process, name: str, after: str | None = None, status: int = 1, kind: str = "operand") -> int:
+def missing_operand(
+    proc: Process, name: str, after: str | None = None, status: int = 1, kind: str = "operand"
+) -> int:
     """``missing operand``, with the hint."""
     from kubenet_course.userland.quoting import quote
 

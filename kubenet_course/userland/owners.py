@@ -26,7 +26,7 @@ def _name(proc: Process, path: str, number: int) -> str:
 
 def _number(proc: Process, path: str, name: str) -> int | None:
     found = next((row[2] for row in _table(proc, path) if row[0] == name), name)
-    return int(found) if found.isascii() and found.isdigit() else None
+    return int(found) if found.isascii() and found.isdecimal() else None
 
 
 def user_name(proc: Process, uid: int) -> str:

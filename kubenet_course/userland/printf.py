@@ -8,9 +8,11 @@ from decimal import Decimal, InvalidOperation
 
 from kubenet_course.userland.echo import unescape
 
-_SPEC = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\*|\d*)(?:\.(?P<precision>\*|-?\d*))?(?:hh|h|ll|l|L|j|z|t)?"
-                   r"(?:(?P<time>\((?P<form>[^)]*)\)T)|(?P<kind>.))", re.S)  # fmt: skip
-_ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|(.))", re.S)
+_SPEC = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\*|\d*)(?:\.(?P<precision>\*|-?\d*))?"
+                   r"(?:hh|h|ll|l|L|j|z|t)?(?:(?P<time>\((?P<form>[^)]*)\)T)|(?P<kind>.))", re.S)  # fmt: skip
+_ESCAPE = re.compile(
+    r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|(.))", re.S
+)
 _SIMPLE = {"a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
            "\\": "\\", '"': '"', "'": "'"}  # fmt: skip
 MAX_WIDTH = 100_000
@@ -66,7 +68,9 @@ class _Format:
         stripped = text.lstrip(" \t\n")
         match = re.match(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)", stripped)
         if match is None:
-            self.errors.append(f"{text}: invalid number" if self.builtin else f"{_q(text)}: expected a numeric value")
+            self.errors.append(
+                f"{text}: invalid number" if self.builtin else f"{_q(text)}: expected a numeric value"
+            )
             return 0
         if match.end() != len(stripped):
             self.errors.append(
@@ -99,7 +103,9 @@ class _Format:
             except InvalidOperation:
                 value, end = Decimal(0), 0
         else:
-            self.errors.append(f"{text}: invalid number" if self.builtin else f"{_q(text)}: expected a numeric value")
+            self.errors.append(
+                f"{text}: invalid number" if self.builtin else f"{_q(text)}: expected a numeric value"
+            )
             return Decimal(0)
         if end != len(text):
             self.errors.append(
@@ -188,7 +194,15 @@ def _integer(value: int, kind: str, flags: str, width: int, precision: int | Non
             digits = "0" + digits
         elif kind in "xX" and value:
             prefix = "0" + kind
-    sign = "-" if value < 0 else "+" if "+" in flags and kind in "di" else " " if " " in flags and kind in "di" else ""
+    sign = (
+        "-"
+        if value < 0
+        else "+"
+        if "+" in flags and kind in "di"
+        else " "
+        if " " in flags and kind in "di"
+        else ""
+    )
     body = sign + prefix + digits
     if "-" in flags:
         return body.ljust(width)
@@ -204,7 +218,11 @@ def _float(value: Decimal, kind: str, flags: str, width: int, precision: int | N
     else:
         spec = ("#" if "#" in flags else "") + f".{6 if precision is None else precision}{kind}"
         if kind in "fF":
-            body = format(value, spec.replace("#", "")) if abs(value) < Decimal("1e300") else format(float(value), spec)
+            body = (
+                format(value, spec.replace("#", ""))
+                if abs(value) < Decimal("1e300")
+                else format(float(value), spec)
+            )
         else:
             body = format(float(value), spec)
     sign = "" if body.startswith("-") else "+" if "+" in flags else " " if " " in flags else ""
@@ -217,7 +235,9 @@ def _float(value: Decimal, kind: str, flags: str, width: int, precision: int | N
     return body.rjust(width)
 
 
-def format_printf(form: str, arguments: list[str], now: int, builtin: bool = False) -> tuple[bytes, list[str]]:
+def format_printf(
+    form: str, arguments: list[str], now: int, builtin: bool = False
+) -> tuple[bytes, list[str]]:
     """(output, error messages without the program's name); the format is reused while arguments last."""
     state = _Format(arguments, now, builtin)
     pieces: list[str | re.Match[str]] = []
@@ -232,7 +252,11 @@ def format_printf(form: str, arguments: list[str], now: int, builtin: bool = Fal
         match = _SPEC.match(form, percent)
         if match is None:
             tail = form[percent:]
-            message = f"`{tail}': missing format character" if builtin else f"{tail}: invalid conversion specification"
+            message = (
+                f"`{tail}': missing format character"
+                if builtin
+                else f"{tail}: invalid conversion specification"
+            )
             pieces.append("\0error" + message)
             break
         pieces.append(match)

@@ -73,7 +73,7 @@ class Process:
         self.stdout = stdout
         self.stderr = stderr
         self.user = user
-        self.umask = parent.umask if parent else 0o022
+        self.umask: int = parent.umask if parent else 0o022
         #: Open files beyond 0, 1 and 2 that the program may use as /dev/fd/N.
         self.fds: dict[int, Reader | Writer] = dict(parent.fds) if parent else {}
         self.started = system.loop.now

@@ -34,7 +34,11 @@ def quotef(text: str) -> str:
         return text
     if text and all(char not in " \t\n!\"$&'()*;<>?[\\^`{|~=#]}" and not _odd(char) for char in text):
         return text
-    if not any(char in " \t\n!\"$&'()*;<>?[\\^`|=" or _odd(char) for char in text) and text[:1] not in ("~", "#", ""):
+    if not any(char in " \t\n!\"$&'()*;<>?[\\^`|=" or _odd(char) for char in text) and text[:1] not in (
+        "~",
+        "#",
+        "",
+    ):
         return text
     return quoteaf(text)
 

@@ -145,7 +145,7 @@ class _Translator:
             raise ValueError("Trailing backslash")
         if following in _GNU:
             self.add(_GNU[following], following in "wWsS")
-        elif following.isdigit() and following != "0":
+        elif following.isdecimal() and following != "0":
             if int(following) > self.count:
                 raise ValueError("Invalid back reference")
             self.add(f"(?:\\{following})")
@@ -194,6 +194,8 @@ class _Translator:
             return close + (1 if self.ere else 2)
         else:
             if not self.ere:
-                raise ValueError("Unmatched ) or \\)" if char == ")" else "Invalid preceding regular expression")
+                raise ValueError(
+                    "Unmatched ) or \\)" if char == ")" else "Invalid preceding regular expression"
+                )
             self.add("\\}")
         return i + 1

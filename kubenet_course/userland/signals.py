@@ -5,7 +5,8 @@ from __future__ import annotations
 SIGNALS = {
     name: number
     for number, name in enumerate(
-        "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN "
+        "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP "
+        "TTIN "
         "TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(),
         1,
     )
@@ -16,7 +17,7 @@ SIGNALS.update({**{f"RTMAX-{n}": 64 - n for n in range(14, 0, -1)}, "RTMAX": 64}
 
 def signal_number(text: str) -> int | None:
     """The number of ``9``, ``KILL``, ``SIGKILL``, ``kill``; 0 is a signal here; None for others."""
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdecimal():
         number = int(text)
         return number if number == 0 or number in SIGNALS.values() else None
     name = text.upper().removeprefix("SIG")

@@ -28,8 +28,9 @@ def human(size: int, base: int = 1024) -> str:
         return str(size)
     number = float(size)
     letter = ""
-    for letter in "KMGTPEZY" if base == 1024 else "kMGTPEZY":
+    for power in range(8):
         number /= base
+        letter = ("K" if base == 1024 else "k") if power == 0 else "KMGTPEZY"[power]
         if number < base:
             break
     tenths = math.ceil(number * 10 - 1e-9) / 10

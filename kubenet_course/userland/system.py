@@ -40,8 +40,17 @@ class System:
         self._managed_netns: set[NetNamespace] = set()
         self.files.populate()
         self.init = Process(
-            self, 1, ["/sbin/init"], parent=None, env=self.default_env(), cwd="/", net=host.init_net,
-            files=self.files.view, stdin=Reader(), stdout=Writer(), stderr=Writer(),
+            self,
+            1,
+            ["/sbin/init"],
+            parent=None,
+            env=self.default_env(),
+            cwd="/",
+            net=host.init_net,
+            files=self.files.view,
+            stdin=Reader(),
+            stdout=Writer(),
+            stderr=Writer(),
         )
         self.processes[1] = self.init
 
@@ -149,9 +158,7 @@ class System:
         Processes it left in the background go on whenever the clock does.
         """
         out, err = Capture(), Capture()
-        process = self.spawn(
-            argv, stdin=BytesReader(stdin), stdout=out, stderr=err, **changes
-        )
+        process = self.spawn(argv, stdin=BytesReader(stdin), stdout=out, stderr=err, **changes)
         for signum, grace in ((None, limit), (2, 1_000_000_000), (9, None)):
             if signum is not None:
                 for victim in self.foreground(process):

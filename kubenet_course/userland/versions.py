@@ -19,4 +19,9 @@ def version_key(text: str) -> tuple:
     for letters, digits in re.findall(r"(\D*)(\d*)", body):
         if letters or digits:
             parts.append((tuple([_weight(char) for char in letters] + [-1]), int(digits or 0)))
-    return (0 if not text else 1 if text == "." else 2 if text == ".." else 3, not text.startswith("."), parts, text)
+    return (
+        0 if not text else 1 if text == "." else 2 if text == ".." else 3,
+        not text.startswith("."),
+        parts,
+        text,
+    )

@@ -34,7 +34,11 @@ def run(system: System, script: str, **changes: object) -> Outcome:
     if not system.files.view.exists(FOLDER):
         system.files.view.mkdir(FOLDER, parents=True)
     outcome = system.run(
-        ["bash", "-c", script], cwd=FOLDER, env=dict(ENVIRONMENT), limit=60 * SECOND, **changes  # type: ignore[arg-type]
+        ["bash", "-c", script],
+        cwd=FOLDER,
+        env=dict(ENVIRONMENT),
+        limit=60 * SECOND,
+        **changes,  # type: ignore[arg-type]
     )
     assert not system.defects, system.defects
     return outcome
@@ -46,7 +50,12 @@ def real(script: str) -> Outcome:
     Path(FOLDER).mkdir()
     try:
         done = subprocess.run(
-            ["bash", "-c", script], capture_output=True, stdin=subprocess.DEVNULL, cwd=FOLDER, env=ENVIRONMENT, timeout=30
+            ["bash", "-c", script],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            cwd=FOLDER,
+            env=ENVIRONMENT,
+            timeout=30,
         )
     finally:
         shutil.rmtree(FOLDER, ignore_errors=True)

@@ -123,7 +123,9 @@ def test_virtual_files_can_be_added_and_may_refuse(system: System) -> None:
         seen.append(data)
 
     system.files.mount_virtual("/opt/room/knob", VirtualFile(lambda proc: b"42\n", write))
-    assert run(system, "cat /opt/room/knob; echo on > /opt/room/knob; echo bad > /opt/room/knob; echo $?") == (
+    assert run(
+        system, "cat /opt/room/knob; echo on > /opt/room/knob; echo bad > /opt/room/knob; echo $?"
+    ) == (
         b"42\n1\n",
         b"bash: line 1: echo: write error: Invalid argument\n",
         0,
@@ -157,7 +159,9 @@ def test_a_network_namespace_lives_as_long_as_a_mount_or_a_process_uses_it(syste
 
 def test_an_unshared_namespace_ends_with_its_last_process(system: System) -> None:
     before = len(system.host.namespaces)
-    out, _, _ = run(system, "unshare -n sh -c 'ls /sys/class/net; readlink /proc/self/ns/net'; readlink /proc/$$/ns/net")
+    out, _, _ = run(
+        system, "unshare -n sh -c 'ls /sys/class/net; readlink /proc/self/ns/net'; readlink /proc/$$/ns/net"
+    )
     first, second, third = out.decode().split()
     assert first == "lo" and second != third
     assert len(system.host.namespaces) == before
@@ -172,7 +176,10 @@ PROC = [
     ("head -3 /proc/self/status | tail -1 | cut -f1", b"State:\n"),
     ("cat /proc/sys/kernel/hostname; echo blue > /proc/sys/kernel/hostname; hostname", b"red\nblue\n"),
     ("ls /proc/sys/net/ipv4/conf", b"all\ndefault\nlo\n"),
-    ("cat /sys/class/net/lo/address /sys/class/net/lo/mtu /sys/class/net/lo/type", b"00:00:00:00:00:00\n65536\n772\n"),
+    (
+        "cat /sys/class/net/lo/address /sys/class/net/lo/mtu /sys/class/net/lo/type",
+        b"00:00:00:00:00:00\n65536\n772\n",
+    ),
     ("readlink /sys/class/net/lo", b"../../devices/virtual/net/lo\n"),
     ("head -1 /proc/net/arp | cut -c1-10", b"IP address\n"),
     ("cat /proc/net/route | wc -c", b"128\n"),

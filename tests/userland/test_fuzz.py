@@ -30,7 +30,9 @@ MODULES = frozenset(
     sleep sort stat su tail tar tee test timeout top touch tr true tty uname uniq vi watch wc which whoami xargs
     yes""".split()
 )
-OWN = sorted(name for name, main in standard_programs().items() if main.__module__.rpartition(".")[2] in MODULES)
+OWN = sorted(
+    name for name, main in standard_programs().items() if main.__module__.rpartition(".")[2] in MODULES
+)
 WORDS = st.sampled_from(
     [
         "-", "--", "-a", "-n", "-f", "-r", "-x", "-e", "-c", "-1", "-v", "-i", "-k", "-d", "-t", "-l", "-p", "-s", "-w",
@@ -92,25 +94,143 @@ def test_every_program_answers_to_nothing_and_to_nonsense() -> None:
 
 
 @SETTINGS
-@given(st.sampled_from(["grep", "sed", "awk", "jq", "find", "expr", "tr", "date", "printf", "test"]), st.text(max_size=15), st.text(max_size=10))
+@given(
+    st.sampled_from(["grep", "sed", "awk", "jq", "find", "expr", "tr", "date", "printf", "test"]),
+    st.text(max_size=15),
+    st.text(max_size=10),
+)
 def test_little_languages_refuse_politely(name: str, program: str, operand: str) -> None:
-    words = {"grep": [program], "date": ["-d", program], "find": [".", "-name", program]}.get(name, [program, operand])
+    words = {"grep": [program], "date": ["-d", program], "find": [".", "-name", program]}.get(
+        name, [program, operand]
+    )
     check(shared(), [name, *words])
 
 
 @SETTINGS
-@given(st.lists(st.sampled_from(
-    ["{", "}", "(", ")", "[", "]", "print", "$", "1", "x", "+", "-", "*", "/", "=", "==", "!", "~", "if", "else", "while",
-     "for", "in", ";", ",", '"a"', "/b/", "BEGIN", "END", "getline", "|", ">", "<", "function", "f(", "return", "split(",
-     "substr(", "gsub(", "printf", "next", "exit", "delete", "NF", "\n", "?", ":", "&&", "||", "++", "%", "^"]), max_size=10))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "{",
+                "}",
+                "(",
+                ")",
+                "[",
+                "]",
+                "print",
+                "$",
+                "1",
+                "x",
+                "+",
+                "-",
+                "*",
+                "/",
+                "=",
+                "==",
+                "!",
+                "~",
+                "if",
+                "else",
+                "while",
+                "for",
+                "in",
+                ";",
+                ",",
+                '"a"',
+                "/b/",
+                "BEGIN",
+                "END",
+                "getline",
+                "|",
+                ">",
+                "<",
+                "function",
+                "f(",
+                "return",
+                "split(",
+                "substr(",
+                "gsub(",
+                "printf",
+                "next",
+                "exit",
+                "delete",
+                "NF",
+                "\n",
+                "?",
+                ":",
+                "&&",
+                "||",
+                "++",
+                "%",
+                "^",
+            ]
+        ),
+        max_size=10,
+    )
+)
 def test_any_pieces_of_awk_are_run_or_refused(pieces: list[str]) -> None:
     check(shared(), ["awk", " ".join(pieces)])
 
 
 @SETTINGS
-@given(st.lists(st.sampled_from(
-    [".", "..", ".a", "[", "]", "{", "}", "(", ")", "|", ",", ":", "//", "=", "|=", "+=", "==", "and", "or", "not", "if",
-     "then", "else", "end", "try", "catch", "reduce", "as", "$x", "1", '"s"', "map(", "select(", "keys", "length", "del(",
-     "path(", "range(", "first(", "?", "-", "*", "/", "%", ";", "@csv", "to_entries", "add", "limit(", "sort_by("]), max_size=8))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                ".",
+                "..",
+                ".a",
+                "[",
+                "]",
+                "{",
+                "}",
+                "(",
+                ")",
+                "|",
+                ",",
+                ":",
+                "//",
+                "=",
+                "|=",
+                "+=",
+                "==",
+                "and",
+                "or",
+                "not",
+                "if",
+                "then",
+                "else",
+                "end",
+                "try",
+                "catch",
+                "reduce",
+                "as",
+                "$x",
+                "1",
+                '"s"',
+                "map(",
+                "select(",
+                "keys",
+                "length",
+                "del(",
+                "path(",
+                "range(",
+                "first(",
+                "?",
+                "-",
+                "*",
+                "/",
+                "%",
+                ";",
+                "@csv",
+                "to_entries",
+                "add",
+                "limit(",
+                "sort_by(",
+            ]
+        ),
+        max_size=8,
+    )
+)
 def test_any_pieces_of_jq_are_run_or_refused(pieces: list[str]) -> None:
     check(shared(), ["jq", "-c", " ".join(pieces)], b'{"a":[1,{"b":"c"}],"s":"x"}')

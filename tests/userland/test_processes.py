@@ -45,9 +45,13 @@ def test_what_never_ends_by_itself_is_ended(system: System, script: str, expecte
 
 
 def test_a_command_over_its_limit_gets_an_interrupt_then_a_kill(system: System) -> None:
-    out, err, status = system.run(["bash", "-c", "trap 'echo stopped; exit 5' INT; sleep 100"], limit=2 * SECOND)
+    out, err, status = system.run(
+        ["bash", "-c", "trap 'echo stopped; exit 5' INT; sleep 100"], limit=2 * SECOND
+    )
     assert (out, status) == (b"stopped\n", 5)
-    out, err, status = system.run(["bash", "-c", "trap '' INT; while true; do sleep 1; done"], limit=2 * SECOND)
+    out, err, status = system.run(
+        ["bash", "-c", "trap '' INT; while true; do sleep 1; done"], limit=2 * SECOND
+    )
     assert status == 137
     assert system.loop.now < 8 * SECOND
 
@@ -60,7 +64,9 @@ def test_background_processes_go_on_while_the_clock_does(system: System) -> None
 
 
 def test_processes_show_their_family(system: System) -> None:
-    out, _, _ = run(system, "sleep 50 & sh -c 'ps -o pid,ppid,comm' | tail -n +2; pgrep -f 'sleep 50' | wc -l")
+    out, _, _ = run(
+        system, "sleep 50 & sh -c 'ps -o pid,ppid,comm' | tail -n +2; pgrep -x sleep | wc -l"
+    )
     rows = [line.split() for line in out.decode().splitlines()[:-1]]
     names = {row[2]: (row[0], row[1]) for row in rows}
     assert names["init"] == ("1", "0")
@@ -89,12 +95,17 @@ def test_a_session_keeps_variables_functions_and_directory(system: System) -> No
             return await run_script(proc, text, state)
 
         process = system.spawn(["bash"], program=program, stdout=out, stderr=out)
-        return out.text() if system.loop.run_until(process.exited) is None else out.text(), process.returncode or 0
+        return out.text() if system.loop.run_until(
+            process.exited
+        ) is None else out.text(), process.returncode or 0
 
     assert run_in_session("cd /tmp; x=5; export Y=6; f() { echo f$1; }") == ("", 0)
     assert run_in_session("pwd; echo $x; f 1; sh -c 'echo $Y'") == ("/tmp\n5\nf1\n6\n", 0)
     assert run_in_session("nope; echo $?") == ("bash: line 1: nope: command not found\n127\n", 0)
-    assert run_in_session("echo '") == ("bash: -c: line 1: unexpected EOF while looking for matching `''\n", 2)
+    assert run_in_session("echo '") == (
+        "bash: -c: line 1: unexpected EOF while looking for matching `''\n",
+        2,
+    )
 
 
 def test_running_the_same_thing_twice_gives_the_same_bytes() -> None:

@@ -22,7 +22,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     if len(names) > 1:
         return extra_operand(proc, argv[0], names[1])
     width = value(options, "w", "76") or "76"
-    if not width.isdigit():
+    if not width.isdecimal():
         proc.error(f"{argv[0]}: invalid wrap size: {quote(width)}")
         return 1
     try:

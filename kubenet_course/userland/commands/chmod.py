@@ -52,7 +52,9 @@ async def main(proc: Process, argv: list[str]) -> int:
     return _chown(proc, argv[0], program, names[0], names[1:], flags)
 
 
-def _walk(proc: Process, program: str, names: list[str], flags: set[str]) -> tuple[list[tuple[str, Node]], int]:
+def _walk(
+    proc: Process, program: str, names: list[str], flags: set[str]
+) -> tuple[list[tuple[str, Node]], int]:
     found: list[tuple[str, Node]] = []
     status = 0
     for name in names:
@@ -85,7 +87,9 @@ def _chmod(proc: Process, program: str, mode: str, names: list[str], flags: set[
     for name, node in nodes:
         old = node.mode
         node.mode = change_mode(mode, old, isinstance(node, Directory), proc.umask)
-        before, after = (f"{value:04o} ({stat.filemode(node.kind | value)[1:]})" for value in (old, node.mode))
+        before, after = (
+            f"{value:04o} ({stat.filemode(node.kind | value)[1:]})" for value in (old, node.mode)
+        )
         if old != node.mode and flags & {"v", "c"}:
             proc.print(f"mode of {quoteaf(name)} changed from {before} to {after}")
         elif "v" in flags:

@@ -17,8 +17,10 @@ LONG = {
     "archive": "a", "recursive": "r", "force": "f", "interactive": "i", "no-clobber": "n", "verbose": "v",
     "preserve=?": "p", "dereference": "L", "no-dereference": "P", "target-directory=": "t",
     "no-target-directory": "T", "update=?": "u", "link": "l", "symbolic-link": "s", "parents": "parents",
-    "mode=": "m", "directory": "d", "strip-trailing-slashes": "strip", "remove-destination": "rd", "backup=?": "b",
-    "reflink=?": "reflink", "sparse=": "sparse", "one-file-system": "x", "no-preserve=": "np", "attributes-only": "ao",
+    "mode=": "m", "directory": "d", "strip-trailing-slashes": "strip", "remove-destination": "rd",
+    "backup=?": "b",
+    "reflink=?": "reflink", "sparse=": "sparse", "one-file-system": "x", "no-preserve=": "np",
+    "attributes-only": "ao",
     "copy-contents": "cc", "suffix=": "S", "context=?": "Z",
 }  # fmt: skip
 
@@ -82,9 +84,17 @@ async def _run(job: _Job, names: list[str], target: str | None) -> int:
             return 1
         into = proc.files.isdir(target, proc) and "T" not in job.flags
         if not into and len(names) > 1:
-            proc.error(f"{program}: target {quoteaf(target)}: {'Not a directory' if proc.files.exists(target, proc) else 'No such file or directory'}")
+            proc.error(
+                f"{program}: target {quoteaf(target)}: "
+                f"{'Not a directory' if proc.files.exists(target, proc) else 'No such file or directory'}"
+            )
             return 1
-        if not into and target.endswith("/") and not proc.files.isdir(names[0], proc) and not proc.files.exists(target.rstrip("/"), proc):
+        if (
+            not into
+            and target.endswith("/")
+            and not proc.files.isdir(names[0], proc)
+            and not proc.files.exists(target.rstrip("/"), proc)
+        ):
             verb = "move" if job.moving else "create regular file"
             where = f"{quoteaf(names[0])} to {quoteaf(target)}" if job.moving else quoteaf(target)
             if not proc.files.lexists(names[0], proc):
@@ -127,7 +137,11 @@ async def _may_replace(job: _Job, source: Node, destination: str) -> bool:
 
 async def _copy(job: _Job, name: str, destination: str, top: bool) -> None:
     proc, files = job.proc, job.proc.files
-    keep_links = "P" in job.flags or ("r" in job.flags and "L" not in job.flags and (not top or "P" in job.flags)) or "d" in job.flags
+    keep_links = (
+        "P" in job.flags
+        or ("r" in job.flags and "L" not in job.flags and (not top or "P" in job.flags))
+        or "d" in job.flags
+    )
     if "r" in job.flags and top and "H" not in job.flags and "L" not in job.flags:
         keep_links = True
     node = _stat(job, name, not keep_links)

@@ -28,15 +28,22 @@ def _ranges(text: str, what: str) -> Ranges:
         match = re.fullmatch(r"(\d*)(-?)(\d*)", item)
         if match is None:
             bad = re.sub(r"^[\d-]*", "", item)
-            raise _ListError(f"invalid {'field value' if what == 'f' else 'byte/character position'} {quote(bad)}")
+            raise _ListError(
+                f"invalid {'field value' if what == 'f' else 'byte/character position'} {quote(bad)}"
+            )
         low, dash, high = match.groups()
         if not low and not high:
             raise _ListError("invalid range with no endpoint: -" if dash else
-                             ("fields are numbered from 1" if what == "f" else "byte/character positions are numbered from 1"))  # fmt: skip
+                             ("fields are numbered from 1" if what == "f"
+                                 else "byte/character positions are numbered from 1"))  # fmt: skip
         first = int(low or 1)
         last = int(high) if high else (10**18 if dash else first)
         if first == 0 or (low and int(low) == 0) or (high and not low and last == 0):
-            raise _ListError("fields are numbered from 1" if what == "f" else "byte/character positions are numbered from 1")
+            raise _ListError(
+                "fields are numbered from 1"
+                if what == "f"
+                else "byte/character positions are numbered from 1"
+            )
         if last < first:
             raise _ListError("invalid decreasing range")
         found.append((first, last))

@@ -51,14 +51,18 @@ def format_date(form: str, when: int, utc_name: str = "UTC") -> str:
         elif letter in _PADDED:
             text = f"{int(time.strftime('%' + _PADDED[letter][0], moment)):>2}"
         elif letter == "c":
-            text = time.strftime("%a %b ", moment) + f"{moment.tm_mday:>2} " + time.strftime("%H:%M:%S %Y", moment)
+            text = (
+                time.strftime("%a %b ", moment)
+                + f"{moment.tm_mday:>2} "
+                + time.strftime("%H:%M:%S %Y", moment)
+            )
         elif letter in _SAME:
             text = time.strftime("%" + letter, moment)
         else:
             return match[0]
         if "-" in flags:
-            text = text.lstrip("0 ") or "0" if text.strip().isdigit() else text
-        elif "_" in flags and text.strip().isdigit():
+            text = text.lstrip("0 ") or "0" if text.strip().isdecimal() else text
+        elif "_" in flags and text.strip().isdecimal():
             text = (text.lstrip("0") or "0").rjust(len(text))
         elif "0" in flags:
             text = text.replace(" ", "0")
@@ -66,7 +70,9 @@ def format_date(form: str, when: int, utc_name: str = "UTC") -> str:
             text = text.upper()
         elif "#" in flags:
             text = text.swapcase() if letter != "Z" else text.lower()
-        return text.rjust(int(width), "0" if text.isdigit() and "_" not in flags else " ") if width else text
+        return (
+            text.rjust(int(width), "0" if text.isdecimal() and "_" not in flags else " ") if width else text
+        )
 
     return _DIRECTIVE.sub(one, form)
 
@@ -114,6 +120,8 @@ async def main(proc: Process, argv: list[str]) -> int:
             form = _ISO[known]
     rfc = value(options, "rfc")
     if rfc is not None:
-        form = {"date": "%Y-%m-%d", "seconds": "%Y-%m-%d %H:%M:%S%:z", "ns": "%Y-%m-%d %H:%M:%S.%N%:z"}.get(rfc, form)
+        form = {"date": "%Y-%m-%d", "seconds": "%Y-%m-%d %H:%M:%S%:z", "ns": "%Y-%m-%d %H:%M:%S.%N%:z"}.get(
+            rfc, form
+        )
     proc.print(format_date(form, when))
     return 0

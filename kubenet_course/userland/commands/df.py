@@ -10,7 +10,15 @@ from kubenet_course.userland.quoting import quotef
 from kubenet_course.userland.sizes import human
 
 NAMES = ("df", "du")
-LONG = {"human-readable": "h", "summarize": "s", "all": "a", "total": "c", "print-type": "T", "max-depth=": "d", "bytes": "b"}
+LONG = {
+    "human-readable": "h",
+    "summarize": "s",
+    "all": "a",
+    "total": "c",
+    "print-type": "T",
+    "max-depth=": "d",
+    "bytes": "b",
+}
 #: The disk of a lab machine in kB: size, used, available.
 DISK = (20466256, 2143660, 17257652)
 
@@ -72,6 +80,10 @@ def _du(proc: Process, program: str, flags: set[str], names: list[str]) -> int:
         try:
             walk(name, True)
         except KernelError as error:
-            proc.error(f"{program}: cannot access {quotef(name)!s}: {error.strerror}".replace(quotef(name), f"'{name}'"))
+            proc.error(
+                f"{program}: cannot access {quotef(name)!s}: {error.strerror}".replace(
+                    quotef(name), f"'{name}'"
+                )
+            )
             status = 1
     return status

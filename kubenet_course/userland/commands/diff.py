@@ -15,7 +15,8 @@ NAMES = ("diff", "cmp")
 LONG = {
     "unified=?": "U", "brief": "q", "recursive": "r", "ignore-case": "i", "ignore-all-space": "w",
     "ignore-space-change": "b", "ignore-blank-lines": "B", "new-file": "N", "report-identical-files": "s",
-    "text": "a", "side-by-side": "y", "label=": "label", "color=?": "color", "context=?": "C", "normal": "normal",
+    "text": "a", "side-by-side": "y", "label=": "label", "color=?": "color", "context=?": "C",
+    "normal": "normal",
     "minimal": "d", "ignore-trailing-space": "Z",
 }  # fmt: skip
 
@@ -32,13 +33,17 @@ async def main(proc: Process, argv: list[str]) -> int:
         proc.error(f"kubenet: {argv[0]}: this output format is not emulated; use -u")
         return 2
     if len(names) != 2:
-        word = f"missing operand after '{names[0] if names else argv[0]}'" if len(names) < 2 else f"extra operand '{names[2]}'"
+        word = (
+            f"missing operand after '{names[0] if names else argv[0]}'"
+            if len(names) < 2
+            else f"extra operand '{names[2]}'"
+        )
         proc.error(f"{argv[0]}: {word}\n{argv[0]}: Try '{argv[0]} --help' for more information.")
         return 2
     context = 3
     text = value(options, "U")
     if text:
-        if not text.isdigit():
+        if not text.isdecimal():
             proc.error(f"{argv[0]}: invalid context length '{text}'")
             proc.error(f"{argv[0]}: Try '{argv[0]} --help' for more information.")
             return 2
@@ -48,7 +53,9 @@ async def main(proc: Process, argv: list[str]) -> int:
 
 
 class _Diff:
-    def __init__(self, proc: Process, program: str, flags: set[str], context: int, labels: list[str], words: list[str]):
+    def __init__(
+        self, proc: Process, program: str, flags: set[str], context: int, labels: list[str], words: list[str]
+    ):
         self.proc = proc
         self.program = program
         self.flags = flags
@@ -77,7 +84,10 @@ class _Diff:
                 proc.print(f"Only in {(left if here[0] else right).rstrip('/') or '/'}: {name}")
                 status = max(status, 1)
                 continue
-            kinds = [isinstance(files.node(path, None, proc), Directory) if ok else False for path, ok in zip((a, b), here, strict=True)]
+            kinds = [
+                isinstance(files.node(path, None, proc), Directory) if ok else False
+                for path, ok in zip((a, b), here, strict=True)
+            ]
             if all(kinds):
                 if "r" in self.flags:
                     status = max(status, await self._trees(a, b))
@@ -114,7 +124,8 @@ class _Diff:
             self.proc.print(f"{self.program} {' '.join(self.words[:-2])} {left} {right}")
         opcodes = difflib.SequenceMatcher(None, keys_a, keys_b, autojunk=False).get_opcodes()
         if "B" in self.flags and all(
-            tag == "equal" or not any(line.strip() for line in a[i1:i2] + b[j1:j2]) for tag, i1, i2, j1, j2 in opcodes
+            tag == "equal" or not any(line.strip() for line in a[i1:i2] + b[j1:j2])
+            for tag, i1, i2, j1, j2 in opcodes
         ):
             return 0
         if self.flags & {"u", "U"}:
@@ -128,7 +139,9 @@ class _Diff:
         if "w" in self.flags:
             body = b"".join(line.split())
         elif "b" in self.flags:
-            body = b" ".join(line.rstrip().split()) if not line[:1].isspace() else b" " + b" ".join(line.split())
+            body = (
+                b" ".join(line.rstrip().split()) if not line[:1].isspace() else b" " + b" ".join(line.split())
+            )
         elif "Z" in self.flags:
             body = line.rstrip()
         return body.lower() if "i" in self.flags else body
@@ -153,11 +166,15 @@ class _Diff:
             for line in b[j1:j2]:
                 self._put("> ", line)
 
-    def _unified(self, left: str, right: str, a: list[bytes], b: list[bytes], ka: list[bytes], kb: list[bytes]) -> None:
+    def _unified(
+        self, left: str, right: str, a: list[bytes], b: list[bytes], ka: list[bytes], kb: list[bytes]
+    ) -> None:
         labels = iter(self.labels)
         for mark, name in (("---", left), ("+++", right)):
             label = next(labels, None)
-            self.proc.print(f"{mark} {label}" if label is not None else f"{mark} {name}\t{self._moment(name)}")
+            self.proc.print(
+                f"{mark} {label}" if label is not None else f"{mark} {name}\t{self._moment(name)}"
+            )
         matcher = difflib.SequenceMatcher(None, ka, kb, autojunk=False)
         for group in matcher.get_grouped_opcodes(self.context):
             first, last = group[0], group[-1]
@@ -174,7 +191,9 @@ class _Diff:
 
     def _moment(self, name: str) -> str:
         try:
-            when = self.proc.files.stat(name, self.proc).mtime if name != "-" else self.proc.system.files.now()
+            when = (
+                self.proc.files.stat(name, self.proc).mtime if name != "-" else self.proc.system.files.now()
+            )
         except KernelError:
             when = 0
         return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(when // 10**9)) + f".{when % 10**9:09d} +0000"
@@ -219,7 +238,7 @@ async def _cmp(proc: Process, argv: list[str]) -> int:
                 proc.error(f"{argv[0]}: {name}: {error.strerror}")
             return 2
     limit = value(options, "n")
-    a, b = (data[: int(limit)] if limit and limit.isdigit() else data for data in contents)
+    a, b = (data[: int(limit)] if limit and limit.isdecimal() else data for data in contents)
     if a == b:
         return 0
     if "s" in flags:

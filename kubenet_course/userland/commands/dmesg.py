@@ -10,7 +10,8 @@ from kubenet_course.userland.process import Process
 
 LONG = {
     "ctime": "T", "clear": "C", "read-clear": "c", "notime": "t", "follow": "w", "human": "H", "kernel": "k",
-    "level=": "l", "facility=": "f", "color=?": "L", "nopager": "P", "decode": "x", "raw": "r", "follow-new": "W",
+    "level=": "l", "facility=": "f", "color=?": "L", "nopager": "P", "decode": "x", "raw": "r",
+    "follow-new": "W",
 }  # fmt: skip
 
 

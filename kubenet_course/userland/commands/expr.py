@@ -107,7 +107,15 @@ def _apply(operator: str, a: str, b: str) -> str:
         order = (int(a) > int(b)) - (int(a) < int(b))
     else:
         order = (a > b) - (a < b)
-    tests = {"<": order < 0, "<=": order <= 0, "=": order == 0, "==": order == 0, "!=": order != 0, ">=": order >= 0, ">": order > 0}
+    tests = {
+        "<": order < 0,
+        "<=": order <= 0,
+        "=": order == 0,
+        "==": order == 0,
+        "!=": order != 0,
+        ">=": order >= 0,
+        ">": order > 0,
+    }
     return str(int(tests[operator]))
 
 

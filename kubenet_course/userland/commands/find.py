@@ -123,7 +123,9 @@ class _Parser:
             self.at += 1
             inner = self.expression()
             if self.peek() != ")":
-                raise FindError("invalid expression; I was expecting to find a ')' somewhere but did not see one.")
+                raise FindError(
+                    "invalid expression; I was expecting to find a ')' somewhere but did not see one."
+                )
             self.at += 1
             return inner
         return self.primary()
@@ -174,6 +176,16 @@ def _check(check: Callable[[Visit], object]) -> Test:
     return test
 
 
+def _always(action: Callable[[Visit], object]) -> Test:
+    """An action that succeeds."""
+
+    async def test(visit: Visit) -> bool:
+        action(visit)
+        return True
+
+    return test
+
+
 def _compare(text: str, name: str) -> Callable[[int], bool]:
     match = re.fullmatch(r"([+-]?)(\d+)", text)
     if match is None:
@@ -199,7 +211,7 @@ def _simple(parser: _Parser, word: str) -> Test | None:
         return _check(lambda visit: visit.node.kind in wanted)
     if word in ("-maxdepth", "-mindepth"):
         text = parser.argument(word)
-        if not text.isdigit():
+        if not text.isdecimal():
             raise FindError(f"Expected a positive decimal integer argument to {word}, but got {quote(text)}")
         if word == "-maxdepth":
             finder.most = int(text)
@@ -212,9 +224,17 @@ def _simple(parser: _Parser, word: str) -> Test | None:
         finder.depth_first = finder.depth_first or word == "-depth"
         return _check(lambda visit: True)
     if word == "-empty":
-        return _check(lambda visit: not (visit.node.names(proc) if isinstance(visit.node, Directory) else visit.node.size(proc)))
+        return _check(
+            lambda visit: (
+                not (visit.node.names(proc) if isinstance(visit.node, Directory) else visit.node.size(proc))
+            )
+        )
     if word in ("-executable", "-readable", "-writable"):
-        return _check(lambda visit: word != "-executable" or visit.node.mode & 0o111 or isinstance(visit.node, Directory))
+        return _check(
+            lambda visit: (
+                word != "-executable" or visit.node.mode & 0o111 or isinstance(visit.node, Directory)
+            )
+        )
     return _measured(parser, word)
 
 
@@ -271,14 +291,16 @@ def _action(parser: _Parser, word: str) -> Test | None:
     finder.acts = finder.acts or word != "-prune"
     if word in ("-print", "-print0"):
         end = "\n" if word == "-print" else "\0"
-        return _check(lambda visit: proc.print(visit.path, end=end) is None)
+        return _always(lambda visit: proc.print(visit.path, end=end))
     if word == "-prune":
+
         def prune(visit: Visit) -> bool:
             visit.prune = True
             return True
 
         return _check(prune)
     if word == "-quit":
+
         async def quit_(visit: Visit) -> bool:
             raise _Quit
 
@@ -290,7 +312,7 @@ def _action(parser: _Parser, word: str) -> Test | None:
         raise FindError("kubenet: -ls is not emulated")
     if word == "-printf":
         form = parser.argument(word)
-        return _check(lambda visit: proc.print(_format(proc, visit, form), end="") is None)
+        return _always(lambda visit: proc.print(_format(proc, visit, form), end=""))
     if word in ("-exec", "-execdir", "-ok"):
         return _exec(parser, word)
     finder.acts = False
@@ -322,17 +344,32 @@ def _format(proc: Process, visit: Visit, form: str) -> str:
     letter = next((key for key, kind in KINDS.items() if kind == node.kind), "f")
     values = {
         "p": visit.path, "f": visit.name, "h": head, "P": relative, "s": str(node.size(proc)), "y": letter,
-        "d": str(visit.depth), "m": f"{node.mode:o}", "M": _stat.filemode(node.kind | node.mode), "i": str(node.ino),
+        "d": str(visit.depth), "m": f"{node.mode:o}", "M": _stat.filemode(node.kind | node.mode),
+        "i": str(node.ino),
         "u": user_name(proc, node.uid), "g": group_name(proc, node.gid), "%": "%", "H": visit.root,
         "l": node.readlink(proc) if node.kind == _stat.S_IFLNK else "", "n": str(node.nlink),  # type: ignore[attr-defined]
     }  # fmt: skip
-    escapes = {"n": "\n", "t": "\t", "\\": "\\", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "r": "\r", "v": "\v"}
+    escapes = {
+        "n": "\n",
+        "t": "\t",
+        "\\": "\\",
+        "0": "\0",
+        "a": "\a",
+        "b": "\b",
+        "f": "\f",
+        "r": "\r",
+        "v": "\v",
+    }
 
     def one(match: re.Match[str]) -> str:
         if match[1]:
             return escapes.get(match[1], "\\" + match[1])
         text = values.get(match[3], match[0])
-        return f"{text:{match[2].replace('-', '<') if '-' in match[2] else '>' + match[2]}}" if match[2] else text
+        return (
+            f"{text:{match[2].replace('-', '<') if '-' in match[2] else '>' + match[2]}}"
+            if match[2]
+            else text
+        )
 
     return re.sub(r"\\(.)|%(-?\d{0,4})(.)", one, form)
 
@@ -350,7 +387,7 @@ def _exec(parser: _Parser, word: str) -> Test:
     if piece == "+":
         batch: list[str] = []
         finder.batches.append((command[:-1], batch))
-        return _check(lambda visit: batch.append(visit.path) is None)
+        return _always(lambda visit: batch.append(visit.path))
 
     async def test(visit: Visit) -> bool:
         name = visit.path if word != "-execdir" else f"./{visit.name}"
@@ -393,7 +430,7 @@ async def main(proc: Process, argv: list[str]) -> int:
         proc.error(f"kubenet: {argv[0]}: the expression is nested too deeply")
         return 1
     if not finder.acts:
-        test = _both(test, _check(lambda visit: proc.print(visit.path) is None))
+        test = _both(test, _always(lambda visit: proc.print(visit.path)))
     try:
         for path in paths or ["."]:
             await finder.walk(path, test)

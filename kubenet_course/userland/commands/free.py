@@ -10,7 +10,8 @@ from kubenet_course.userland.options import OptionError, letters, parse
 from kubenet_course.userland.process import Process
 
 NAMES = ("free", "uptime", "nproc")
-LONG = {"bytes": "b", "kibi": "k", "mebi": "m", "gibi": "g", "human": "h", "wide": "w", "total": "t", "si": "si",
+LONG = {"bytes": "b", "kibi": "k", "mebi": "m", "gibi": "g", "human": "h", "wide": "w", "total": "t",
+    "si": "si",
         "lohi": "l", "seconds=": "s", "count=": "c"}  # fmt: skip
 
 
@@ -44,7 +45,10 @@ def _show(kilobytes: int, flags: set[str]) -> str:
 
 def _free(proc: Process, flags: set[str]) -> int:
     values = memory()
-    proc.print(f"{'':<8}" + "".join(f"{name:>12}" for name in ("total", "used", "free", "shared", "buff/cache", "available")))
+    proc.print(
+        f"{'':<8}"
+        + "".join(f"{name:>12}" for name in ("total", "used", "free", "shared", "buff/cache", "available"))
+    )
     order = ("total", "used", "free", "shared", "cache", "available")
     proc.print("Mem:    " + "".join(f"{_show(values[name], flags):>12}" for name in order))
     proc.print("Swap:   " + "".join(f"{_show(0, flags):>12}" for _ in range(3)))
@@ -84,7 +88,11 @@ def _uptime(proc: Process, flags: set[str]) -> int:
 async def main(proc: Process, argv: list[str]) -> int:
     program = argv[0].rpartition("/")[2]
     short = {"free": "bkmghwtls:c:", "uptime": "ps", "nproc": ""}[program]
-    long = {"free": LONG, "uptime": {"pretty": "p", "since": "s"}, "nproc": {"all": "all", "ignore=": "ignore"}}[program]
+    long = {
+        "free": LONG,
+        "uptime": {"pretty": "p", "since": "s"},
+        "nproc": {"all": "all", "ignore=": "ignore"},
+    }[program]
     try:
         options, _ = parse(argv, short, long)
     except OptionError as error:

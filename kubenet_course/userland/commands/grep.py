@@ -292,7 +292,9 @@ async def main(proc: Process, argv: list[str]) -> int:
     if not names and recursive:
         names = ["."]
         search.dotted = False
-    search.names = ("H" in flags or len(names) > 1 or (recursive and any(proc.files.isdir(name, proc) for name in names))) and "h" not in flags
+    search.names = (
+        "H" in flags or len(names) > 1 or (recursive and any(proc.files.isdir(name, proc) for name in names))
+    ) and "h" not in flags
     for name in names or ["-"]:
         await search.path(name, True)
         if search.found and "q" in flags:
@@ -305,7 +307,7 @@ async def main(proc: Process, argv: list[str]) -> int:
 def _numbers(search: _Search, options: list[tuple[str, str]]) -> int:
     for name, text in options:
         if name in ("A", "B", "C"):
-            if not text.isdigit():
+            if not text.isdecimal():
                 search.proc.error(f"{search.program}: {text}: invalid context length argument")
                 return 2
             if name in ("A", "C"):

@@ -12,8 +12,10 @@ from kubenet_course.userland.process import Process
 
 NAMES = ("gzip", "gunzip", "zcat")
 LONG = {
-    "stdout": "c", "to-stdout": "c", "decompress": "d", "uncompress": "d", "force": "f", "keep": "k", "list": "l",
-    "no-name": "n", "name": "N", "quiet": "q", "test": "t", "verbose": "v", "fast": "1", "best": "9", "recursive": "r",
+    "stdout": "c", "to-stdout": "c", "decompress": "d", "uncompress": "d", "force": "f", "keep": "k",
+    "list": "l",
+    "no-name": "n", "name": "N", "quiet": "q", "test": "t", "verbose": "v", "fast": "1", "best": "9",
+    "recursive": "r",
 }  # fmt: skip
 
 
@@ -44,7 +46,7 @@ async def main(proc: Process, argv: list[str]) -> int:
         flags |= {"c", "d"}
     if program == "gunzip" or "t" in flags:
         flags.add("d")
-    level = max((int(one) for one in flags if one.isdigit()), default=6)
+    level = max((int(one) for one in flags if one.isdecimal()), default=6)
     status = 0
     for name in names or ["-"]:
         status = max(status, await _one(proc, name, flags, level))
@@ -71,7 +73,10 @@ async def _one(proc: Process, name: str, flags: set[str], level: int) -> int:
     if unpack:
         result = decompress(data)
         if result is None:
-            proc.error(f"\ngzip: {'stdin' if name == '-' else name}: " + ("not in gzip format" if data else "unexpected end of file"))
+            proc.error(
+                f"\ngzip: {'stdin' if name == '-' else name}: "
+                + ("not in gzip format" if data else "unexpected end of file")
+            )
             return 1
         if "t" in flags:
             return 0
@@ -83,7 +88,13 @@ async def _one(proc: Process, name: str, flags: set[str], level: int) -> int:
     if to_output:
         proc.stdout.write(result)
         return 0
-    target = path[:-4] + ".tar" if path.endswith(".tgz") and unpack else path.rpartition(".")[0] if unpack else path + ".gz"
+    target = (
+        path[:-4] + ".tar"
+        if path.endswith(".tgz") and unpack
+        else path.rpartition(".")[0]
+        if unpack
+        else path + ".gz"
+    )
     if proc.files.exists(target, proc) and "f" not in flags:
         proc.error(f"gzip: {target} already exists;\tnot overwritten")
         return 2

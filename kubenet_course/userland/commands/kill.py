@@ -12,7 +12,8 @@ from kubenet_course.userland.signals import SIGNALS, signal_number
 NAMES = ("kill", "pkill", "pgrep", "killall", "pidof")
 LONG = {
     "full": "f", "exact": "x", "list-name": "l", "list-full": "a", "newest": "n", "oldest": "o", "count": "c",
-    "ignore-case": "i", "inverse": "v", "parent=": "P", "signal=": "signal", "delimiter=": "d", "pidfile=": "F",
+    "ignore-case": "i", "inverse": "v", "parent=": "P", "signal=": "signal", "delimiter=": "d",
+    "pidfile=": "F",
     "uid=": "U", "euid=": "u", "echo": "e", "terminal=": "t", "ns=": "ns", "older=": "O",
 }  # fmt: skip
 KILL_USAGE = """
@@ -148,7 +149,9 @@ async def _pgrep(proc: Process, argv: list[str], send: bool) -> int:
         return 2
     found = [one for one in _others(proc) if _hit(one, pattern, flags, value(options, "P"))]
     if "n" in flags or "o" in flags:
-        found = [(max if "n" in flags else min)(found, key=lambda one: (one.started, one.pid))] if found else []
+        found = (
+            [(max if "n" in flags else min)(found, key=lambda one: (one.started, one.pid))] if found else []
+        )
     if "c" in flags:
         proc.print(len(found))
     elif send:
@@ -160,7 +163,11 @@ async def _pgrep(proc: Process, argv: list[str], send: bool) -> int:
     else:
         joiner = value(options, "d", "\n") or "\n"
         shown = [
-            f"{one.pid} {' '.join(one.argv)}" if "a" in flags else f"{one.pid} {one.comm}" if "l" in flags else str(one.pid)
+            f"{one.pid} {' '.join(one.argv)}"
+            if "a" in flags
+            else f"{one.pid} {one.comm}"
+            if "l" in flags
+            else str(one.pid)
             for one in found
         ]
         if shown:
@@ -200,7 +207,9 @@ async def _killall(proc: Process, argv: list[str]) -> int:
             proc.error(f"{word.lstrip('-')}: unknown signal; killall -l lists signals.")
             return 1
     if not words:
-        proc.error("Usage: killall [OPTION]... [--] NAME...\n       killall -l, --list\n       killall -V, --version")
+        proc.error(
+            "Usage: killall [OPTION]... [--] NAME...\n       killall -l, --list\n       killall -V, --version"
+        )
         return 1
     status = 0
     assert number is not None
@@ -241,7 +250,10 @@ def _pidof(proc: Process, argv: list[str]) -> int:
     for name in names:
         base = name.rpartition("/")[2]
         for one in reversed(_others(proc)):
-            programs = {one.argv[0].rpartition("/")[2] if one.argv else "", one.comm if scripts or not one.script else ""}
+            programs = {
+                one.argv[0].rpartition("/")[2] if one.argv else "",
+                one.comm if scripts or not one.script else "",
+            }
             if base in programs and str(one.pid) not in omit:
                 found.append(str(one.pid))
     if single:

@@ -10,9 +10,10 @@ from kubenet_course.userland.process import Process
 NAMES = ("logger", "lsmod", "modprobe", "insmod", "rmmod", "udevadm", "ldconfig", "update-alternatives")
 #: Modules of the real kernel whose work the emulated one does without loading anything.
 MODULES = frozenset(
-    """br_netfilter bridge overlay veth vxlan dummy 8021q macvlan ipvlan tun ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh ip_vs_lc
-    nf_conntrack nf_conntrack_ipv4 nf_nat ip_tables ip6_tables iptable_nat iptable_filter iptable_mangle xt_conntrack
-    ip_set nf_tables ipip ip_gre sch_netem sch_htb sch_tbf act_mirred ifb wireguard""".split()
+    """br_netfilter bridge overlay veth vxlan dummy 8021q macvlan ipvlan tun ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh
+    ip_vs_lc nf_conntrack nf_conntrack_ipv4 nf_nat ip_tables ip6_tables iptable_nat iptable_filter
+    iptable_mangle xt_conntrack ip_set nf_tables ipip ip_gre sch_netem sch_htb sch_tbf
+    act_mirred ifb wireguard""".split()
 )
 
 
@@ -31,7 +32,9 @@ async def main(proc: Process, argv: list[str]) -> int:
 
 def _modprobe(proc: Process, argv: list[str]) -> int:
     try:
-        _, names = parse(argv, "arvqnf", {"all": "a", "remove": "r", "verbose": "v", "quiet": "q", "dry-run": "n"})
+        _, names = parse(
+            argv, "arvqnf", {"all": "a", "remove": "r", "verbose": "v", "quiet": "q", "dry-run": "n"}
+        )
     except OptionError as error:
         return error.report(proc, argv[0])
     if not names:
@@ -40,7 +43,9 @@ def _modprobe(proc: Process, argv: list[str]) -> int:
     name = names[0]
     if name.replace("-", "_") in MODULES:
         return 0
-    proc.error(f"modprobe: FATAL: Module {name} not found in directory /lib/modules/{proc.system.host.release}")
+    proc.error(
+        f"modprobe: FATAL: Module {name} not found in directory /lib/modules/{proc.system.host.release}"
+    )
     return 1
 
 
@@ -54,6 +59,8 @@ async def _logger(proc: Process, argv: list[str]) -> int:
 
     stamp = format_date("%b %e %H:%M:%S", proc.system.files.now() // SECOND * SECOND)
     tag = value(options, "t") or proc.user
-    lines = "".join(f"{stamp} {proc.system.host.hostname} {tag}: {line}\n" for line in text.splitlines() or [""])
+    lines = "".join(
+        f"{stamp} {proc.system.host.hostname} {tag}: {line}\n" for line in text.splitlines() or [""]
+    )
     proc.files.write("/var/log/syslog", lines.encode("utf-8", "surrogateescape"), proc, append=True)
     return 0

@@ -17,8 +17,10 @@ from kubenet_course.userland.sizes import human
 
 LONG = {
     "all": "a", "almost-all": "A", "directory": "d", "recursive": "R", "human-readable": "h", "inode": "i",
-    "reverse": "r", "size": "s", "classify=?": "F", "no-group": "G", "numeric-uid-gid": "n", "color=?": "color",
-    "full-time": "full-time", "time-style=": "time-style", "group-directories-first": "dirs-first", "si": "si",
+    "reverse": "r", "size": "s", "classify=?": "F", "no-group": "G", "numeric-uid-gid": "n",
+    "color=?": "color",
+    "full-time": "full-time", "time-style=": "time-style", "group-directories-first": "dirs-first",
+    "si": "si",
     "sort=": "sort", "file-type": "file-type", "indicator-style=": "indicator", "quote-name": "Q",
     "dereference": "L", "format=": "format", "time=": "time", "escape": "b", "literal": "N", "ignore=": "I",
     "ignore-backups": "B", "width=": "w", "hide=": "hide",
@@ -189,7 +191,11 @@ class _Lister:
         elif "b" in self.flags:
             name = re.sub(r"([ \\])", r"\\\1", name).replace("\n", "\\n").replace("\t", "\\t")
         if mark and self.flags & {"F", "p", "file-type"}:
-            name += _mark(one.node, "F" in self.flags) if "p" not in self.flags else ("/" if isinstance(one.node, Directory) else "")
+            name += (
+                _mark(one.node, "F" in self.flags)
+                if "p" not in self.flags
+                else ("/" if isinstance(one.node, Directory) else "")
+            )
         return name
 
     def directory(self, path: str, title: bool) -> None:
@@ -220,7 +226,10 @@ def columns(names: list[str], across: bool, width: int = 80) -> list[str]:
             table = [names[at::rows] for at in range(rows)]
         widths = [max((len(row[at]) for row in table if at < len(row)), default=0) + 2 for at in range(count)]
         if sum(widths) - 2 < width or count == 1:
-            return ["".join(cell.ljust(widths[at]) if at < len(row) - 1 else cell for at, cell in enumerate(row)) for row in table]
+            return [
+                "".join(cell.ljust(widths[at]) if at < len(row) - 1 else cell for at, cell in enumerate(row))
+                for row in table
+            ]
     return names
 
 
@@ -270,9 +279,9 @@ async def main(proc: Process, argv: list[str]) -> int:
         one = lister.entry(name, name, follow or slash or bool(flags & {"L", "H"}))
         if one is None:
             lister.status = 2
-        elif isinstance(one.node, Directory) and "d" not in flags:
-            directories.append(one)
-        elif isinstance(one.target, Directory) and flags & {"H"} and "d" not in flags:
+        elif "d" not in flags and isinstance(
+            one.target if "H" in flags and one.target else one.node, Directory
+        ):
             directories.append(one)
         else:
             files.append(one)

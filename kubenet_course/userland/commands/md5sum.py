@@ -12,7 +12,15 @@ from kubenet_course.userland.process import Process
 from kubenet_course.userland.quoting import quotef
 
 NAMES = ("md5sum", "sha1sum", "sha256sum", "sha512sum")
-LONG = {"binary": "b", "check": "c", "text": "t", "quiet": "quiet", "status": "status", "tag": "tag", "zero": "z"}
+LONG = {
+    "binary": "b",
+    "check": "c",
+    "text": "t",
+    "quiet": "quiet",
+    "status": "status",
+    "tag": "tag",
+    "zero": "z",
+}
 
 
 def _digest(kind: str, data: bytes) -> str:
@@ -39,7 +47,10 @@ async def main(proc: Process, argv: list[str]) -> int:
         elif "tag" in flags:
             proc.print(f"{kind.upper()} ({name}) = {_digest(kind, data)}")
         else:
-            proc.print(f"{_digest(kind, data)} {'*' if 'b' in flags else ' '}{name}", end="\0" if "z" in flags else "\n")
+            proc.print(
+                f"{_digest(kind, data)} {'*' if 'b' in flags else ' '}{name}",
+                end="\0" if "z" in flags else "\n",
+            )
     return status
 
 
@@ -63,10 +74,15 @@ async def _check(proc: Process, program: str, kind: str, name: str, text: str, f
         if "status" not in flags and not (fine and "quiet" in flags):
             proc.print(f"{match[2]}: {'OK' if fine else 'FAILED'}")
     if not (good or bad or missing):
-        proc.error(f"{program}: {quotef(name) if name != '-' else chr(39) + 'standard input' + chr(39)}: no properly formatted checksum lines found")
+        proc.error(
+            f"{program}: {quotef(name) if name != '-' else chr(39) + 'standard input' + chr(39)}: no "
+            "properly formatted checksum lines found"
+        )
         return 1
     if malformed:
-        proc.error(f"{program}: WARNING: {malformed} line{'s are' if malformed > 1 else ' is'} improperly formatted")
+        proc.error(
+            f"{program}: WARNING: {malformed} line{'s are' if malformed > 1 else ' is'} improperly formatted"
+        )
     if missing:
         proc.error(f"{program}: WARNING: {missing} listed file{'s' * (missing > 1)} could not be read")
     if bad:

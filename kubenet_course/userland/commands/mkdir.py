@@ -28,7 +28,9 @@ async def main(proc: Process, argv: list[str]) -> int:
     text = value(options, "m")
     if text is not None:
         try:
-            mode = change_mode(text, 0o777 & ~proc.umask if not text[0].isdigit() else 0o777, True, proc.umask)
+            mode = change_mode(
+                text, 0o777 & ~proc.umask if not text[0].isdecimal() else 0o777, True, proc.umask
+            )
         except ModeError:
             proc.error(f"{argv[0]}: invalid mode {quote(text)}")
             return 1

@@ -20,18 +20,29 @@ async def main(proc: Process, argv: list[str]) -> int:
         return 0
     try:
         if program == "mktemp":
-            options, words = parse(argv, "duqp:t", {"directory": "d", "dry-run": "u", "quiet": "q", "tmpdir=?": "p", "suffix=": "suffix"})
+            options, words = parse(
+                argv,
+                "duqp:t",
+                {"directory": "d", "dry-run": "u", "quiet": "q", "tmpdir=?": "p", "suffix=": "suffix"},
+            )
         else:
             options, words = parse(argv, "s:co", {"size=": "s", "no-create": "c"})
     except OptionError as error:
         return error.report(proc, argv[0])
-    return _truncate(proc, argv[0], options, words) if program == "truncate" else _mktemp(proc, argv[0], options, words)
+    return (
+        _truncate(proc, argv[0], options, words)
+        if program == "truncate"
+        else _mktemp(proc, argv[0], options, words)
+    )
 
 
 def _truncate(proc: Process, program: str, options: list[tuple[str, str]], names: list[str]) -> int:
     text = value(options, "s")
     if text is None:
-        proc.error(f"{program}: you must specify either ‘--size’ or ‘--reference’\nTry '{program} --help' for more information.")
+        proc.error(
+            f"{program}: you must specify either ‘--size’ or ‘--reference’\nTry '{program} --help' for "
+            "more information."
+        )
         return 1
     match = re.fullmatch(r"([-+<>/%]?)(.*)", text)
     number = size_number(match[2]) if match else None
@@ -78,7 +89,9 @@ def _mktemp(proc: Process, program: str, options: list[tuple[str, str]], words: 
             proc.files.write(path, b"", proc, mode=0o600)
     except KernelError as error:
         if "q" not in flags:
-            proc.error(f"{program}: failed to create {kind} via template {quote(base + template)}: {error.strerror}")
+            proc.error(
+                f"{program}: failed to create {kind} via template {quote(base + template)}: {error.strerror}"
+            )
         return 1
     proc.print(path)
     return 0

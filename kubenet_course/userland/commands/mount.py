@@ -10,10 +10,13 @@ from kubenet_course.userland.process import Process
 NAMES = ("mount", "umount", "mountpoint")
 LONG = {
     "bind": "B", "rbind": "R", "move": "M", "types=": "t", "options=": "o", "verbose": "v", "all": "a",
-    "make-shared": "ms", "make-private": "mp", "make-slave": "msl", "make-rprivate": "mrp", "make-rshared": "mrs",
+    "make-shared": "ms", "make-private": "mp", "make-slave": "msl", "make-rprivate": "mrp",
+    "make-rshared": "mrs",
     "make-rslave": "mrsl", "read-only": "r", "fake": "f", "mkdir=?": "mkdir",
 }  # fmt: skip
-KNOWN = frozenset({"tmpfs", "proc", "sysfs", "ext4", "devtmpfs", "devpts", "cgroup2", "bpf", "debugfs", "overlay", "mqueue"})
+KNOWN = frozenset(
+    {"tmpfs", "proc", "sysfs", "ext4", "devtmpfs", "devpts", "cgroup2", "bpf", "debugfs", "overlay", "mqueue"}
+)
 ADVICE = "       dmesg(1) may have more information after failed mount system call."
 
 
@@ -22,7 +25,15 @@ async def main(proc: Process, argv: list[str]) -> int:
     hint = f"Try '{argv[0]} --help' for more information."
     try:
         short = {"mount": "BRMt:o:vanrwfi", "umount": "adfilnrt:Rv", "mountpoint": "dqx"}[program]
-        options, words = parse(argv, short, {"mount": LONG, "umount": {"all": "a", "force": "f", "lazy": "l", "recursive": "R", "verbose": "v"}, "mountpoint": {"quiet": "q"}}[program])
+        options, words = parse(
+            argv,
+            short,
+            {
+                "mount": LONG,
+                "umount": {"all": "a", "force": "f", "lazy": "l", "recursive": "R", "verbose": "v"},
+                "mountpoint": {"quiet": "q"},
+            }[program],
+        )
     except OptionError as error:
         return error.report(proc, argv[0])
     flags = letters(options)
@@ -35,8 +46,8 @@ async def main(proc: Process, argv: list[str]) -> int:
         return max([_umount(proc, argv[0], word) for word in words], default=0)
     if not words and "a" not in flags:
         for line in proc.files.read_text("/proc/self/mounts", proc).splitlines():
-            source, path, kind, settings = line.split()[:4]
-            proc.print(f"{source} on {path} type {kind} ({settings})")
+            source, path, kind, shown = line.split()[:4]
+            proc.print(f"{source} on {path} type {kind} ({shown})")
         return 0
     if "a" in flags or flags & {"ms", "mp", "msl", "mrp", "mrs", "mrsl"}:
         return 0
@@ -53,7 +64,9 @@ async def main(proc: Process, argv: list[str]) -> int:
     return _mount(proc, argv[0], words[0], words[1], bind, value(options, "t"), settings)
 
 
-def _mount(proc: Process, program: str, source: str, target: str, bind: bool, kind: str | None, settings: list[str]) -> int:
+def _mount(
+    proc: Process, program: str, source: str, target: str, bind: bool, kind: str | None, settings: list[str]
+) -> int:
     files = proc.files
 
     def fail(message: str) -> int:
@@ -68,7 +81,11 @@ def _mount(proc: Process, program: str, source: str, target: str, bind: bool, ki
             node = files.node(source, None, proc)
         except KernelError:
             return fail(f"special device {source} does not exist.")
-        shown = ("nsfs", "nsfs", "rw") if isinstance(node, NetnsFile) else ("/dev/vda1", "ext4", ",".join(settings))
+        shown = (
+            ("nsfs", "nsfs", "rw")
+            if isinstance(node, NetnsFile)
+            else ("/dev/vda1", "ext4", ",".join(settings))
+        )
         try:
             files.mount(path, node, shown)
         except KernelError:
@@ -79,7 +96,9 @@ def _mount(proc: Process, program: str, source: str, target: str, bind: bool, ki
     if not files.isdir(target, proc):
         return fail("mount point is not a directory.")
     if kind in ("tmpfs",):
-        mode = next((int(one[5:], 8) for one in settings if one.startswith("mode=") and one[5:].isdigit()), 0o1777)
+        mode = next(
+            (int(one[5:], 8) for one in settings if one.startswith("mode=") and one[5:].isdecimal()), 0o1777
+        )
         directory = Directory(mode, files.tree.now(), files.tree.new_ino())
         files.mount(path, directory, (source, "tmpfs", ",".join(settings)))
         return 0

@@ -1,4 +1,4 @@
-"""nsenter, unshare: run a program in other namespaces (util-linux). Network and mount namespaces are real here."""
+"""nsenter, unshare: run a program in other namespaces (network and mount; util-linux)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ ENTER = {
 UNSHARE = {
     "mount=?": "m", "uts=?": "u", "ipc=?": "i", "net=?": "n", "pid=?": "p", "user=?": "U", "cgroup=?": "C",
     "time=?": "T", "fork": "f", "map-root-user": "r", "map-current-user": "c", "mount-proc=?": "mount-proc",
-    "kill-child=?": "kill-child", "propagation=": "propagation", "map-auto": "map-auto", "keep-caps": "keep-caps",
+    "kill-child=?": "kill-child", "propagation=": "propagation", "map-auto": "map-auto",
+    "keep-caps": "keep-caps",
     "root=": "R", "wd=": "w",
 }  # fmt: skip
 FAILED = "{name}: failed to execute {plain}: {error}"
@@ -44,7 +45,16 @@ def _enter(proc: Process, program: str, options: list[tuple[str, str]]) -> int:
         proc.error(f"{program}: failed to parse pid: '{target}'")
         return 1
     process = proc.system.processes.get(int(target[:9])) if target is not None else None
-    names = {"m": "mnt", "u": "uts", "i": "ipc", "n": "net", "p": "pid", "C": "cgroup", "U": "user", "T": "time"}
+    names = {
+        "m": "mnt",
+        "u": "uts",
+        "i": "ipc",
+        "n": "net",
+        "p": "pid",
+        "C": "cgroup",
+        "U": "user",
+        "T": "time",
+    }
     wanted = [(name, text) for name, text in options if name in names]
     if any(name == "a" for name, _ in options):
         wanted = [("n", ""), ("m", "")]

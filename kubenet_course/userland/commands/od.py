@@ -17,7 +17,8 @@ LONG = {
     "width=?": "w", "endian=": "endian", "strings=?": "S",
 }  # fmt: skip
 _NAMES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 0: "\\0"}
-_NAMED = "nul soh stx etx eot enq ack bel bs ht nl vt ff cr so si dle dc1 dc2 dc3 dc4 nak syn etb can em sub esc fs gs rs us sp".split()
+_NAMED = """nul soh stx etx eot enq ack bel bs ht nl vt ff cr so si dle
+    dc1 dc2 dc3 dc4 nak syn etb can em sub esc fs gs rs us sp""".split()
 
 
 def _printable(data: bytes) -> str:
@@ -46,7 +47,10 @@ class _Type:
         if self.kind == "c":
             return [_NAMES.get(byte, chr(byte) if 32 <= byte < 127 else f"{byte:03o}") for byte in data]
         if self.kind == "a":
-            return ["del" if byte & 127 == 127 else _NAMED[byte & 127] if byte & 127 < 33 else chr(byte & 127) for byte in data]
+            return [
+                "del" if byte & 127 == 127 else _NAMED[byte & 127] if byte & 127 < 33 else chr(byte & 127)
+                for byte in data
+            ]
         out = []
         for at in range(0, len(data), self.size):
             chunk = data[at : at + self.size].ljust(self.size, b"\0")
@@ -72,13 +76,28 @@ def _types(text: str) -> list[_Type]:
         if match[2]:
             size = sizes.get(match[2]) or int(match[2])
         if size not in (1, 2, 4, 8):
-            raise _TypeError(f"invalid type string {quote(text)};\nthis system doesn't provide a {size}-byte integral type")
+            raise _TypeError(
+                f"invalid type string {quote(text)};\nthis system doesn't provide a {size}-byte integral type"
+            )
         found.append(_Type(match[1], size, bool(match[3])))
         at = match.end()
     return found
 
 
-_SHORT = {"a": "a", "b": "o1", "c": "c", "d": "u2", "o": "o2", "x": "x2", "i": "d4", "s": "d2", "l": "d8", "D": "u4", "O": "o4", "X": "x4"}
+_SHORT = {
+    "a": "a",
+    "b": "o1",
+    "c": "c",
+    "d": "u2",
+    "o": "o2",
+    "x": "x2",
+    "i": "d4",
+    "s": "d2",
+    "l": "d8",
+    "D": "u4",
+    "O": "o4",
+    "X": "x4",
+}
 
 
 async def _od(proc: Process, argv: list[str]) -> int:
@@ -87,7 +106,9 @@ async def _od(proc: Process, argv: list[str]) -> int:
     except OptionError as error:
         return error.report(proc, argv[0])
     try:
-        types = [one for name, text in options for one in _types(text if name == "t" else _SHORT.get(name, ""))]
+        types = [
+            one for name, text in options for one in _types(text if name == "t" else _SHORT.get(name, ""))
+        ]
     except _TypeError as error:
         proc.error(f"{argv[0]}: {error}")
         return 1
@@ -99,7 +120,7 @@ async def _od(proc: Process, argv: list[str]) -> int:
     for letter in "jNw":
         text = value(options, letter)
         if text is not None:
-            if not text.isdigit() and text:
+            if not text.isdecimal() and text:
                 proc.error(f"{argv[0]}: invalid -{letter} argument {quote(text)}")
                 return 1
             numbers[letter] = int(text or 32)
@@ -174,12 +195,20 @@ def _number(text: str) -> int | None:
     match = re.fullmatch(r"(0[xX][0-9a-fA-F]+|\d+)([bkm]?)", text)
     if match is None:
         return None
-    base = int(match[1], 16) if match[1][:2].lower() == "0x" else int(match[1], 8 if match[1][0] == "0" and match[1].isdigit() and not set(match[1]) - set("01234567") else 10)
+    base = (
+        int(match[1], 16)
+        if match[1][:2].lower() == "0x"
+        else int(
+            match[1],
+            8 if match[1][0] == "0" and match[1].isdecimal() and not set(match[1]) - set("01234567") else 10,
+        )
+    )
     return base * {"": 1, "b": 512, "k": 1024, "m": 1 << 20}[match[2]]
 
 
 async def _hexdump(proc: Process, argv: list[str]) -> int:
-    long = {"canonical": "C", "length=": "n", "skip=": "s", "no-squeezing": "v", "one-byte-octal": "b", "two-bytes-hex": "x",
+    long = {"canonical": "C", "length=": "n", "skip=": "s", "no-squeezing": "v", "one-byte-octal": "b",
+        "two-bytes-hex": "x",
             "two-bytes-decimal": "d", "two-bytes-octal": "o", "one-byte-char": "c"}  # fmt: skip
     try:
         options, names = parse(argv, "Cn:s:vbcdox", long, unsupported="efLX")
@@ -191,7 +220,9 @@ async def _hexdump(proc: Process, argv: list[str]) -> int:
     if flags & {"b", "c", "d", "o"}:
         proc.error(f"kubenet: {argv[0]}: only -C and -x are emulated")
         return 1
-    limit, skip = (_number(value(options, name, default) or "0") for name, default in (("n", "999999999"), ("s", "0")))
+    limit, skip = (
+        _number(value(options, name, default) or "0") for name, default in (("n", "999999999"), ("s", "0"))
+    )
     if limit is None or skip is None:
         proc.error(f"{argv[0]}: failed to parse length")
         return 1

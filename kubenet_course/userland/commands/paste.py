@@ -21,11 +21,13 @@ from kubenet_course.userland.quoting import quote
 
 NAMES = ("paste", "tac", "rev", "nl", "comm", "fold", "expand", "column", "shuf")
 SHORT = {
-    "paste": "d:s", "tac": "", "rev": "", "nl": "b:n:s:v:w:i:", "comm": "123i", "fold": "bsw:", "expand": "it:",
+    "paste": "d:s", "tac": "", "rev": "", "nl": "b:n:s:v:w:i:", "comm": "123i", "fold": "bsw:",
+    "expand": "it:",
     "column": "ts:o:c:N:", "shuf": "n:ei:",
 }  # fmt: skip
 LONG = {
-    "paste": {"delimiters=": "d", "serial": "s"}, "column": {"table": "t", "separator=": "s", "output-separator=": "o"},
+    "paste": {"delimiters=": "d", "serial": "s"}, "column": {"table": "t", "separator=": "s",
+    "output-separator=": "o"},
     "fold": {"bytes": "b", "spaces": "s", "width=": "w"}, "expand": {"initial": "i", "tabs=": "t"},
     "nl": {"body-numbering=": "b", "number-separator=": "s", "number-width=": "w"},
     "comm": {"output-delimiter=": "od"}, "shuf": {"head-count=": "n", "echo": "e", "input-range=": "i"},
@@ -49,7 +51,9 @@ async def _texts(proc: Process, names: list[str], failures: list[str]) -> list[l
 
 async def _paste(proc: Process, options: Options, names: list[str]) -> int:
     failures: list[str] = []
-    delimiters = (value(options, "d", "\t") or "\0").replace("\\n", "\n").replace("\\t", "\t").replace("\\0", "\0") or "\t"
+    delimiters = (value(options, "d", "\t") or "\0").replace("\\n", "\n").replace("\\t", "\t").replace(
+        "\\0", "\0"
+    ) or "\t"
     if names.count("-") > 1:
         rows = (await _texts(proc, ["-"], failures))[0]
         count = names.count("-")
@@ -95,7 +99,9 @@ async def _rev(proc: Process, options: Options, names: list[str]) -> int:
 
 async def _nl(proc: Process, options: Options, names: list[str]) -> int:
     failures: list[str] = []
-    width, step, number = (value(options, name, default) or "" for name, default in (("w", "6"), ("i", "1"), ("v", "1")))
+    width, step, number = (
+        value(options, name, default) or "" for name, default in (("w", "6"), ("i", "1"), ("v", "1"))
+    )
     if not all(re.fullmatch(r"-?\d{1,9}", text) for text in (width, step, number)):
         proc.error(f"nl: invalid line number field width: {quote(width)}")
         return 1
@@ -107,7 +113,11 @@ async def _nl(proc: Process, options: Options, names: list[str]) -> int:
                 proc.print(" " * (int(width) + len(joiner)) + row)
                 continue
             text = str(at)
-            shown = text.ljust(int(width)) if form == "ln" else text.rjust(int(width), "0" if form == "rz" else " ")
+            shown = (
+                text.ljust(int(width))
+                if form == "ln"
+                else text.rjust(int(width), "0" if form == "rz" else " ")
+            )
             proc.print(shown + joiner + row)
             at += int(step)
     return int(bool(failures))
@@ -116,7 +126,9 @@ async def _nl(proc: Process, options: Options, names: list[str]) -> int:
 async def _comm(proc: Process, options: Options, names: list[str]) -> int:
     if len(names) < 2:
         if names:
-            proc.error(f"comm: missing operand after {quote(names[0])}\nTry 'comm --help' for more information.")
+            proc.error(
+                f"comm: missing operand after {quote(names[0])}\nTry 'comm --help' for more information."
+            )
             return 1
         return missing_operand(proc, "comm")
     if len(names) > 2:
@@ -150,7 +162,7 @@ async def _comm(proc: Process, options: Options, names: list[str]) -> int:
 async def _fold(proc: Process, options: Options, names: list[str]) -> int:
     failures: list[str] = []
     text = value(options, "w", "80") or ""
-    if not text.isdigit() or not int(text):
+    if not text.isdecimal() or not int(text):
         proc.error(f"fold: invalid number of columns: {quote(text)}")
         return 1
     width = int(text)
@@ -169,7 +181,7 @@ async def _fold(proc: Process, options: Options, names: list[str]) -> int:
 async def _expand(proc: Process, options: Options, names: list[str]) -> int:
     failures: list[str] = []
     text = value(options, "t", "8") or ""
-    if not text.isdigit() or not int(text):
+    if not text.isdecimal() or not int(text):
         proc.error(f"expand: tab size contains invalid character(s): {quote(text)}")
         return 1
     for rows in await _texts(proc, names, failures):
@@ -211,7 +223,7 @@ async def _shuf(proc: Process, options: Options, names: list[str]) -> int:
         rows = [row for text in await _texts(proc, names[:1], failures) for row in text]
     proc.system.host.random.shuffle(rows)
     count = value(options, "n")
-    for row in rows[: int(count) if count and count.isdigit() else None]:
+    for row in rows[: int(count) if count and count.isdecimal() else None]:
         proc.print(row)
     return int(bool(failures))
 

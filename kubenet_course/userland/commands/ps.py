@@ -110,7 +110,12 @@ COLUMNS: dict[str, Column] = {
     "stime": ("STIME", False, 5, lambda ps, p: _start(p)),
     "START": ("START", False, 5, lambda ps, p: _start(p)),
     "start": ("STARTED", True, 8, lambda ps, p: time.strftime("%H:%M:%S", time.gmtime(start_time(p)))),
-    "lstart": ("STARTED", True, 24, lambda ps, p: time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(start_time(p)))),
+    "lstart": (
+        "STARTED",
+        True,
+        24,
+        lambda ps, p: time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(start_time(p))),
+    ),
     "ni": ("NI", True, 3, lambda ps, p: "0"),
     "pri": ("PRI", True, 3, lambda ps, p: "19"),
     "nlwp": ("NLWP", True, 4, lambda ps, p: "1"),
@@ -213,7 +218,9 @@ def _long(request: _Request, name: str, words: list[str]) -> None:
     elif name == "forest":
         request.forest = True
     elif name == "sort":
-        request.sort = (value if equals else _need("", words, "long sort specification must follow '--sort'")).split(",")
+        request.sort = (
+            value if equals else _need("", words, "long sort specification must follow '--sort'")
+        ).split(",")
     elif name in ("pid", "ppid", "format", "user", "User"):
         value = value if equals else _need("", words, "option requires an argument")
         _select(request, {"pid": "p", "ppid": "P", "format": "o", "user": "u", "User": "u"}[name], value)
@@ -252,7 +259,8 @@ def _unix(request: _Request, letters: str, words: list[str]) -> None:
             request.forest = True
         elif letter in "oOpCuUq":
             what = {"o": "format specification must follow -o", "p": "list of process IDs must follow -p",
-                    "C": "list of command names must follow -C", "u": "list of users must follow -u"}  # fmt: skip
+                    "C": "list of command names must follow -C",
+                    "u": "list of users must follow -u"}  # fmt: skip
             kind = {"U": "u", "q": "p", "O": "o"}.get(letter, letter)
             _select(request, kind, _need(rest, words, what.get(letter, "missing argument")))
             return
@@ -282,7 +290,9 @@ def _bsd(request: _Request, letters: str, words: list[str]) -> None:
         elif letter == "h":
             request.headers = False
         elif letter in "op":
-            what = "format specification must follow o" if letter == "o" else "list of process IDs must follow p"
+            what = (
+                "format specification must follow o" if letter == "o" else "list of process IDs must follow p"
+            )
             _select(request, letter, _need(rest, words, what))
             break
         elif letter not in "axwreTgcnS":
@@ -335,7 +345,9 @@ def _forest(processes: list[Process]) -> list[tuple[Process, str]]:
 
     def walk(one: Process, prefix: str, art: str) -> None:
         out.append((one, prefix + art))
-        children = [child for child in processes if child.ppid == one.pid and child is not one and one.pid != 1]
+        children = [
+            child for child in processes if child.ppid == one.pid and child is not one and one.pid != 1
+        ]
         below = prefix + ("    " if art == " \\_ " and last_of.get(one.pid) else " |  " if art else "")
         for at, child in enumerate(children):
             last_of[child.pid] = at == len(children) - 1
@@ -364,7 +376,8 @@ async def main(proc: Process, argv: list[str]) -> int:
     cells = [[_cell(ps, one, name, art) for name, _, _ in columns] for one, art in rows]
     heads = [COLUMNS[name][0] if head is None else head for name, head, _ in columns]
     widths = [
-        max(width or COLUMNS[name][2], len(head)) for (name, _, width), head in zip(columns, heads, strict=True)
+        max(width or COLUMNS[name][2], len(head))
+        for (name, _, width), head in zip(columns, heads, strict=True)
     ]
     if request.headers and any(heads):
         proc.print(_line(heads, columns, widths))

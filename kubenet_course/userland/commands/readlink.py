@@ -52,7 +52,7 @@ async def main(proc: Process, argv: list[str]) -> int:
             if mode and not (program == "realpath" and "s" in flags):
                 proc.print(canonical(proc, name, mode), end=end)
             elif program == "realpath":
-                from kubenet_course.userland.shell.builtins.flow import normal_path
+                from kubenet_course.userland.shell.builtins.directories import normal_path
 
                 proc.print(normal_path(name, proc.cwd), end=end)
             else:

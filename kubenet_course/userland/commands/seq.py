@@ -47,7 +47,9 @@ async def main(proc: Process, argv: list[str]) -> int:
         proc.error(f"Try '{argv[0]} --help' for more information.")
         return 1
     wide = any(name == "w" for name, _ in options)
-    await _print(proc, first, step, numbers[-1], words, value(options, "f"), value(options, "s", "\n") or "", wide)
+    await _print(
+        proc, first, step, numbers[-1], words, value(options, "f"), value(options, "s", "\n") or "", wide
+    )
     return 0
 
 
@@ -56,7 +58,8 @@ def _places(word: str) -> int:
 
 
 async def _print(
-    proc: Process, first: Decimal, step: Decimal, last: Decimal, words: list[str], form: str | None, joiner: str,
+    proc: Process, first: Decimal, step: Decimal, last: Decimal, words: list[str], form: str | None,
+        joiner: str,
     wide: bool,
 ) -> None:  # fmt: skip
     places = max(_places(word) for word in words[:2]) if len(words) > 1 else 0
@@ -69,7 +72,11 @@ async def _print(
             from kubenet_course.userland.printf import format_printf
 
             return format_printf(form, [str(number)], 0)[0].decode("utf-8", "replace")
-        return f"{number:.{places}f}".rjust(width, "0") if number >= 0 else "-" + f"{-number:.{places}f}".rjust(width - 1, "0")
+        return (
+            f"{number:.{places}f}".rjust(width, "0")
+            if number >= 0
+            else "-" + f"{-number:.{places}f}".rjust(width - 1, "0")
+        )
 
     number, batch, count, any_one = first, [], 0, False
     while (number <= last) if step > 0 else (number >= last):

@@ -9,7 +9,9 @@ from kubenet_course.userland.process import Process
 from kubenet_course.userland.quoting import quote
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_INTERVAL = re.compile(r"\s*\+?(\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\.\d+(?:[eE][-+]?\d{1,3})?|inf(?:inity)?)([smhd]?)")
+_INTERVAL = re.compile(
+    r"\s*\+?(\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\.\d+(?:[eE][-+]?\d{1,3})?|inf(?:inity)?)([smhd]?)"
+)
 
 
 def interval(text: str) -> float | None:

@@ -86,7 +86,9 @@ def _number(text: bytes) -> Decimal:
 
 
 def _general(text: bytes) -> tuple[int, float]:
-    match = re.match(rb"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf(?:inity)?|[-+]?nan)", text, re.I)
+    match = re.match(
+        rb"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf(?:inity)?|[-+]?nan)", text, re.I
+    )
     return (1, float(match[1])) if match else (0, 0.0)
 
 
@@ -156,7 +158,8 @@ def _parse_key(text: str, kinds: str) -> Key | str:
     own = (start_kinds or "") + (end_kinds or "")
     return Key(
         int(first), int(char or 1), int(last) if last else None, int(last_char or 0), own or kinds,
-        "b" in (start_kinds or "") or (not own and "b" in kinds), "b" in (end_kinds or "") or (not own and "b" in kinds),
+        "b" in (start_kinds or "") or (not own and "b" in kinds), "b" in (end_kinds or "") or (not own
+        and "b" in kinds),
     )  # fmt: skip
 
 
@@ -206,7 +209,9 @@ async def main(proc: Process, argv: list[str]) -> int:
         return _check(proc, argv[0], sorter, lines, (names or ["-"])[0], flags)
     lines.sort(key=cmp_to_key(sorter.compare))
     if "u" in flags:
-        lines = [line for at, line in enumerate(lines) if at == 0 or sorter.compare(lines[at - 1], line, False)]
+        lines = [
+            line for at, line in enumerate(lines) if at == 0 or sorter.compare(lines[at - 1], line, False)
+        ]
     out = b"".join(line + b"\n" for line in lines)
     target = value(options, "o")
     if target is not None and target != "-":
@@ -220,7 +225,9 @@ async def main(proc: Process, argv: list[str]) -> int:
     return 0
 
 
-def _check(proc: Process, program: str, sorter: _Sorter, lines: list[bytes], name: str, flags: set[str]) -> int:
+def _check(
+    proc: Process, program: str, sorter: _Sorter, lines: list[bytes], name: str, flags: set[str]
+) -> int:
     for at in range(1, len(lines)):
         order = sorter.compare(lines[at - 1], lines[at])
         if order > 0 or (order == 0 and "u" in flags):

@@ -13,7 +13,14 @@ from kubenet_course.userland.owners import group_name, user_name
 from kubenet_course.userland.process import Process
 from kubenet_course.userland.quoting import quoteaf
 
-LONG = {"dereference": "L", "format=": "c", "printf=": "printf", "terse": "t", "file-system": "f", "cached=": "cached"}
+LONG = {
+    "dereference": "L",
+    "format=": "c",
+    "printf=": "printf",
+    "terse": "t",
+    "file-system": "f",
+    "cached=": "cached",
+}
 KINDS = {
     _stat.S_IFREG: "regular file", _stat.S_IFDIR: "directory", _stat.S_IFLNK: "symbolic link",
     _stat.S_IFCHR: "character special file",
@@ -48,10 +55,12 @@ def _field(proc: Process, name: str, node: Node, letter: str) -> str:
         shown = name
     device = node.device if isinstance(node, CharDevice) else (0, 0)
     values = {
-        "a": f"{node.mode:o}", "A": _stat.filemode(node.kind | node.mode), "b": str((size + 4095) // 4096 * 8),
+        "a": f"{node.mode:o}", "A": _stat.filemode(node.kind | node.mode), "b": str((size
+        + 4095) // 4096 * 8),
         "B": "512", "d": "65025", "D": "fe01", "Hd": "254", "Ld": "1", "f": f"{node.kind | node.mode:x}",
         "F": kind_of(node, proc), "g": str(node.gid), "G": group_name(proc, node.gid), "h": str(node.nlink),
-        "i": str(node.ino), "m": "/", "n": name, "N": shown, "o": "4096", "s": str(size), "t": f"{device[0]:x}",
+        "i": str(node.ino), "m": "/", "n": name, "N": shown, "o": "4096", "s": str(size),
+        "t": f"{device[0]:x}",
         "T": f"{device[1]:x}", "u": str(node.uid), "U": user_name(proc, node.uid), "w": "-", "W": "0",
         "%": "%", "C": "?",
     }  # fmt: skip
@@ -98,6 +107,9 @@ async def main(proc: Process, argv: list[str]) -> int:
             continue
         text = _format(proc, name, node, form)
         if isinstance(node, CharDevice) and form is DEFAULT:
-            text = text.replace(f"Links: {node.nlink}\n", f"Links: {node.nlink}     Device type: {node.device[0]},{node.device[1]}\n")
+            text = text.replace(
+                f"Links: {node.nlink}\n",
+                f"Links: {node.nlink}     Device type: {node.device[0]},{node.device[1]}\n",
+            )
         proc.print(text, end=end)
     return status

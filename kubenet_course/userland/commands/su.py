@@ -12,32 +12,45 @@ NAMES = ("su", "sudo", "runuser")
 
 def _known(proc: Process, name: str) -> bool:
     text = proc.files.read_text("/etc/passwd", proc)
-    return user_number(proc, name) is not None and any(line.startswith(f"{name}:") for line in text.splitlines())
+    return user_number(proc, name) is not None and any(
+        line.startswith(f"{name}:") for line in text.splitlines()
+    )
 
 
 async def main(proc: Process, argv: list[str]) -> int:
     if argv[0].rpartition("/")[2] == "sudo":
         return await _sudo(proc, argv)
     try:
-        options, words = parse(argv, "c:lmps:g:G:u:", {"command=": "c", "login": "l", "shell=": "s", "user=": "u"}, permute=True)
+        options, words = parse(
+            argv, "c:lmps:g:G:u:", {"command=": "c", "login": "l", "shell=": "s", "user=": "u"}, permute=True
+        )
     except OptionError as error:
         return error.report(proc, argv[0])
     words = [word for word in words if word != "-"]
     name = value(options, "u") or (words.pop(0) if words else "root")
     if not _known(proc, name):
-        proc.error(f"{argv[0]}: user {name} does not exist or the user entry does not contain all the required fields")
+        proc.error(
+            f"{argv[0]}: user {name} does not exist or the user entry does not contain all the required "
+            "fields"
+        )
         return 1
     proc.user = name
     command = value(options, "c")
     shell = value(options, "s") or "bash"
-    return await run_program(proc, [shell, "-c", command, *words] if command is not None else [shell, *words], argv[0])
+    return await run_program(
+        proc, [shell, "-c", command, *words] if command is not None else [shell, *words], argv[0]
+    )
 
 
 async def _sudo(proc: Process, argv: list[str]) -> int:
     try:
-        options, words = parse(argv, "u:g:EHnSkKisbAPp:", {"user=": "u", "preserve-env": "E", "login": "i"}, permute=False)
+        options, words = parse(
+            argv, "u:g:EHnSkKisbAPp:", {"user=": "u", "preserve-env": "E", "login": "i"}, permute=False
+        )
     except OptionError as error:
-        return error.report(proc, argv[0], 1, "usage: sudo [-EHnS] [-u user] [VAR=value] [-i | -s] [command [arg ...]]")
+        return error.report(
+            proc, argv[0], 1, "usage: sudo [-EHnS] [-u user] [VAR=value] [-i | -s] [command [arg ...]]"
+        )
     env = dict(proc.env)
     while words and "=" in words[0] and not words[0].startswith("="):
         name, _, text = words.pop(0).partition("=")

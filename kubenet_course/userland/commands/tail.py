@@ -41,7 +41,9 @@ def _old_style(argv: list[str]) -> list[str]:
     return [argv[0], kind, number, *(["-f"] if match[4] else []), *argv[2:]]
 
 
-async def _follow(proc: Process, readers: list[tuple[str, Reader]], pause: float, titles: bool, last: str) -> None:
+async def _follow(
+    proc: Process, readers: list[tuple[str, Reader]], pause: float, titles: bool, last: str
+) -> None:
     """Print what is added, for ever."""
     while True:
         await proc.sleep(pause)

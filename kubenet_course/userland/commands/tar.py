@@ -16,11 +16,13 @@ from kubenet_course.userland.owners import group_name, user_name
 from kubenet_course.userland.process import Process
 
 LONG = {
-    "create": "c", "extract": "x", "get": "x", "list": "t", "append": "r", "file=": "f", "gzip": "z", "gunzip": "z",
+    "create": "c", "extract": "x", "get": "x", "list": "t", "append": "r", "file=": "f", "gzip": "z",
+    "gunzip": "z",
     "verbose": "v", "directory=": "C", "strip-components=": "strip", "exclude=": "exclude", "overwrite": "o",
     "keep-old-files": "k", "preserve-permissions": "p", "same-permissions": "p", "same-owner": "so",
     "no-same-owner": "nso", "to-stdout": "O", "absolute-names": "P", "auto-compress": "a", "touch": "m",
-    "numeric-owner": "no", "wildcards": "wildcards", "bzip2": "j", "xz": "J", "owner=": "owner", "group=": "group",
+    "numeric-owner": "no", "wildcards": "wildcards", "bzip2": "j", "xz": "J", "owner=": "owner",
+    "group=": "group",
     "mtime=": "mtime", "sort=": "sort", "one-top-level=?": "otl",
 }  # fmt: skip
 FATAL = "Error is not recoverable: exiting now"
@@ -54,7 +56,9 @@ class _Tar:
             self.proc.print(text)
 
     def excluded(self, name: str) -> bool:
-        return any(matches(name, one) or matches(name.rstrip("/").rpartition("/")[2], one) for one in self.exclude)
+        return any(
+            matches(name, one) or matches(name.rstrip("/").rpartition("/")[2], one) for one in self.exclude
+        )
 
     # -- reading ----------------------------------------------------------------------------
     async def load(self, name: str) -> bytes:
@@ -96,7 +100,11 @@ class _Tar:
         found = False
         for name in names:
             plain = name.rstrip("/")
-            if path.rstrip("/") == plain or path.startswith(plain + "/") or ("wildcards" in self.flags and matches(path, name)):
+            if (
+                path.rstrip("/") == plain
+                or path.startswith(plain + "/")
+                or ("wildcards" in self.flags and matches(path, name))
+            ):
                 hit.add(name)
                 found = True
         return found
@@ -133,7 +141,7 @@ class _Tar:
             return
         path = info.name if "P" in self.flags else info.name.lstrip("/")
         strip = value(self.options, "strip", "0") or "0"
-        parts = path.split("/")[int(strip) if strip.isdigit() else 0 :]
+        parts = path.split("/")[int(strip) if strip.isdecimal() else 0 :]
         if not parts or not any(parts):
             return
         if ".." in parts and "P" not in self.flags:
@@ -151,7 +159,11 @@ class _Tar:
 
     def _place(self, info: tarfile.TarInfo, path: str, content: bytes) -> None:
         proc, files, cwd = self.proc, self.proc.files, self.cwd
-        mode = info.mode & 0o7777 if "p" in self.flags or proc.user == "root" else info.mode & 0o777 & ~proc.umask
+        mode = (
+            info.mode & 0o7777
+            if "p" in self.flags or proc.user == "root"
+            else info.mode & 0o777 & ~proc.umask
+        )
         if info.isdir():
             files.mkdir(path, True, proc, cwd, mode)
         elif info.issym() or info.islnk():
@@ -260,10 +272,15 @@ async def main(proc: Process, argv: list[str]) -> int:
     flags = letters(options)
     modes = flags & {"c", "x", "t", "r"}
     if not modes:
-        proc.error(f"{argv[0]}: You must specify one of the '-Acdtrux', '--delete' or '--test-label' options\n{hint}")
+        proc.error(
+            f"{argv[0]}: You must specify one of the '-Acdtrux', '--delete' or '--test-label' options\n{hint}"
+        )
         return 2
     if len(modes) > 1:
-        proc.error(f"{argv[0]}: You may not specify more than one '-Acdtrux', '--delete' or  '--test-label' option\n{hint}")
+        proc.error(
+            f"{argv[0]}: You may not specify more than one '-Acdtrux', '--delete' or  '--test-label' "
+            f"option\n{hint}"
+        )
         return 2
     if flags & {"r", "j", "J"}:
         proc.error(f"kubenet: {argv[0]}: options -r, -j and -J are not emulated")
@@ -272,7 +289,10 @@ async def main(proc: Process, argv: list[str]) -> int:
     if archive is None:
         archive = "-"
         if "c" not in flags:
-            proc.error(f"{argv[0]}: Refusing to read archive contents from terminal (missing -f option?)\n{argv[0]}: {FATAL}")
+            proc.error(
+                f"{argv[0]}: Refusing to read archive contents from terminal (missing -f "
+                f"option?)\n{argv[0]}: {FATAL}"
+            )
             return 2
     tar = _Tar(proc, argv[0], flags, options)
     directory = value(options, "C")

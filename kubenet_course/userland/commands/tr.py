@@ -118,13 +118,18 @@ async def main(proc: Process, argv: list[str]) -> int:
     if len(words) > (1 if single else 2):
         word = words[1 if single else 2]
         if single and len(words) == 2:
-            proc.error(f"{name}: extra operand {quote(word)}\nOnly one string may be given when deleting without squeezing repeats.\n{hint}")
+            proc.error(
+                f"{name}: extra operand {quote(word)}\nOnly one string may be given when deleting without "
+                f"squeezing repeats.\n{hint}"
+            )
             return 1
         return extra_operand(proc, name, word)
     need = 2 if ("d" in flags) == ("s" in flags) else 1
     if len(words) < need:
         what = "deleting and squeezing repeats" if "d" in flags else "translating"
-        proc.error(f"{name}: missing operand after {quote(words[0])}\nTwo strings must be given when {what}.\n{hint}")
+        proc.error(
+            f"{name}: missing operand after {quote(words[0])}\nTwo strings must be given when {what}.\n{hint}"
+        )
         return 1
     try:
         table = _table(words, flags)

@@ -8,7 +8,8 @@ from kubenet_course.userland.process import Process
 
 NAMES = ("uname", "arch")
 LONG = {
-    "all": "a", "kernel-name": "s", "nodename": "n", "kernel-release": "r", "kernel-version": "v", "machine": "m",
+    "all": "a", "kernel-name": "s", "nodename": "n", "kernel-release": "r", "kernel-version": "v",
+    "machine": "m",
     "processor": "p", "hardware-platform": "i", "operating-system": "o", "release": "r", "sysname": "s",
 }  # fmt: skip
 

@@ -45,7 +45,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     for letter in "fsw":
         text = value(options, letter)
         if text is not None:
-            if not text.isdigit():
+            if not text.isdecimal():
                 proc.error(f"{argv[0]}: {text}: invalid number of {words[letter]}")
                 return 1
             numbers[letter] = int(text)

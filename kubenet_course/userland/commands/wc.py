@@ -9,7 +9,14 @@ from kubenet_course.userland.options import OptionError, letters, parse
 from kubenet_course.userland.process import Process
 from kubenet_course.userland.quoting import quotef
 
-LONG = {"bytes": "c", "chars": "m", "lines": "l", "max-line-length": "L", "words": "w", "files0-from=": "files0"}
+LONG = {
+    "bytes": "c",
+    "chars": "m",
+    "lines": "l",
+    "max-line-length": "L",
+    "words": "w",
+    "files0-from=": "files0",
+}
 ORDER = "lwmcL"
 
 

@@ -23,7 +23,11 @@ async def main(proc: Process, argv: list[str]) -> int:
     status = 0 if names else 1
     for name in names:
         found = False
-        paths = [name] if "/" in name else [f"{place or '.'}/{name}" for place in proc.env.get("PATH", "").split(":")]
+        paths = (
+            [name]
+            if "/" in name
+            else [f"{place or '.'}/{name}" for place in proc.env.get("PATH", "").split(":")]
+        )
         for path in paths:
             if name and proc.files.isfile(path, proc) and proc.files.access_x(path, proc):
                 found = True

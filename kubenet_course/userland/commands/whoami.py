@@ -14,7 +14,7 @@ LONG = {"user": "u", "group": "g", "groups": "G", "name": "n", "real": "r", "zer
 def _gid(proc: Process, name: str) -> int:
     for line in proc.files.read_text("/etc/passwd", proc).splitlines():
         fields = line.split(":")
-        if fields[0] == name and len(fields) > 3 and fields[3].isdigit():
+        if fields[0] == name and len(fields) > 3 and fields[3].isdecimal():
             return int(fields[3])
     return 0
 
@@ -33,7 +33,9 @@ async def main(proc: Process, argv: list[str]) -> int:
     status = 0
     for name in words or [proc.user]:
         uid = user_number(proc, name)
-        known = any(line.startswith(f"{name}:") for line in proc.files.read_text("/etc/passwd", proc).splitlines())
+        known = any(
+            line.startswith(f"{name}:") for line in proc.files.read_text("/etc/passwd", proc).splitlines()
+        )
         if uid is None or not known:
             proc.error(f"{argv[0]}: {quote(name)}: no such user")
             status = 1

@@ -31,7 +31,10 @@ def split_words(text: str) -> list[list[str]]:
             newline = text.find("\n", i + 1)
             if end < 0 or (0 <= newline < end):
                 kind = "single" if char == "'" else "double"
-                raise _Unmatched(f"unmatched {kind} quote; by default quotes are special to xargs unless you use the -0 option")
+                raise _Unmatched(
+                    f"unmatched {kind} quote; by default quotes are special to xargs unless you use the "
+                    "-0 option"
+                )
             word = (word or "") + text[i + 1 : end]
             i = end + 1
             continue
@@ -64,8 +67,8 @@ async def main(proc: Process, argv: list[str]) -> int:
         return 1
     for name in ("n", "L", "P"):
         text = value(options, name)
-        if text is not None and text and (not text.isdigit() or (name != "P" and int(text) < 1)):
-            if text.lstrip("-").isdigit():
+        if text is not None and text and (not text.isdecimal() or (name != "P" and int(text) < 1)):
+            if text.lstrip("-").isdecimal():
                 proc.error(f"{argv[0]}: value {text} for -{name} option should be >= 1")
             else:
                 proc.error(f'{argv[0]}: invalid number "{text}" for -{name} option')

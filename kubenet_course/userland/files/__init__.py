@@ -11,7 +11,9 @@ from kubenet_course.userland.files.nodes import (
     VirtualFile,
     VirtualSymlink,
 )
-from kubenet_course.userland.files.tree import FileTree, FileView, Found, Stat
+from kubenet_course.userland.files.tree import FileTree
+from kubenet_course.userland.files.view import FileView, Stat
+from kubenet_course.userland.files.walk import Found
 
 __all__ = [
     "CharDevice",

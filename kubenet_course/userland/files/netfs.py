@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
 
 TCP_STATES = {
-    "ESTABLISHED": 1, "SYN_SENT": 2, "SYN_RECV": 3, "FIN_WAIT1": 4, "FIN_WAIT2": 5, "TIME_WAIT": 6, "CLOSE": 7,
+    "ESTABLISHED": 1, "SYN_SENT": 2, "SYN_RECV": 3, "FIN_WAIT1": 4, "FIN_WAIT2": 5, "TIME_WAIT": 6,
+    "CLOSE": 7,
     "CLOSE_WAIT": 8, "LAST_ACK": 9, "LISTEN": 10, "CLOSING": 11,
 }  # fmt: skip
 _VISIBLE = frozenset({"unicast", "local", "broadcast", "anycast"})
@@ -79,7 +80,8 @@ def ip_vs(net: Any) -> str:
         for each in service.destinations:
             where = f"{int(each.address):08X}" if each.address.family == 4 else f"[{each.address}]"
             lines.append(
-                f"  -> {where}:{each.port:04X}      {each.forward:<7} {each.weight:<6} {each.active:<10} {each.inactive:<10}"
+                f"  -> {where}:{each.port:04X}      {each.forward:<7} {each.weight:<6} {each.active:<10} "
+                f"{each.inactive:<10}"
             )
     return "\n".join(lines) + "\n"
 
@@ -90,7 +92,9 @@ def arp(net: Any) -> str:
     for entry in net.arp.shown():
         if entry.state in ("NOARP", "NONE"):
             continue
-        flags = (0x2 if entry.state not in ("INCOMPLETE", "FAILED") else 0) | (0x4 if entry.state == "PERMANENT" else 0)
+        flags = (0x2 if entry.state not in ("INCOMPLETE", "FAILED") else 0) | (
+            0x4 if entry.state == "PERMANENT" else 0
+        )
         mac = entry.mac if entry.mac is not None else "00:00:00:00:00:00"
         text += f"{entry.ip!s:<16} 0x1         0x{flags:<10x}{mac!s:<17}     *        {entry.dev.name}\n"
     for (ip, dev_), _ in net.arp.proxies.items():
@@ -103,13 +107,16 @@ def dev(net: Any) -> str:
     """net/core/net-procfs.c: dev_seq_printf_stats()."""
     text = (
         "Inter-|   Receive                                                |  Transmit\n"
-        " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "
+        " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop "
+        "fifo colls "
         "carrier compressed\n"
     )
     for d in net.devices.values():
         text += (
-            f"{d.name:>6}: {d.rx_bytes:7d} {d.rx_packets:7d} {d.rx_errors:4d} {d.rx_dropped:4d} {0:4d} {0:5d} {0:10d} "
-            f"{d.rx_multicast:9d} {d.tx_bytes:8d} {d.tx_packets:7d} {d.tx_errors:4d} {d.tx_dropped:4d} {0:4d} "
+            f"{d.name:>6}: {d.rx_bytes:7d} {d.rx_packets:7d} {d.rx_errors:4d} {d.rx_dropped:4d} {0:4d} "
+            f"{0:5d} {0:10d} "
+            f"{d.rx_multicast:9d} {d.tx_bytes:8d} {d.tx_packets:7d} {d.tx_errors:4d} {d.tx_dropped:4d} "
+            f"{0:4d} "
             f"{d.collisions:5d} {d.tx_carrier_errors:7d} {0:10d}\n"
         )
     return text
@@ -143,18 +150,26 @@ def route(net: Any) -> str:
 def if_inet6(net: Any) -> str:
     """net/ipv6/addrconf.c: if6_seq_show()."""
     scopes = {0: 0x00, 253: 0x20, 254: 0x10, 200: 0x40}
-    bits = {"tentative": 0x40, "dadfailed": 0x08, "deprecated": 0x20, "permanent": 0x80, "nodad": 0x02, "temporary": 0x01}
+    bits = {
+        "tentative": 0x40,
+        "dadfailed": 0x08,
+        "deprecated": 0x20,
+        "permanent": 0x80,
+        "nodad": 0x02,
+        "temporary": 0x01,
+    }
     text = ""
     for d in net.devices.values():
         for one in net.ipv6.device_addresses(d):
             flags = sum(bits.get(flag, 0) for flag in one.flags)
             scope = scopes.get(one.scope, 0)
-            text += f"{int(one.local):032x} {d.ifindex:02x} {one.prefixlen:02x} {scope:02x} {flags:02x} {d.name:>8}\n"
+            numbers = f"{d.ifindex:02x} {one.prefixlen:02x} {scope:02x} {flags:02x}"
+            text += f"{int(one.local):032x} {numbers} {d.name:>8}\n"
     return text
 
 
 def ipv6_route(net: Any) -> str:
-    """net/ipv6/ip6_fib.c: ipv6_route_native_seq_show(); a table without a default route ends with a null entry."""
+    """net/ipv6/ip6_fib.c: ipv6_route_native_seq_show(); without a default route ends with a null entry."""
     kinds = {"local": 0x80200000, "anycast": 0x00300000, "unreachable": 0x00200200}
     kinds |= dict.fromkeys(("blackhole", "prohibit", "throw"), 0x00200200)
     marks = {"addrconf": 0x00040000, "host": 0x4}
@@ -200,14 +215,18 @@ _SOCKET_HEAD_UDP = (
     "pointer drops             \n"
 )
 _SOCKET_HEAD_6 = (
-    "  sl  local_address                         remote_address                        st tx_queue rx_queue tr "
+    "  sl  local_address                         remote_address                        st tx_queue "
+    "rx_queue tr "
     "tm->when retrnsmt   uid  timeout inode"
 )
 
 
 def _endpoints(net: Any, family: int, kind: str) -> list[Any]:
     if kind == "tcp":
-        found = [*(s for group in net.sockets.tcp_listen.values() for s in group), *net.sockets.tcp_established.values()]
+        found = [
+            *(s for group in net.sockets.tcp_listen.values() for s in group),
+            *net.sockets.tcp_established.values(),
+        ]
     elif kind == "udp":
         found = [s for _, group in sorted(net.sockets.udp.items()) for s in group]
     else:
@@ -227,11 +246,24 @@ def sockets(net: Any, family: int, kind: str) -> str:
         width = 0
     text = f"{head:<{width}}\n" if family == 4 else head + "\n"
     for at, sock in enumerate(_endpoints(net, family, kind)):
-        state = TCP_STATES.get(getattr(sock, "state", "CLOSE"), 7) if kind == "tcp" else 1 if sock.remote is not None else 7
+        state = (
+            TCP_STATES.get(getattr(sock, "state", "CLOSE"), 7)
+            if kind == "tcp"
+            else 1
+            if sock.remote is not None
+            else 7
+        )
         port = sock.local_port if kind != "raw" else sock.protocol
-        waiting = len(getattr(sock, "accept_queue", ())) if state == 10 else sum(len(d.data) for d in sock.queue) if kind != "tcp" else 0
+        waiting = (
+            len(getattr(sock, "accept_queue", ()))
+            if state == 10
+            else sum(len(d.data) for d in sock.queue)
+            if kind != "tcp"
+            else 0
+        )
         line = (
-            f"{show(sock.local)}:{port:04X} {show(sock.remote)}:{sock.remote_port:04X} {state:02X} 00000000:{waiting:08X} "
+            f"{show(sock.local)}:{port:04X} {show(sock.remote)}:{sock.remote_port:04X} {state:02X} "
+            f"00000000:{waiting:08X} "
             f"00:00000000 00000000 {0:5d} {0:8d} {sock.inode}"
         )
         if kind == "tcp":
@@ -264,25 +296,35 @@ def sockstat(net: Any) -> str:
 
 
 _SNMP = {
-    "Ip": "Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards "
-    "InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails "
+    "Ip": "Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos "
+    "InDiscards "
+    "InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs "
+    "FragFails "
     "FragCreates OutTransmits",
-    "Icmp": "InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects InEchos "
+    "Icmp": "InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects "
+    "InEchos "
     "InEchoReps InTimestamps InTimestampReps InAddrMasks InAddrMaskReps OutMsgs OutErrors OutRateLimitGlobal "
-    "OutRateLimitHost OutDestUnreachs OutTimeExcds OutParmProbs OutSrcQuenchs OutRedirects OutEchos OutEchoReps "
+    "OutRateLimitHost OutDestUnreachs OutTimeExcds OutParmProbs OutSrcQuenchs OutRedirects OutEchos "
+    "OutEchoReps "
     "OutTimestamps OutTimestampReps OutAddrMasks OutAddrMaskReps",
-    "Tcp": "RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs "
+    "Tcp": "RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets "
+    "CurrEstab InSegs "
     "OutSegs RetransSegs InErrs OutRsts InCsumErrors",
-    "Udp": "InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors",
-    "UdpLite": "InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti "
+    "Udp": "InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti "
+    "MemErrors",
+    "UdpLite": "InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors "
+    "IgnoredMulti "
     "MemErrors",
 }
 _NETSTAT = {
     "TcpExt": "SyncookiesSent SyncookiesRecv SyncookiesFailed EmbryonicRsts PruneCalled RcvPruned OfoPruned "
-    "OutOfWindowIcmps LockDroppedIcmps ArpFilter TW DelayedACKs DelayedACKLocked DelayedACKLost ListenOverflows "
+    "OutOfWindowIcmps LockDroppedIcmps ArpFilter TW DelayedACKs DelayedACKLocked DelayedACKLost "
+    "ListenOverflows "
     "ListenDrops TCPSackRecovery TCPTimeouts TCPLossProbes TCPAbortOnData TCPAbortOnClose TCPChallengeACK",
-    "IpExt": "InNoRoutes InTruncatedPkts InMcastPkts OutMcastPkts InBcastPkts OutBcastPkts InOctets OutOctets "
-    "InMcastOctets OutMcastOctets InBcastOctets OutBcastOctets InCsumErrors InNoECTPkts InECT1Pkts InECT0Pkts "
+    "IpExt": "InNoRoutes InTruncatedPkts InMcastPkts OutMcastPkts InBcastPkts OutBcastPkts InOctets "
+    "OutOctets "
+    "InMcastOctets OutMcastOctets InBcastOctets OutBcastOctets InCsumErrors InNoECTPkts InECT1Pkts "
+    "InECT0Pkts "
     "InCEPkts ReasmOverlaps",
 }
 
@@ -295,7 +337,9 @@ def _counters(net: Any, groups: dict[str, str]) -> str:
         "TcpRtoMin": 200,
         "TcpRtoMax": 120000,
         "TcpMaxConn": -1,
-        "TcpCurrEstab": sum(getattr(s, "state", "") == "ESTABLISHED" for s in net.sockets.tcp_established.values()),
+        "TcpCurrEstab": sum(
+            getattr(s, "state", "") == "ESTABLISHED" for s in net.sockets.tcp_established.values()
+        ),
     }
     text = ""
     for group, names in groups.items():

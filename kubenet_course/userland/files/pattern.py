@@ -152,9 +152,7 @@ def translate(pattern: str, extended: bool = False, lazy: bool = False) -> str:
         if extended and char in "?*+@!" and pattern[i + 1 : i + 2] == "(":
             end = _close(pattern, i + 1)
             if end > 0:
-                inner = "|".join(
-                    translate(part, True, lazy) for part in _alternatives(pattern[i + 2 : end])
-                )
+                inner = "|".join(translate(part, True, lazy) for part in _alternatives(pattern[i + 2 : end]))
                 out.append(
                     f"(?:(?!(?:{inner})\\Z).*)"
                     if char == "!"

@@ -197,7 +197,9 @@ def _netdb() -> dict[str, str]:
 @lru_cache(1)
 def _daemon_files() -> dict[str, str]:
     """What Debian's nginx package brings: its configuration and its pages."""
-    return json.loads(resources.files("kubenet_course.userland.daemons").joinpath("nginx/files.json").read_text())
+    return json.loads(
+        resources.files("kubenet_course.userland.daemons").joinpath("nginx/files.json").read_text()
+    )
 
 
 def _columns(line: str) -> str:

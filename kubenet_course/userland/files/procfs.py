@@ -27,6 +27,7 @@ from kubenet_course.userland.streams import Reader, Writer
 
 if TYPE_CHECKING:
     from kubenet_course.userland.files.tree import FileTree
+    from kubenet_course.userland.files.view import FileView
     from kubenet_course.userland.process import Process
 
 #: What a lab machine has: memory in kB and CPUs.
@@ -200,7 +201,9 @@ def _process_directory(tree: FileTree, whose: Process) -> Directory:
         "environ": _text(environment, 0o400),
         "exe": VirtualSymlink(lambda proc: _executable(tree, whose)),
         "fd": _fd_directory(whose),
-        "limits": _text(lambda proc: "Limit                     Soft Limit           Hard Limit           Units\n"),
+        "limits": _text(
+            lambda proc: "Limit                     Soft Limit           Hard Limit           Units\n"
+        ),
         "mountinfo": _text(lambda proc: _mounts(whose)),
         "mounts": _text(lambda proc: _mounts(whose)),
         "net": netfs.proc_net(whose),
@@ -232,11 +235,11 @@ def _mounts(whose: Process) -> str:
         "sysfs /sys sysfs rw,nosuid,nodev,noexec,relatime 0 0",
         "tmpfs /run tmpfs rw,nosuid,nodev,mode=755 0 0",
     ]
-    view = whose.files
-    chain = [view]
-    while view.parent is not None:
-        view = view.parent
+    chain: list[FileView] = []
+    view: FileView | None = whose.files
+    while view is not None:
         chain.append(view)
+        view = view.parent
     for view in reversed(chain):
         for path, node in view.mounts.items():
             source, kind, options = view.mount_kinds.get(path, ("none", "ext4", "rw"))
@@ -260,14 +263,13 @@ def _ns_directory(whose: Process) -> Directory:
 
     def link(name: str) -> Node:
         if name == "net":
-            return VirtualSymlink(
-                lambda proc: f"net:[{whose.net.inode}]", lambda proc: netns_file(whose.net)
-            )
+            return VirtualSymlink(lambda proc: f"net:[{whose.net.inode}]", lambda proc: netns_file(whose.net))
         kind = name.removesuffix("_for_children")
         return VirtualSymlink(lambda proc: f"{kind}:[{others[name]}]", lambda proc: VirtualFile(None))
 
     return VirtualDirectory(
-        lambda proc: ["net", *others], lambda name, proc: link(name) if name in others or name == "net" else None
+        lambda proc: ["net", *others],
+        lambda name, proc: link(name) if name in others or name == "net" else None,
     )
 
 
@@ -379,6 +381,6 @@ def sys_write(tree: FileTree, path: tuple[str, ...], text: str, proc: Process | 
     if path == ("kernel", "hostname"):
         tree.system.host.hostname = text[:64]
         return
-    if old.lstrip("-").replace("\t", "").isdigit() and not text.lstrip("-").replace(" ", "").isdigit():
+    if old.lstrip("-").replace("\t", "").isdecimal() and not text.lstrip("-").replace(" ", "").isdecimal():
         raise KernelError(EINVAL)
     tree.settings[path] = text

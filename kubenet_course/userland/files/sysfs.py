@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 PORT_STATES = {"disabled": 0, "listening": 1, "learning": 2, "forwarding": 3, "blocking": 4}
 STATISTICS = (
-    "collisions multicast rx_bytes rx_compressed rx_crc_errors rx_dropped rx_errors rx_fifo_errors rx_frame_errors "
+    "collisions multicast rx_bytes rx_compressed rx_crc_errors rx_dropped rx_errors rx_fifo_errors "
+    "rx_frame_errors "
     "rx_length_errors rx_missed_errors rx_nohandler rx_over_errors rx_packets tx_aborted_errors tx_bytes "
     "tx_carrier_errors tx_compressed tx_dropped tx_errors tx_fifo_errors tx_heartbeat_errors tx_packets "
     "tx_window_errors"
@@ -107,7 +108,8 @@ def flag_bits(dev: Any) -> int:
     """IFF_* as /sys/class/net/DEV/flags shows them."""
     bits = 0x1 if dev.up else 0
     words = dev.flags
-    for word, bit in (("BROADCAST", 0x2), ("LOOPBACK", 0x8), ("POINTOPOINT", 0x10), ("NOARP", 0x80), ("MASTER", 0x400),
+    for word, bit in (("BROADCAST", 0x2), ("LOOPBACK", 0x8), ("POINTOPOINT", 0x10), ("NOARP", 0x80),
+        ("MASTER", 0x400),
                       ("MULTICAST", 0x1000)):  # fmt: skip
         bits |= bit if word in words else 0
     bits |= 0x100 if dev.promiscuity else 0
@@ -230,7 +232,9 @@ def _bridge(bridge: Any) -> dict[str, Node]:
     """/sys/class/net/BRIDGE/bridge (net/bridge/br_sysfs_br.c); times in hundredths of a second."""
 
     def span(name: str) -> Node:
-        return _file(lambda: getattr(bridge, name) // JIFFY, lambda text: setattr(bridge, name, _number(text) * JIFFY))
+        return _file(
+            lambda: getattr(bridge, name) // JIFFY, lambda text: setattr(bridge, name, _number(text) * JIFFY)
+        )
 
     def flag(name: str) -> Node:
         return _file(lambda: int(getattr(bridge, name)), _set(bridge, name, _boolean))

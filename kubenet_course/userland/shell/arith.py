@@ -45,7 +45,7 @@ def wrap(number: int) -> int:
 def evaluate(text: str, variables: Variables, depth: int = 0) -> int:
     """The value of an expression; 0 for an empty one."""
     if depth > MAX_DEPTH:
-        raise ArithError(f"{text}: expression recursion level exceeded (error token is \"{text}\")")
+        raise ArithError(f'{text}: expression recursion level exceeded (error token is "{text}")')
     if not text.strip():
         return 0
     return _Parser(text, variables, depth).whole()
@@ -184,7 +184,8 @@ class _Parser:
         results = {
             "||": lambda: int(bool(a) or bool(b)), "&&": lambda: int(bool(a) and bool(b)), "|": lambda: a | b,
             "^": lambda: a ^ b, "&": lambda: a & b, "==": lambda: int(a == b), "!=": lambda: int(a != b),
-            "<": lambda: int(a < b), ">": lambda: int(a > b), "<=": lambda: int(a <= b), ">=": lambda: int(a >= b),
+            "<": lambda: int(a < b), ">": lambda: int(a > b), "<=": lambda: int(a <= b),
+            ">=": lambda: int(a >= b),
             "<<": lambda: a << (b & 63), ">>": lambda: a >> (b & 63), "+": lambda: a + b, "-": lambda: a - b,
             "*": lambda: a * b,
         }  # fmt: skip
@@ -256,7 +257,7 @@ class _Parser:
         base, digits = 10, text
         if "#" in text:
             prefix, _, digits = text.partition("#")
-            if not prefix.isdigit() or not 2 <= int(prefix) <= 64:
+            if not prefix.isdecimal() or not 2 <= int(prefix) <= 64:
                 raise self.fail("invalid arithmetic base")
             base = int(prefix)
             if not digits:
@@ -280,7 +281,7 @@ class _Parser:
         if text is None or not text.strip():
             return 0
         plain = text.strip()
-        if plain.isascii() and plain.lstrip("-").isdigit() and not plain.lstrip("-").startswith("0"):
+        if plain.isascii() and plain.lstrip("-").isdecimal() and not plain.lstrip("-").startswith("0"):
             return wrap(int(plain))
         return evaluate(plain, self.variables, self.depth + 1)
 

@@ -54,7 +54,9 @@ class Assigner(Expander):
         for index, word in array.elements:
             if index is None:
                 if kind == "A":
-                    raise ExpansionError(f"{name}: {word.raw}: must use subscript when assigning associative array")
+                    raise ExpansionError(
+                        f"{name}: {word.raw}: must use subscript when assigning associative array"
+                    )
                 for value in await self.expand_words([word]):
                     items[following] = str(self.arith(value)) if old.integer else value
                     following += 1

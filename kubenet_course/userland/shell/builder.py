@@ -40,7 +40,8 @@ def _words(word: Word) -> list[Word]:
         return [word]
     from kubenet_course.userland.shell.braces import expand_braces
     from kubenet_course.userland.shell.parser import substitution_in
-    from kubenet_course.userland.shell.words import Scanner, Source
+    from kubenet_course.userland.shell.source import Source
+    from kubenet_course.userland.shell.words import Scanner
 
     raws = expand_braces(word.raw)
     if raws == [word.raw]:
@@ -56,7 +57,8 @@ def _words(word: Word) -> list[Word]:
 def _split_arith(pair: tuple[Word, str]) -> list[Word]:
     """The three expressions of ``for ((a; b; c))``."""
     from kubenet_course.userland.shell.parser import substitution_in
-    from kubenet_course.userland.shell.words import Scanner, Source
+    from kubenet_course.userland.shell.source import Source
+    from kubenet_course.userland.shell.words import Scanner
 
     texts = (pair[1].split(";") + ["", "", ""])[:3]
     made = []

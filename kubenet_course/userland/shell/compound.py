@@ -223,7 +223,9 @@ class Compound(Expander):
         for patterns, body, stop in node.items:
             hit = falling
             for pattern in patterns:
-                hit = hit or matches(value, await self.expand_pattern(pattern), "extglob" in self.state.shopts)
+                hit = hit or matches(
+                    value, await self.expand_pattern(pattern), "extglob" in self.state.shopts
+                )
             falling = False
             if hit:
                 status = await self.run_script(body)

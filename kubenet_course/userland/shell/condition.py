@@ -14,6 +14,7 @@ from kubenet_course.userland.shell.parameters import quote_trace
 from kubenet_course.userland.shell.state import Variable
 
 if TYPE_CHECKING:
+    from kubenet_course.userland.files import Node
     from kubenet_course.userland.process import Process
     from kubenet_course.userland.shell.interpreter import Shell
 
@@ -44,14 +45,12 @@ def file_test(proc: Process, letter: str, path: str) -> bool:
     bits = {"u": _stat.S_ISUID, "g": _stat.S_ISGID, "k": _stat.S_ISVTX}
     if letter in bits:
         return bool(mode & bits[letter])
-    if letter == "N":
-        return False
-    return True
+    return letter != "N"
 
 
 def file_compare(proc: Process, op: str, left: str, right: str) -> bool:
     """``-nt``, ``-ot``, ``-ef``."""
-    nodes = []
+    nodes: list[Node | None] = []
     for path in (left, right):
         try:
             nodes.append(proc.files.node(path, None, proc))

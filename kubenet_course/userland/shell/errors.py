@@ -44,3 +44,7 @@ class Return(Exception):
     def __init__(self, status: int):
         super().__init__(status)
         self.status = status
+
+
+class Replaced(ShellExit):
+    """The process has become a program, which has ended; nothing of the shell is left to run."""

@@ -11,19 +11,13 @@ import re
 from typing import Any
 
 from kubenet_course.userland.shell.nodes import ArrayValue, Assign, Lit, Redirect, Word
-from kubenet_course.userland.shell.words import (
-    META,
-    NAME,
-    Scanner,
-    ShellSyntaxError,
-    Source,
-    Substitution,
-    make_word,
-)
+from kubenet_course.userland.shell.source import META, NAME, ShellSyntaxError, Source, Substitution, make_word
+from kubenet_course.userland.shell.words import Scanner
 
 RESERVED = {
     "if": "IF", "then": "THEN", "else": "ELSE", "elif": "ELIF", "fi": "FI", "while": "WHILE",
-    "until": "UNTIL", "do": "DO", "done": "DONE", "for": "FOR", "select": "FOR", "case": "CASE", "esac": "ESAC",
+    "until": "UNTIL", "do": "DO", "done": "DONE", "for": "FOR", "select": "FOR", "case": "CASE",
+    "esac": "ESAC",
     "function": "FUNCTION", "{": "LBRACE", "}": "RBRACE", "!": "BANG", "time": "TIME", "[[": "DLBRACK",
 }  # fmt: skip
 OPERATORS = (
@@ -292,7 +286,11 @@ class Lexer(Scanner):
                 raise ShellSyntaxError(
                     f"syntax error near unexpected token `{char}'", self.source.line(self.pos), echo=True
                 )
-            elif char == "[" and (close := self._subscript_end(self.pos + 1)) and self.text[close + 1 : close + 2] == "=":
+            elif (
+                char == "["
+                and (close := self._subscript_end(self.pos + 1))
+                and self.text[close + 1 : close + 2] == "="
+            ):
                 index = self.sub_word(self.pos + 1, close)
                 self.pos = close + 2
                 elements.append((index, self.word(META)))

@@ -14,7 +14,7 @@ def prepare(proc: Process, state: ShellState) -> None:
     if not state.ready:
         state.import_environment(proc.env)
         level = state.get("SHLVL")
-        state.put("SHLVL", str(int(level) + 1) if level and level.isdigit() else "1", exported=True)
+        state.put("SHLVL", str(int(level) + 1) if level and level.isdecimal() else "1", exported=True)
         state.put("PWD", proc.cwd, exported=True)
         if "OLDPWD" not in state.variables:
             state.variables["OLDPWD"] = Variable(None, exported=True)
@@ -83,7 +83,9 @@ async def main(proc: Process, argv: list[str]) -> int:
             if word in ("--login", "--norc", "--noprofile", "--posix", "--noediting"):
                 continue
             if word == "--version":
-                proc.print("GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu), emulated by kubenet_course")
+                proc.print(
+                    "GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu), emulated by kubenet_course"
+                )
                 return 0
             proc.error(f"{argv[0]}: {word}: invalid option")
             proc.error(USAGE.format(argv[0]))

@@ -25,7 +25,7 @@ class Param(NamedTuple):
     op: str = ""
     arg: Word | None = None
     arg2: Word | None = None
-    index: Word | None = None
+    subscript: Word | None = None
     length: bool = False
     indirect: bool = False
 

@@ -64,7 +64,7 @@ def replace(value: str, op: str, pattern: str, replacement: str) -> str:
 
 
 def change_case(value: str, op: str, pattern: str) -> str:
-    """``^`` first letter up, ``^^`` all, ``,`` down, ``~`` the other case; only letters that match `pattern`."""
+    """``^`` first letter up, ``^^`` all, ``,`` down, ``~`` other case; only what matches `pattern`."""
     change = {"^": str.upper, ",": str.lower, "~": str.swapcase}[op[0]]
     letters = [
         change(char) if (at == 0 or len(op) == 2) and (not pattern or matches(char, pattern)) else char
@@ -102,7 +102,9 @@ def quote_backslash(text: str) -> str:
     """``printf %q``: backslashes where they are needed."""
     if not text:
         return "''"
-    if any(ord(char) < 32 or ord(char) >= 0xDC80 and ord(char) <= 0xDCFF or ord(char) == 127 for char in text):
+    if any(
+        ord(char) < 32 or ord(char) >= 0xDC80 and ord(char) <= 0xDCFF or ord(char) == 127 for char in text
+    ):
         return ansi_quote(text)
     out = [
         "\\" + char if char in " '\"\\|&;()<>!{}*[]?^$`," or (char in "~#" and at == 0) else char

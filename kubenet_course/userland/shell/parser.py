@@ -12,7 +12,7 @@ from typing import Any
 
 from kubenet_course.userland.shell.lexer import Lexer, Token, _SubstitutionEnd
 from kubenet_course.userland.shell.nodes import Script, Unit
-from kubenet_course.userland.shell.words import ShellSyntaxError, Source, Substitution
+from kubenet_course.userland.shell.source import ShellSyntaxError, Source, Substitution
 
 MAX_DEPTH = 40
 
@@ -30,7 +30,7 @@ def _grammar() -> Any:
         def __init__(self, conf: Any):
             del conf
 
-        def lex(self, data: Any) -> Any:
+        def lex(self, lexer_state: Any, parser_state: Any) -> Any:
             return iter(())
 
     text = resources.files("kubenet_course.userland.shell").joinpath("grammar.lark").read_text()

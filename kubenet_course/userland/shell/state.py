@@ -30,7 +30,7 @@ class Variable(NamedTuple):
     def text(self) -> str | None:
         """The value as a scalar: of an array, element 0."""
         if isinstance(self.value, dict):
-            return self.value.get("0" if self.kind == "A" else 0)  # type: ignore[call-overload]
+            return self.value.get("0" if self.kind == "A" else 0)  # type: ignore[call-overload, arg-type]
         return self.value
 
 
@@ -139,3 +139,13 @@ class ShellState:
     def flags(self) -> str:
         """``$-``."""
         return "".join(letter for letter in "aefhmnuvxBCEHT" if letter in self.options | {"h", "B"}) + "c"
+
+
+def attribute_letters(variable: Variable) -> str:
+    """The letters of ``declare -p``."""
+    letters = variable.kind
+    letters += "i" if variable.integer else ""
+    letters += variable.case
+    letters += "r" if variable.readonly else ""
+    letters += "x" if variable.exported else ""
+    return letters

@@ -49,7 +49,8 @@ def normal(text: str, cmd: str) -> str:
     if re.search(r"\b(neigh|fdb)\b", cmd):
         lines = [line for line in text.splitlines() if "10.0.1.53" not in line]
         text = "".join(
-            f"{line}\n" for line in sorted(re.sub(r"REACHABLE|STALE|DELAY|PROBE", "LEARNED", line) for line in lines)
+            f"{line}\n"
+            for line in sorted(re.sub(r"REACHABLE|STALE|DELAY|PROBE", "LEARNED", line) for line in lines)
         )
     if "showmacs" in cmd:
         text = re.sub(r" +\d+\.\d\d$", " AGE", text, flags=re.M)
@@ -87,7 +88,9 @@ class Machine:
 
     @staticmethod
     def mentioned(entries: list[dict[str, Any]]) -> set[str]:
-        return {name for command in entries[0]["setup"] for name in re.findall(r"(?:netns|-n) (\S+)", command)}
+        return {
+            name for command in entries[0]["setup"] for name in re.findall(r"(?:netns|-n) (\S+)", command)
+        }
 
     def namespace(self, name: str) -> NetNamespace:
         if name == "root":
@@ -115,7 +118,9 @@ def differences(scenario: str) -> list[str]:
         real = normal(entry["stdout"], cmd), normal(entry["stderr"], cmd), entry["rc"]
         ours = normal(out, cmd), normal(err, cmd), status
         if real != ours:
-            found.append(f"{entry['ns']}$ {cmd}\n--- real [{real[2]}]\n{real[0]}{real[1]}--- ours [{ours[2]}]\n{ours[0]}{ours[1]}")
+            found.append(
+                f"{entry['ns']}$ {cmd}\n--- real [{real[2]}]\n{real[0]}{real[1]}--- ours [{ours[2]}]\n{ours[0]}{ours[1]}"
+            )
     return found
 
 

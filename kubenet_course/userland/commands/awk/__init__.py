@@ -11,8 +11,9 @@ USAGE = "Usage: mawk [Options] [Program] [file ...]"
 
 
 async def main(proc: Process, argv: list[str]) -> int:
+    from kubenet_course.userland.commands.awk.control import RuntimeFault
     from kubenet_course.userland.commands.awk.lexer import AwkError
-    from kubenet_course.userland.commands.awk.machine import Machine, RuntimeFault
+    from kubenet_course.userland.commands.awk.machine import Machine
     from kubenet_course.userland.commands.awk.parser import parse
 
     name = argv[0]
@@ -63,7 +64,11 @@ async def main(proc: Process, argv: list[str]) -> int:
             machine.assign_text(variable, value)
         return await machine.run()
     except RuntimeFault as error:
-        where = f'\tFILENAME="{machine.text("FILENAME")}" FNR={machine.text("FNR")} NR={machine.text("NR")}' if machine else ""
+        where = (
+            f'\tFILENAME="{machine.text("FILENAME")}" FNR={machine.text("FNR")} NR={machine.text("NR")}'
+            if machine
+            else ""
+        )
         proc.error(f"{name}: run time error: {error}\n{where}")
         return 2
     except AwkError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.userland.commands.awk.lexer import AwkError
@@ -18,7 +17,8 @@ ARGUMENTS = {
     "length": (0, 1), "substr": (2, 3), "index": (2, 2), "split": (2, 3), "sub": (2, 3), "gsub": (2, 3),
     "match": (2, 2), "sprintf": (1, 999), "sin": (1, 1), "cos": (1, 1), "atan2": (2, 2), "exp": (1, 1),
     "log": (1, 1), "sqrt": (1, 1), "int": (1, 1), "rand": (0, 0), "srand": (0, 1), "tolower": (1, 1),
-    "toupper": (1, 1), "system": (1, 1), "close": (1, 1), "fflush": (0, 1), "strftime": (0, 3), "systime": (0, 0),
+    "toupper": (1, 1), "system": (1, 1), "close": (1, 1), "fflush": (0, 1), "strftime": (0, 3),
+    "systime": (0, 0),
     "mktime": (1, 1),
 }  # fmt: skip
 MATH = {"sin": math.sin, "cos": math.cos, "exp": math.exp, "log": math.log, "sqrt": math.sqrt}
@@ -80,7 +80,10 @@ def _plain(machine: Machine, name: str, values: list[Any]) -> Value:
     if name == "rand":
         return machine.random.random()
     if name == "srand":
-        old, machine.seed = machine.seed, to_number(values[0]) if values else machine.proc.system.files.now() / 1e9
+        old, machine.seed = (
+            machine.seed,
+            to_number(values[0]) if values else machine.proc.system.files.now() / 1e9,
+        )
         import random
 
         machine.random = random.Random(machine.seed)
@@ -107,7 +110,9 @@ def _mktime(text: str) -> float:
     year, month, day, hour, minute, second = map(int, words[:6])
     if not 1 <= month <= 12 or not 1900 <= year <= 9999:
         return -1.0
-    return float(calendar.timegm((year, month, 1, 0, 0, 0)) + (day - 1) * 86400 + hour * 3600 + minute * 60 + second)
+    return float(
+        calendar.timegm((year, month, 1, 0, 0, 0)) + (day - 1) * 86400 + hour * 3600 + minute * 60 + second
+    )
 
 
 def _substr(text: str, numbers: list[float]) -> str:
@@ -116,7 +121,11 @@ def _substr(text: str, numbers: list[float]) -> str:
     if start != start or length != length:
         return ""
     begin = max(round(max(min(start, 1e9), -1e9)), 1)
-    end = len(text) + 1 if math.isinf(length) or start + length > len(text) + 1 else round(max(start + length, -1e9))
+    end = (
+        len(text) + 1
+        if math.isinf(length) or start + length > len(text) + 1
+        else round(max(start + length, -1e9))
+    )
     return text[begin - 1 : max(end - 1, begin - 1)]
 
 
@@ -242,7 +251,11 @@ def _directive(machine: Machine, match: re.Match[str], take: Any) -> str:
         return _pad(text if precision is None else text[: max(precision, 0)], flags, width)
     if kind == "c":
         value = take()
-        text = chr(int(value) & 0x10FFFF or 0) if isinstance(value, float) and 0 <= value < 0xD800 else to_string(value)[:1]
+        text = (
+            chr(int(value) & 0x10FFFF or 0)
+            if isinstance(value, float) and 0 <= value < 0xD800
+            else to_string(value)[:1]
+        )
         return _pad(text, flags, width)
     if kind in "dioxXu":
         return _pad_integer(to_number(take()), kind, flags, width, precision)
@@ -267,6 +280,3 @@ def _pad_integer(number: float, kind: str, flags: str, width: int, precision: in
     clean = "".join(dict.fromkeys(flags))
     form = f"%{clean}{width or ''}" + (f".{min(precision, 300)}" if precision is not None else "")
     return (form + ("d" if kind in "diu" else kind)) % value
-
-
-

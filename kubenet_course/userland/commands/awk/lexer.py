@@ -12,8 +12,8 @@ KEYWORDS = {
     "continue": "CONTINUE", "getline": "GETLINE",
 }  # fmt: skip
 BUILTINS = frozenset(
-    """length substr index split sub gsub match sprintf sin cos atan2 exp log sqrt int rand srand tolower toupper
-    system close fflush strftime systime mktime""".split()
+    """length substr index split sub gsub match sprintf sin cos atan2 exp log sqrt int rand srand tolower
+    toupper system close fflush strftime systime mktime""".split()
 )
 _TOKEN = re.compile(
     r"(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
@@ -30,7 +30,9 @@ _OPERATORS = {
 #: After these a newline means nothing.
 _CONTINUES = frozenset({"LBRACE", "COMMA", "AND", "OR", "DO", "ELSE", "TERM", ""})
 #: After these ``/`` divides.
-_OPERANDS = frozenset({"NUMBER", "STRING", "REGEX", "NAME", "RPAREN", "RBRACKET", "BUILTIN", "DOLLAR", "STEP"})
+_OPERANDS = frozenset(
+    {"NUMBER", "STRING", "REGEX", "NAME", "RPAREN", "RBRACKET", "BUILTIN", "DOLLAR", "STEP"}
+)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 
 
@@ -81,7 +83,9 @@ class Lexer:
         if type_ == "RBRACE" and self._previous() not in ("TERM", "LBRACE"):
             self._add("TERM", ";", "")
         if type_ == "ELSE":
-            while self._previous() == "TERM" and len(self.tokens) > 1 and self.tokens[-2].type != "RPAREN_HEAD":
+            while (
+                self._previous() == "TERM" and len(self.tokens) > 1 and self.tokens[-2].type != "RPAREN_HEAD"
+            ):
                 self.tokens.pop()
         if type_ == "TERM":
             self.printing = None

@@ -6,10 +6,10 @@ import math
 import re
 from typing import Any
 
-from kubenet_course.errors import KernelError
+from kubenet_course.userland.commands.awk.control import Exit, Next, Return, RuntimeFault
 from kubenet_course.userland.commands.awk.functions import call_builtin
-from kubenet_course.userland.commands.awk.lexer import AwkError
 from kubenet_course.userland.commands.awk.parser import Program
+from kubenet_course.userland.commands.awk.statements import Statements
 from kubenet_course.userland.commands.awk.streams import Streams
 from kubenet_course.userland.commands.awk.values import (
     Value,
@@ -19,9 +19,7 @@ from kubenet_course.userland.commands.awk.values import (
     to_string,
     truth,
 )
-from kubenet_course.userland.files_io import decode, open_input
 from kubenet_course.userland.process import Process
-from kubenet_course.userland.regex import extended
 from kubenet_course.userland.streams import Reader
 
 MAX_CALLS = 40
@@ -32,27 +30,7 @@ ARITHMETIC = {
 }  # fmt: skip
 
 
-class Next(Exception):
-    """`next`."""
-
-
-class Exit(Exception):
-    """`exit`."""
-
-
-class Loop(Exception):
-    """`break` or `continue`."""
-
-
-class Return(Exception):
-    """`return`, with the value."""
-
-
-class RuntimeFault(AwkError):
-    """Something went wrong while running."""
-
-
-class Machine:
+class Machine(Statements):
     """One run; `variables` holds scalars and arrays (dicts) by name."""
 
     def __init__(self, proc: Process, program: Program, operands: list[str]):
@@ -61,7 +39,8 @@ class Machine:
         self.operands = operands
         self.streams = Streams(self)
         self.variables: dict[str, Any] = {
-            "FS": " ", "OFS": " ", "ORS": "\n", "RS": "\n", "NR": 0.0, "FNR": 0.0, "NF": 0.0, "SUBSEP": "\x1c",
+            "FS": " ", "OFS": " ", "ORS": "\n", "RS": "\n", "NR": 0.0, "FNR": 0.0, "NF": 0.0,
+            "SUBSEP": "\x1c",
             "CONVFMT": "%.6g", "OFMT": "%.6g", "FILENAME": "", "RSTART": 0.0, "RLENGTH": -1.0,
             "ENVIRON": {name: from_input(text) for name, text in proc.env.items()},
             "ARGC": float(len(operands) + 1),
@@ -129,181 +108,8 @@ class Machine:
         self.proc.stdout.write(text.encode("utf-8", "surrogateescape"))
 
     # -- records ------------------------------------------------------------------------------
-    async def _open_next(self) -> bool:
-        argv = self.variables["ARGV"]
-        while self.next_operand < to_number(self.variables["ARGC"]):
-            operand = to_string(argv.get(str(self.next_operand), ""))
-            self.next_operand += 1
-            match = re.fullmatch(r"([A-Za-z_]\w*)=(.*)", operand, re.S)
-            if match:
-                self.assign_text(match[1], match[2])
-                continue
-            if not operand:
-                continue
-            self.used_file = True
-            await self._open(operand)
-            return True
-        if self.used_file:
-            return False
-        self.used_file = True
-        await self._open("-")
-        return True
-
-    async def _open(self, name: str) -> None:
-        try:
-            self.reader = open_input(self.proc, name)
-        except KernelError as error:
-            raise AwkError(f"cannot open {name} ({error.strerror})") from None
-        self.variables["FILENAME"] = name
-        self.variables["FNR"] = 0.0
-        self.buffer = b""
-
-    def assign_text(self, name: str, text: str) -> None:
-        """``-v name=value`` and operands: escapes are understood."""
-        from kubenet_course.userland.commands.awk.lexer import Lexer
-
-        try:
-            raw = Lexer('"' + text.replace('"', '\\"').replace("\n", "\\n") + '"').all()[0].value
-        except AwkError:
-            raw = text
-        self.set_variable(name, from_input(raw))
-
-    async def next_record(self) -> bool:
-        """Read the next record of the main input into $0."""
-        while True:
-            if self.reader is None and not await self._open_next():
-                return False
-            assert self.reader is not None
-            try:
-                line, self.buffer = await self.read_from(self.reader, self.buffer)
-            except KernelError as error:
-                raise AwkError(f"read error ({error.strerror})") from None
-            if line is None:
-                self.reader = None
-                continue
-            self.set_record(line)
-            self.variables["NR"] = to_number(self.variables["NR"]) + 1
-            self.variables["FNR"] = to_number(self.variables["FNR"]) + 1
-            return True
-
-    async def read_from(self, reader: Reader, buffer: bytes) -> tuple[str | None, bytes]:
-        """(a record or None at the end, what was read ahead)."""
-        separator = self.text("RS")
-        if separator == "\n":
-            line = await reader.readline()
-            return (decode(line.removesuffix(b"\n")), b"") if line else (None, b"")
-        data = buffer + await reader.read()
-        if not separator:
-            data = data.lstrip(b"\n")
-            if not data:
-                return None, b""
-            match = re.search(rb"\n\n+", data)
-        else:
-            if not data:
-                return None, b""
-            regex = re.escape(separator) if len(separator) == 1 else extended(separator)
-            match = re.search(regex.encode("utf-8", "surrogateescape"), data)
-        if match is None:
-            return decode(data.removesuffix(b"\n")), b""
-        return decode(data[: match.start()]), data[match.end() :]
-
-    def set_record(self, text: str) -> None:
-        self.record = text
-        self.fields = None
-        self.variables["NF"] = None
-
-    def split_fields(self) -> list[Value]:
-        if self.fields is None:
-            self.fields = list(map(from_input, self.split(self.record, self.text("FS"))))
-            self.variables["NF"] = float(len(self.fields))
-        return self.fields
-
-    def split(self, text: str, separator: str) -> list[str]:
-        """What FS or split()'s third argument makes of `text`."""
-        if separator == " ":
-            return text.split()
-        if not text:
-            return []
-        if not separator:
-            return list(text)
-        if not self.text("RS") and separator != "\n":
-            text = text.replace("\n", separator if len(separator) == 1 else "\n")
-        if len(separator) == 1:
-            return text.split(separator)
-        out, at = [], 0
-        for match in self.regex(separator).finditer(text):
-            if match.end() > match.start():
-                out.append(text[at : match.start()])
-                at = match.end()
-        return [*out, text[at:]]
-
-    def get_field(self, number: int) -> Value | None:
-        if number < 0:
-            raise RuntimeFault(f"negative field index ${number}")
-        if number == 0:
-            return from_input(self.record)
-        fields = self.split_fields()
-        return fields[number - 1] if number <= len(fields) else None
-
-    def set_field(self, number: int, value: Value) -> None:
-        if number < 0 or number > 32767:
-            raise RuntimeFault(f"field number {number} exceeds MAX_FIELD" if number > 0 else f"negative field index ${number}")
-        if number == 0:
-            self.set_record(to_string(value))
-            return
-        fields = self.split_fields()
-        while len(fields) < number:
-            fields.append("")
-        fields[number - 1] = value
-        self._rebuild()
-
-    def _rebuild(self) -> None:
-        assert self.fields is not None
-        self.variables["NF"] = float(len(self.fields))
-        self.record = self.text("OFS").join(to_string(one, self.text("CONVFMT")) for one in self.fields)
 
     # -- variables ----------------------------------------------------------------------------
-    def scope(self, name: str) -> dict[str, Any]:
-        return self.locals[-1] if self.locals and name in self.locals[-1] else self.variables
-
-    def text(self, name: str) -> str:
-        return to_string(self.variables.get(name))
-
-    def get_variable(self, name: str) -> Any:
-        if name == "NF":
-            self.split_fields()
-        return self.scope(name).get(name)
-
-    def set_variable(self, name: str, value: Any) -> None:
-        scope = self.scope(name)
-        if isinstance(scope.get(name), dict):
-            raise RuntimeFault(f"can't assign to {name}; it's an array name.")
-        scope[name] = value
-        if name == "NF" and scope is self.variables:
-            fields = self.split_fields()
-            count = max(0, min(int(to_number(value)), 32767))
-            del fields[count:]
-            fields.extend([""] * (count - len(fields)))
-            self._rebuild()
-
-    def array(self, name: str) -> dict[str, Any]:
-        scope = self.scope(name)
-        found = scope.get(name)
-        if found is None:
-            found = scope[name] = {}
-        if not isinstance(found, dict):
-            raise RuntimeFault(f"attempt to use scalar {name} as array")
-        return found
-
-    def regex(self, text: str) -> re.Pattern[str]:
-        found = self.regexes.get(text)
-        if found is None:
-            try:
-                found = re.compile(extended(text))
-            except (ValueError, re.error, OverflowError) as error:
-                raise RuntimeFault(f"regular expression compile failed ({error})\n{text}") from None
-            self.regexes[text] = found
-        return found
 
     async def regex_of(self, node: Any) -> re.Pattern[str]:
         """The pattern of an operand: a regex constant, or any value's text."""
@@ -312,117 +118,6 @@ class Machine:
         return self.regex(to_string(await self.eval(node)))
 
     # -- statements ---------------------------------------------------------------------------
-    async def block(self, node: Any) -> None:
-        for statement in node[2]:
-            await self.statement(statement)
-
-    async def statement(self, node: Any) -> None:
-        if node is None:
-            return
-        self.steps += 1
-        if self.steps % 5000 == 0:
-            await self.proc.sleep(0.001)
-        await getattr(self, f"do_{node[0]}")(node)
-
-    async def do_block(self, node: Any) -> None:
-        await self.block(node)
-
-    async def do_expression(self, node: Any) -> None:
-        await self.eval(node[1])
-
-    async def do_if_only(self, node: Any) -> None:
-        if truth(await self.eval(node[3])):
-            await self.statement(node[5])
-
-    async def do_if_else(self, node: Any) -> None:
-        await self.statement(node[5] if truth(await self.eval(node[3])) else node[7])
-
-    async def _round(self, body: Any) -> bool:
-        """Run a loop's body; False after `break`."""
-        try:
-            await self.statement(body)
-        except Loop as control:
-            return control.args[0] == "continue"
-        return True
-
-    async def do_while_loop(self, node: Any) -> None:
-        while truth(await self.eval(node[3])):
-            if not await self._round(node[5]):
-                return
-            await self._tick()
-
-    async def _tick(self) -> None:
-        self.steps += 1
-        if self.steps % 5000 == 0:
-            await self.proc.sleep(0.001)
-
-    async def do_do_loop(self, node: Any) -> None:
-        while True:
-            if not await self._round(node[2]) or not truth(await self.eval(node[5])):
-                return
-            await self._tick()
-
-    async def do_for_loop(self, node: Any) -> None:
-        _, _, _, init, _, test, _, step, _, body = node
-        await self.statement(init)
-        while test is None or truth(await self.eval(test)):
-            if not await self._round(body):
-                return
-            await self.statement(step)
-            await self._tick()
-
-    async def do_for_in(self, node: Any) -> None:
-        name, array = node[3].value, self.array(node[5].value)
-        for key in list(array):
-            self.set_variable(name, from_input(key))
-            if not await self._round(node[7]):
-                return
-
-    async def do_break_(self, node: Any) -> None:
-        raise Loop("break")
-
-    async def do_continue_(self, node: Any) -> None:
-        raise Loop("continue")
-
-    async def do_next_(self, node: Any) -> None:
-        raise Next
-
-    async def do_exit_(self, node: Any) -> None:
-        if node[2] is not None:
-            self.status = int(to_number(await self.eval(node[2]))) & 255
-        raise Exit
-
-    async def do_return_(self, node: Any) -> None:
-        raise Return(await self.eval(node[2]) if node[2] is not None else None)
-
-    async def do_delete(self, node: Any) -> None:
-        self.array(node[2].value).pop(await self.subscript(node[4]), None)
-
-    async def do_delete_all(self, node: Any) -> None:
-        self.array(node[2].value).clear()
-
-    async def do_print_(self, node: Any) -> None:
-        arguments = node[2]
-        if not arguments:
-            text = self.record
-        else:
-            form = self.text("OFMT")
-            text = self.text("OFS").join([to_string(await self.eval(one), form) for one in arguments])
-        await self._emit(node[3], text + self.text("ORS"))
-
-    async def do_printf(self, node: Any) -> None:
-        from kubenet_course.userland.commands.awk.functions import sprintf
-
-        arguments = [await self.eval(one) for one in node[2]]
-        if not arguments:
-            raise RuntimeFault("no arguments in call to printf")
-        await self._emit(node[3], sprintf(self, arguments, "printf"))
-
-    async def _emit(self, where: Any, text: str) -> None:
-        if where is None:
-            self.output(text)
-        else:
-            await self.streams.write(where[1].value, to_string(await self.eval(where[2])), text)
 
     # -- expressions --------------------------------------------------------------------------
     async def eval(self, node: Any) -> Any:
@@ -515,7 +210,14 @@ class Machine:
 
     async def eval_compare(self, node: Any) -> float:
         order = compare(await self.eval(node[1]), await self.eval(node[3]))
-        tests = {"<": order < 0, "<=": order <= 0, "==": order == 0, "!=": order != 0, ">": order > 0, ">=": order >= 0}
+        tests = {
+            "<": order < 0,
+            "<=": order <= 0,
+            "==": order == 0,
+            "!=": order != 0,
+            ">": order > 0,
+            ">=": order >= 0,
+        }
         return float(tests[node[2].value])
 
     async def eval_concat(self, node: Any) -> str:
@@ -616,6 +318,3 @@ class Machine:
         else:
             await self.store(target, from_input(str(line)))
         return 1.0
-
-
-__all__ = ["Machine", "RuntimeFault"]

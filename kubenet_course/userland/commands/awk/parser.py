@@ -34,7 +34,7 @@ def _grammar() -> Any:
         def __init__(self, conf: Any):
             del conf
 
-        def lex(self, data: Any) -> Any:
+        def lex(self, lexer_state: Any, parser_state: Any) -> Any:
             return iter(())
 
     class Builder(Transformer):

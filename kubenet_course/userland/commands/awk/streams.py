@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubenet_course.errors import KernelError
-from kubenet_course.userland.files_io import decode, encode, open_input
+from kubenet_course.userland.files_io import encode, open_input
 from kubenet_course.userland.process import Process
 from kubenet_course.userland.streams import Pipe, Reader, Writer
 

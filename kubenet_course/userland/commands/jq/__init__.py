@@ -12,7 +12,8 @@ from kubenet_course.userland.files_io import decode, read_input
 from kubenet_course.userland.process import Process
 
 LONG = {
-    "compact-output": "c", "raw-output": "r", "join-output": "j", "null-input": "n", "slurp": "s", "raw-input": "R",
+    "compact-output": "c", "raw-output": "r", "join-output": "j", "null-input": "n", "slurp": "s",
+    "raw-input": "R",
     "exit-status": "e", "sort-keys": "S", "ascii-output": "a", "tab": "tab", "color-output": "C",
     "monochrome-output": "M", "from-file": "f", "unbuffered": "u",
 }  # fmt: skip
@@ -40,7 +41,10 @@ def _options(proc: Process, words: list[str]) -> tuple[set[str], list[str], dict
             break
         if word in ("--arg", "--argjson"):
             if len(words) < 2:
-                raise _Usage(f"{word} takes two parameters (e.g. {word} varname {'value' if word == '--arg' else 'text'})")
+                raise _Usage(
+                    f"{word} takes two parameters (e.g. {word} varname "
+                    f"{'value' if word == '--arg' else 'text'})"
+                )
             name, text = words.pop(0), words.pop(0)
             try:
                 variables[name] = named[name] = text if word == "--arg" else json.loads(text)
@@ -92,7 +96,9 @@ def _where(text: str, start: int) -> str:
             return f"Unfinished JSON term at EOF at line {line}, column {len(text) - text.rfind(chr(10)) - 1}"
         word = re.compile(r"[A-Za-z0-9_.+-]*").match(text, error.pos)
         end = word.end() if word is not None else error.pos
-        return f"Invalid numeric literal at line {error.lineno}, column {error.colno + max(end - error.pos, 1)}"
+        return (
+            f"Invalid numeric literal at line {error.lineno}, column {error.colno + max(end - error.pos, 1)}"
+        )
     except RecursionError:
         return "Exceeds depth limit for parsing"
     return "Invalid literal"
@@ -131,7 +137,9 @@ async def main(proc: Process, argv: list[str]) -> int:
             proc.error(f"jq: error: {error} at <top-level>, line 1:\n{source} \njq: 1 compile error")
         return 3
     except NotDefined as error:
-        proc.error(f"jq: error: {error} is not defined at <top-level>, line 1:\n{source}\njq: 1 compile error")
+        proc.error(
+            f"jq: error: {error} is not defined at <top-level>, line 1:\n{source}\njq: 1 compile error"
+        )
         return 3
     except RecursionError:
         proc.error("kubenet: jq: the filter is nested too deeply")
@@ -152,13 +160,19 @@ async def _input(proc: Process, names: list[str]) -> tuple[str, int]:
 
 
 def _run(
-    proc: Process, program: tuple, text: str, status: int, flags: set[str], variables: dict[str, Any], values: dict[str, str]
+    proc: Process,
+    program: tuple,
+    text: str,
+    status: int,
+    flags: set[str],
+    variables: dict[str, Any],
+    values: dict[str, str],
 ) -> int:
     from kubenet_course.userland.commands.jq.machine import Machine
     from kubenet_course.userland.commands.jq.values import JqError, dump, truth
 
     indent: str | None = "\t" if "tab" in flags else "  "
-    if values.get("indent", "").isdigit():
+    if values.get("indent", "").isdecimal():
         indent = " " * min(int(values["indent"]), 7) or None
     if "c" in flags:
         indent = None
@@ -186,7 +200,10 @@ def _run(
                     proc.print(shown, end="" if "j" in flags else "\n")
             except JqError as error:
                 where = "<unknown>" if "n" in flags else f"<stdin>:{text.count(chr(10))}"
-                proc.error(f"jq: error (at {where}){'' if isinstance(error.value, str) else ' (not a string)'}: {error.message.removesuffix(' (not a string)')}")
+                proc.error(
+                    f"jq: error (at {where}){'' if isinstance(error.value, str) else ' (not a string)'}: "
+                    f"{error.message.removesuffix(' (not a string)')}"
+                )
                 status = 5
     except _ParseError as error:
         proc.error(f"parse error: {error}")

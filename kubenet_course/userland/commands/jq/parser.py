@@ -17,7 +17,8 @@ _TOKEN = re.compile(
 _OPERATORS = {
     "|": "PIPE", ",": "COMMA", ";": "SEMI", "(": "LPAREN", ")": "RPAREN", "[": "LBRACKET", "]": "RBRACKET",
     "{": "LBRACE", "}": "RBRACE", ".": "DOT", "..": "DOTDOT", ":": "COLON", "?": "QUESTION", "//": "ALT",
-    "+": "SIGN", "-": "SIGN", "*": "OPERATOR", "/": "OPERATOR", "%": "OPERATOR", "==": "COMPARE", "!=": "COMPARE",
+    "+": "SIGN", "-": "SIGN", "*": "OPERATOR", "/": "OPERATOR", "%": "OPERATOR", "==": "COMPARE",
+    "!=": "COMPARE",
     "<": "COMPARE", ">": "COMPARE", "<=": "COMPARE", ">=": "COMPARE", "=": "UPDATE", "|=": "UPDATE",
     "+=": "UPDATE", "-=": "UPDATE", "*=": "UPDATE", "/=": "UPDATE", "%=": "UPDATE", "//=": "UPDATE",
 }  # fmt: skip
@@ -50,7 +51,7 @@ def _grammar() -> Any:
         def __init__(self, conf: Any):
             del conf
 
-        def lex(self, data: Any) -> Any:
+        def lex(self, lexer_state: Any, parser_state: Any) -> Any:
             return iter(())
 
     class Builder(Transformer):
@@ -185,7 +186,13 @@ def parse(text: str) -> tuple:
     except UnexpectedToken:
         if token.type == "$END":
             raise JqSyntaxError("syntax error, unexpected $end (Unix shell quoting issues?)") from None
-        names = {"NAME": "IDENT", "FIELD": "FIELD", "NUMBER": "LITERAL", "STRING": "QQSTRING_START", "FORMAT": "FORMAT"}
+        names = {
+            "NAME": "IDENT",
+            "FIELD": "FIELD",
+            "NUMBER": "LITERAL",
+            "STRING": "QQSTRING_START",
+            "FORMAT": "FORMAT",
+        }
         shown = names.get(token.type, token.text if token.type.lower() == token.text else f"'{token.text}'")
         raise JqSyntaxError(f"syntax error, unexpected {shown} (Unix shell quoting issues?)") from None
     raise AssertionError(text)

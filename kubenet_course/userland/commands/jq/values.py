@@ -59,15 +59,24 @@ def number(value: float) -> str:
     if math.isinf(value):
         return "1.7976931348623157e+308" if value > 0 else "-1.7976931348623157e+308"
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e17):
-        return str(int(value)) if abs(value) < 1e17 else number(float(value)) if isinstance(value, int) else str(int(value))
+        return (
+            str(int(value))
+            if abs(value) < 1e17
+            else number(float(value))
+            if isinstance(value, int)
+            else str(int(value))
+        )
     text = repr(float(value))
     if "e" in text:
         mantissa, _, exponent = text.partition("e")
-        return f"{mantissa.removesuffix('.0')}e{exponent[0] if exponent[0] in '+-' else '+'}{exponent.lstrip('+-').zfill(2)}"
+        sign = exponent[0] if exponent[0] in "+-" else "+"
+        return f"{mantissa.removesuffix('.0')}e{sign}{exponent.lstrip('+-').zfill(2)}"
     return text.removesuffix(".0")
 
 
-def dump(value: Any, indent: str | None = None, sort: bool = False, ascii_only: bool = False, depth: int = 0) -> str:
+def dump(
+    value: Any, indent: str | None = None, sort: bool = False, ascii_only: bool = False, depth: int = 0
+) -> str:
     """JSON text; `indent` None means on one line."""
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
@@ -85,7 +94,10 @@ def dump(value: Any, indent: str | None = None, sort: bool = False, ascii_only: 
     else:
         space = "" if indent is None else " "
         items = [
-            f"{dump(key, None, False, ascii_only)}:{space}{dump(value[key], indent, sort, ascii_only, depth + 1)}"
+            dump(key, None, False, ascii_only)
+            + ":"
+            + space
+            + dump(value[key], indent, sort, ascii_only, depth + 1)
             for key in (sorted(value) if sort else value)
         ]
     return empty[0] + newline + ("," + newline).join(items) + end + empty[1]
@@ -95,3 +107,8 @@ def short(value: Any) -> str:
     """A value in an error message, cut at 11 bytes."""
     text = dump(value)
     return text if len(text.encode()) <= 11 else text[:10] + "..."
+
+
+def text_of(value: Any) -> str:
+    """A string itself, anything else as JSON."""
+    return value if isinstance(value, str) else dump(value)

@@ -9,7 +9,8 @@ from kubenet_course.userland.process import Process
 
 LONG = {
     "quiet": "n", "silent": "n", "expression=": "e", "file=": "f", "in-place=?": "i", "regexp-extended": "E",
-    "separate": "s", "unbuffered": "u", "null-data": "z", "debug": "debug", "posix": "posix", "line-length=": "l",
+    "separate": "s", "unbuffered": "u", "null-data": "z", "debug": "debug", "posix": "posix",
+    "line-length=": "l",
     "follow-symlinks": "fs", "sandbox": "sandbox",
 }  # fmt: skip
 USAGE = "Usage: {0} [OPTION]... {{script-only-if-no-other-script}} [input-file]..."
@@ -87,5 +88,3 @@ async def _one_file(proc: Process, machine: object, name: str, suffix: str | Non
     proc.files.write(name, bytes(machine.output), proc)
     machine.output = None
     return status
-
-

@@ -367,7 +367,16 @@ def _fill(parts: list[tuple[str, str]], match: re.Match[str]) -> str:
 
 def _visible(text: str, width: int) -> str:
     """The command `l`."""
-    names = {"\\": "\\\\", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+    names = {
+        "\\": "\\\\",
+        "\a": "\\a",
+        "\b": "\\b",
+        "\f": "\\f",
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+        "\v": "\\v",
+    }
     pieces = []
     for char in text:
         if char in names:

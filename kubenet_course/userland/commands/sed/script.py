@@ -91,7 +91,9 @@ class _Parser:
                 following = self.peek()
                 self.pos += 1
                 if following == delimiter:
-                    out.append(following if not (regex and following in "()|+?{}^$.*[]") else "\\" + following)
+                    out.append(
+                        following if not (regex and following in "()|+?{}^$.*[]") else "\\" + following
+                    )
                 elif following == "n" and regex:
                     out.append("\\n" if not self.ere else "\n")
                 else:
@@ -118,7 +120,7 @@ class _Parser:
     # -- addresses --------------------------------------------------------------------------
     def address(self, second: bool) -> Address | None:
         char = self.peek()
-        if char.isdigit() and char:
+        if char.isdecimal() and char:
             match = re.compile(r"(\d+)(?:\s*~\s*(\d+))?").match(self.text, self.pos)
             assert match is not None
             self.pos = match.end()
@@ -315,7 +317,7 @@ class _Parser:
                 elif char == "e":
                     raise self.fail("kubenet: the flag `e' of `s' is not emulated")
                 flags += char.upper()
-            elif char.isdigit() and char:
+            elif char.isdecimal() and char:
                 match = re.compile(r"\d+").match(self.text, self.pos)
                 assert match is not None
                 self.pos = match.end()
@@ -349,14 +351,21 @@ class _Parser:
             elif char == "\\" and i + 1 < len(text):
                 i += 1
                 following = text[i]
-                if following.isdigit():
+                if following.isdecimal():
                     if regex is not None and int(following) > regex.groups:
                         raise self.fail(f"invalid reference \\{following} on `s' command's RHS")
                     out.append(("group", following))
                 elif following in "LUluE":
                     out.append(("case", following))
                 else:
-                    out.append(("text", {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}.get(following, following)))
+                    out.append(
+                        (
+                            "text",
+                            {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}.get(
+                                following, following
+                            ),
+                        )
+                    )
             else:
                 out.append(("text", char))
             i += 1

@@ -22,7 +22,7 @@ def find_job(shell: Shell, text: str) -> Job | None:
         return jobs[-1] if jobs else None
     if body == "-":
         return jobs[-2] if len(jobs) > 1 else (jobs[-1] if jobs else None)
-    if body.isdigit():
+    if body.isdecimal():
         return next((job for job in jobs if job.number == int(body)), None)
     if body.startswith("?"):
         return next((job for job in jobs if body[1:] in job.command), None)
@@ -31,7 +31,8 @@ def find_job(shell: Shell, text: str) -> Job | None:
 
 async def _wait_one(shell: Shell, process: Process) -> int:
     """Wait for a child; a trapped signal ends the wait with 128+N."""
-    from kubenet_course.userland.shell.interpreter import _Wake, exit_status
+    from kubenet_course.userland.shell.interpreter import _Wake
+    from kubenet_course.userland.shell.status import exit_status
 
     shell.interruptible = True
     try:
@@ -53,7 +54,7 @@ async def wait(shell: Shell, argv: list[str]) -> int:
     any_one = False
     while words and words[0] in ("-n", "-f", "--"):
         any_one = words.pop(0) == "-n" or any_one
-    if words and words[0].startswith("-") and not words[0][1:].isdigit():
+    if words and words[0].startswith("-") and not words[0][1:].isdecimal():
         shell.complain(f"wait: {words[0][:2]}: invalid option")
         shell.proc.error("wait: usage: wait [-fn] [-p var] [id ...]")
         return 2
@@ -69,13 +70,13 @@ async def wait(shell: Shell, argv: list[str]) -> int:
     status = 0
     for word in words:
         if word.startswith("%"):
-            job = find_job(shell, word)
-            if job is None:
+            found = find_job(shell, word)
+            if found is None:
                 shell.complain(f"wait: {word}: no such job")
                 status = 127
                 continue
-            process: Process | None = job.process
-        elif word.isdigit():
+            process: Process | None = found.process
+        elif word.isdecimal():
             process = shell.state.known_pids.get(int(word))
             if process is None:
                 shell.complain(f"wait: pid {word} is not a child of this shell")
@@ -110,7 +111,7 @@ def _state(job: Job) -> str:
     if code is None:
         return "Running"
     if code < 0:
-        from kubenet_course.userland.shell.interpreter import DEATHS
+        from kubenet_course.userland.shell.status import DEATHS
 
         return DEATHS.get(-code, f"Signal {-code}")
     return "Done" if code == 0 else f"Exit {code}"
@@ -249,7 +250,7 @@ def _list(shell: Shell, words: list[str]) -> int:
         return 0
     status = 0
     for word in words:
-        if word.isdigit():
+        if word.isdecimal():
             number = int(word)
             number = number - 128 if number > 128 else number
             name = next((name for name, value in SIGNALS.items() if value == number), None)

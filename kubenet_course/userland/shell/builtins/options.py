@@ -21,12 +21,13 @@ LONG = {
 _ALWAYS = frozenset({"braceexpand", "hashall", "interactive-comments"})
 LETTERS = frozenset(letter for letter in LONG.values() if len(letter) == 1)
 SHOPTS = frozenset(
-    """assoc_expand_once autocd cdable_vars cdspell checkhash checkjobs checkwinsize cmdhist compat31 compat32
-    complete_fullquote dirspell dotglob execfail expand_aliases extdebug extglob extquote failglob force_fignore
-    globasciiranges globskipdots globstar gnu_errfmt histappend histreedit histverify hostcomplete huponexit
-    inherit_errexit interactive_comments lastpipe lithist localvar_inherit localvar_unset login_shell mailwarn
-    no_empty_cmd_completion nocaseglob nocasematch noexpand_translation nullglob patsub_replacement progcomp
-    progcomp_alias promptvars restricted_shell shift_verbose sourcepath varredir_close xpg_echo""".split()
+    """assoc_expand_once autocd cdable_vars cdspell checkhash checkjobs checkwinsize cmdhist compat31
+    compat32 complete_fullquote dirspell dotglob execfail expand_aliases extdebug extglob extquote
+    failglob force_fignore globasciiranges globskipdots globstar gnu_errfmt histappend histreedit
+    histverify hostcomplete huponexit inherit_errexit interactive_comments lastpipe lithist
+    localvar_inherit localvar_unset login_shell mailwarn no_empty_cmd_completion nocaseglob
+    nocasematch noexpand_translation nullglob patsub_replacement progcomp progcomp_alias promptvars
+    restricted_shell shift_verbose sourcepath varredir_close xpg_echo""".split()
 )
 USAGE = "set: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]"
 
@@ -161,7 +162,7 @@ async def umask(shell: Shell, argv: list[str]) -> int:
     if re.fullmatch(r"[0-7]{1,4}", words[0]):
         shell.proc.umask = int(words[0], 8) & 0o777
         return 0
-    if words[0].isdigit():
+    if words[0].isdecimal():
         shell.complain(f"umask: {words[0]}: octal number out of range")
         return 1
     from kubenet_course.userland.modes import ModeError, change_mode
@@ -222,7 +223,7 @@ async def ulimit(shell: Shell, argv: list[str]) -> int:
             shell.proc.error("ulimit: usage: ulimit [-SHabcdefiklmnpqrstuvxPRT] [limit]")
             return 2
         if values:
-            if values[0] not in ("unlimited", "hard", "soft") and not values[0].isdigit():
+            if values[0] not in ("unlimited", "hard", "soft") and not values[0].isdecimal():
                 shell.complain(f"ulimit: {values[0]}: invalid number")
                 return 1
             continue
@@ -268,7 +269,7 @@ async def history(shell: Shell, argv: list[str]) -> int:
         shell.state.history.clear()
         return 0
     lines = list(enumerate(shell.state.history, 1))
-    if argv[1:2] and argv[1].isdigit():
+    if argv[1:2] and argv[1].isdecimal():
         lines = lines[-int(argv[1]) :] if int(argv[1]) else []
     for number, line in lines:
         shell.proc.print(f"{number:>5}  {line}")

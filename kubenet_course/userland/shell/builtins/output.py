@@ -23,7 +23,12 @@ async def printf(shell: Shell, argv: list[str]) -> int:
     if arguments[:1] == ["-v"] and len(arguments) > 1:
         variable = arguments[1]
         arguments = arguments[2:]
-    elif arguments and arguments[0].startswith("-") and arguments[0] not in ("--", "-") and arguments[0][1] != "-":
+    elif (
+        arguments
+        and arguments[0].startswith("-")
+        and arguments[0] not in ("--", "-")
+        and arguments[0][1] != "-"
+    ):
         shell.complain(f"printf: {arguments[0][:2]}: invalid option")
         shell.proc.error("printf: usage: printf [-v var] format [arguments]")
         return 2

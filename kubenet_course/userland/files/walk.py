@@ -1,0 +1,160 @@
+"""Walking paths: how a name becomes a node, in a tree with mounts over it."""
+
+from __future__ import annotations
+
+import stat as _stat
+from errno import (
+    ELOOP,
+    ENAMETOOLONG,
+    ENOENT,
+    ENOTDIR,
+)
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kubenet_course.errors import KernelError
+from kubenet_course.userland.files.nodes import (
+    Directory,
+    Node,
+    Symlink,
+)
+
+if TYPE_CHECKING:
+    from kubenet_course.userland.files.tree import FileTree
+    from kubenet_course.userland.process import Process
+
+
+MAX_LINKS = 40
+
+
+class Found(NamedTuple):
+    """Where a path leads: `node` is None where the last component is missing from `parent`."""
+
+    node: Node | None
+    parent: Directory
+    name: str
+    path: str
+
+
+def _join(trail: list[tuple[str, Node]], name: str = "") -> str:
+    parts = [part for part, _ in trail[1:]]
+    if name:
+        parts.append(name)
+    return "/" + "/".join(parts)
+
+
+class PathWalker:
+    """The part of `view.FileView` that looks but does not touch."""
+
+    tree: FileTree
+    parent: Any
+    mounts: dict[str, Node]
+
+    def _mounted(self, path: str) -> Node | None:
+        view: Any = self
+        while view is not None:
+            node = view.mounts.get(path)
+            if node is not None:
+                return node
+            view = view.parent
+        return None
+
+    def _has_mounts(self) -> bool:
+        view: Any = self
+        while view is not None:
+            if view.mounts:
+                return True
+            view = view.parent
+        return False
+
+    def find(
+        self, path: str, cwd: str | None = None, proc: Process | None = None, follow: bool = True
+    ) -> Found:
+        """Walk to `path` as path_lookup() does; a missing last component is not an error."""
+        if not path:
+            raise KernelError(ENOENT)
+        if len(path) > 4095:
+            raise KernelError(ENAMETOOLONG)
+        if path[0] != "/":
+            path = f"{cwd or (proc.cwd if proc else '/')}/{path}"
+        todo = path.split("/")[::-1]
+        mounted = self._has_mounts()
+        trail: list[tuple[str, Node]] = [("", (self._mounted("/") if mounted else None) or self.tree.root)]
+        links = 0
+        while todo:
+            name = todo.pop()
+            here = trail[-1][1]
+            if not isinstance(here, Directory):
+                raise KernelError(ENOTDIR)
+            if name in ("", "."):
+                continue
+            if name == "..":
+                if len(trail) > 1:
+                    trail.pop()
+                continue
+            if len(name) > 255:
+                raise KernelError(ENAMETOOLONG)
+            child = here.get(name, proc)
+            if mounted and child is not None:
+                child = self._mounted(_join(trail, name)) or child
+            if child is None:
+                if any(part not in ("", ".") for part in todo):
+                    raise KernelError(ENOENT)
+                return Found(None, here, name, _join(trail, name))
+            if isinstance(child, Symlink) and (follow or todo):
+                links += 1
+                if links > MAX_LINKS:
+                    raise KernelError(ELOOP)
+                magic = child.follow(proc)
+                if magic is None:
+                    target = child.readlink(proc)
+                    if target.startswith("/"):
+                        del trail[1:]
+                    todo.extend(target.split("/")[::-1])
+                    continue
+                child = magic
+            trail.append((name, child))
+        if len(trail) == 1:
+            return Found(trail[0][1], self.tree.root, "", "/")
+        parent = trail[-2][1]
+        assert isinstance(parent, Directory)
+        return Found(trail[-1][1], parent, trail[-1][0], _join(trail))
+
+    def node(
+        self, path: str, cwd: str | None = None, proc: Process | None = None, follow: bool = True
+    ) -> Node:
+        """The node at `path`; ENOENT where there is none."""
+        found = self.find(path, cwd, proc, follow)
+        if found.node is None:
+            raise KernelError(ENOENT)
+        return found.node
+
+    def resolve(self, path: str, cwd: str | None = None, proc: Process | None = None) -> str:
+        """realpath(3), except that the last component may be missing."""
+        return self.find(path, cwd, proc).path
+
+    def _try(self, path: str, proc: Process | None, cwd: str | None, follow: bool = True) -> Node | None:
+        try:
+            return self.find(path, cwd, proc, follow).node
+        except KernelError:
+            return None
+
+    def exists(self, path: str, proc: Process | None = None, cwd: str | None = None) -> bool:
+        return self._try(path, proc, cwd) is not None
+
+    def lexists(self, path: str, proc: Process | None = None, cwd: str | None = None) -> bool:
+        return self._try(path, proc, cwd, follow=False) is not None
+
+    def isdir(self, path: str, proc: Process | None = None, cwd: str | None = None) -> bool:
+        return isinstance(self._try(path, proc, cwd), Directory)
+
+    def isfile(self, path: str, proc: Process | None = None, cwd: str | None = None) -> bool:
+        node = self._try(path, proc, cwd)
+        return node is not None and node.kind == _stat.S_IFREG
+
+    def islink(self, path: str, proc: Process | None = None, cwd: str | None = None) -> bool:
+        return isinstance(self._try(path, proc, cwd, follow=False), Symlink)
+
+    def access_x(self, path: str, proc: Process | None = None, cwd: str | None = None) -> bool:
+        """Whether root may execute (or, a directory, enter) it."""
+        node = self._try(path, proc, cwd)
+        return isinstance(node, Directory) or (node is not None and bool(node.mode & 0o111))

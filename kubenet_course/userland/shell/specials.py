@@ -1,0 +1,59 @@
+"""Parameters that the shell computes: ``$?``, ``$RANDOM``, ``$SECONDS`` …"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubenet_course.userland.shell.state import VERSION
+
+if TYPE_CHECKING:
+    from kubenet_course.userland.shell.lookup import Lookup
+
+
+def _seconds(shell: Lookup) -> str:
+    return str((shell.proc.loop.now - shell.state.started) // 1_000_000_000)
+
+
+def _random(shell: Lookup) -> str:
+    state = shell.state
+    if state.random_seed is None:
+        state.random_seed = shell.proc.system.host.random.getrandbits(31)
+    state.random_seed = (16807 * (state.random_seed or 1)) % 2147483647
+    return str((state.random_seed >> 16 ^ state.random_seed & 0xFFFF) & 0x7FFF)
+
+
+def _epoch(shell: Lookup) -> int:
+    return shell.proc.system.files.now()
+
+
+SPECIALS = {
+    "?": lambda shell: str(shell.state.status),
+    "#": lambda shell: str(len(shell.state.positional)),
+    "$": lambda shell: str(shell.state.main_pid),
+    "!": lambda shell: None if shell.state.background is None else str(shell.state.background),
+    "-": lambda shell: shell.state.flags(),
+    "_": lambda shell: shell.state.last_argument,
+    "BASH": lambda shell: "/usr/bin/bash",
+    "BASHPID": lambda shell: str(shell.proc.pid),
+    "BASH_VERSION": lambda shell: VERSION,
+    "BASH_SUBSHELL": lambda shell: str(shell.state.level),
+    "EPOCHREALTIME": lambda shell: f"{_epoch(shell) / 1e9:.6f}",
+    "EPOCHSECONDS": lambda shell: str(_epoch(shell) // 1_000_000_000),
+    "EUID": lambda shell: "0",
+    "FUNCNAME": lambda shell: shell.state.call_stack[-1] if shell.state.call_stack else None,
+    "GROUPS": lambda shell: "0",
+    "HOSTNAME": lambda shell: shell.proc.system.host.hostname,
+    "HOSTTYPE": lambda shell: "x86_64",
+    "LINENO": lambda shell: str(shell.line),
+    "MACHTYPE": lambda shell: "x86_64-pc-linux-gnu",
+    "OSTYPE": lambda shell: "linux-gnu",
+    "PIPESTATUS": lambda shell: str(shell.state.pipestatus[0]) if shell.state.pipestatus else None,
+    "PPID": lambda shell: str(shell.proc.ppid),
+    "RANDOM": _random,
+    "SECONDS": _seconds,
+    "SHELLOPTS": lambda shell: "braceexpand:hashall:interactive-comments",
+    "UID": lambda shell: "0",
+}
+
+
+DYNAMIC = frozenset({"RANDOM", "SECONDS", "LINENO"})
