@@ -165,8 +165,15 @@ class Tables:
         self.ruleset.notify("rule", rule)
 
     def _place(self, table: str, name: str, rule: XtRule, position: int | None, verb: str) -> None:
+        was_there = self.table(table)
         chain = self.need(table, name)
-        self._check(chain, rule, verb)
+        try:
+            self._check(chain, rule, verb)
+        except Refused:
+            new = self.table(table)
+            if was_there is None and new is not None and not self.legacy:
+                self.ruleset.delete_table(new)  # one transaction: the table goes with the rule that was refused
+            raise
         chain.insert(len(chain.rules) if position is None else position, rule)
         self.ruleset.notify("rule", rule)
 
@@ -343,7 +350,7 @@ class Tables:
         chain.base.policy = ACCEPT if policy == "ACCEPT" else DROP
         if counters is not None:
             chain.counters = list(counters)
-        elif chain.counters is None:
+        elif not self.legacy or chain.counters is None:
             chain.counters = [0, 0]
         self.ruleset.notify("chain", name)
 
