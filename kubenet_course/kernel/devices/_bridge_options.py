@@ -105,6 +105,7 @@ def _priority(bridge: Bridge, value: int) -> None:
     for port in bridge.ports.values():
         if port.state != "disabled" and port.designated == (port.port_id, old):
             port.designated = (port.port_id, value)
+    bridge.select()
 
 
 def _vlan_filtering(bridge: Bridge, value: int) -> None:

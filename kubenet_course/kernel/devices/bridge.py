@@ -62,8 +62,11 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         self.opened_once = False
         self.had_ports = False
         self.gc_started: int | None = None
+        #: br_port_state_selection() has run: only a forwarding port gives carrier from then on.
+        self.selected = False
         if mac is not None:
             self.id_mac = mac
+            self.selected, self.carrier = True, False
             self.fdb_add_local(mac, None)
 
     @classmethod
@@ -99,7 +102,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         number = next(n for n in range(1, len(used) + 2) if n not in used)
         port = BridgePort(self, dev, number)
         self.ports[dev] = port
-        self.had_ports = True
+        self.had_ports = self.selected = True
         dev.master = self
         dev.port = port
         dev.rx_handler = self._handle_frame
@@ -172,7 +175,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         if on:
             # br_stp_start(): the protocol's limits hold from now on.
             self.forward_delay = min(max(self.forward_delay, 2 * SECOND), 30 * SECOND)
-            self.set_carrier(any(port.state == "forwarding" for port in self.ports.values()))
+            self.select()
 
     def port_mac_changed(self, dev: NetDevice) -> None:
         """br_fdb_changeaddr()."""
@@ -220,6 +223,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
             self.fdb_add_local(mac, None)
         self.net.arp.mac_changed(self)
         self.net.nd.mac_changed(self)
+        self.select()
 
     def set_mtu(self, mtu: int) -> None:
         """br_change_mtu(): from now on the ports' MTU does not matter."""
@@ -245,9 +249,14 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         self.gc_started = None
 
     def update_carrier(self) -> None:
-        """br_port_state_selection(): carrier while a port forwards; a bridge that never had ports keeps it."""
-        if self.up and self.had_ports:
+        """br_port_state_selection(): carrier while a port forwards; a bridge for which it never ran keeps its own."""
+        if self.selected:
             self.set_carrier(any(port.state == "forwarding" for port in self.ports.values()))
+
+    def select(self) -> None:
+        """br_port_state_selection(), after a change of what the bridge is: address, priority, ports, protocol."""
+        self.selected = True
+        self.update_carrier()
 
     def unregistering(self) -> None:
         for dev in list(self.ports):
