@@ -115,7 +115,9 @@ class Expect:
             gateway = routes[0].get("gateway", "") if routes else ""
             if not routes or (via and gateway != via):
                 ok = False
-                seen = f"a route via {gateway}" if gateway else ("a route without a gateway" if routes else "no route")
+                seen = f"a route via {gateway}" if gateway else ((
+                    "a route without a gateway"
+                ) if routes else "no route")
         who = f"namespace {netns}" if netns else machine
         wanted = f"{who} has a route to {prefix}" + (f" via {via}" if via else "")
         return self.that(ok, wanted, why or f"It has {seen} for that network.", hint)
@@ -123,7 +125,9 @@ class Expect:
     def sysctl(self, machine: str, key: str, value: str, why: str = "", hint: int = 0) -> bool:
         """A kernel setting has a value."""
         now = self.run(machine, f"sysctl -n {key}").stdout.strip()
-        return self.that(now == value, f"{key} is {value} on {machine}", why or f"It is {now or 'not there'}.", hint)
+        return self.that(now == value, f"{key} is {value} on {machine}", why or (
+            f"It is {now or 'not there'}."
+        ), hint)
 
     def output(self, machine: str, command: str, text: str, wanted: str, why: str = "", hint: int = 0) -> bool:
         """`command` succeeds and prints `text` somewhere."""

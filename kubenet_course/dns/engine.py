@@ -20,7 +20,7 @@ import dns.rdataclass
 
 from kubenet_course.dns.corefile import CorefileError, Dispenser, Files, ServerBlock, parse
 from kubenet_course.dns.names import Address, longest_match, server_addresses
-from kubenet_course.dns.plugin import ORDER, Dropped, Plugin, PluginError, Request, ServerConfig
+from kubenet_course.dns.plugin import ORDER, Dropped, PluginError, Request, ServerConfig
 from kubenet_course.registry import discover
 
 VERSION = "1.12.4"
@@ -138,8 +138,7 @@ class Engine:
         if message.opcode() != dns.opcode.QUERY or len(message.question) != 1:
             return request.reply(dns.rcode.REFUSED if message.question else dns.rcode.FORMERR)
         if message.edns > 0:
-            answer = request.reply(dns.rcode.BADVERS)
-            return answer
+            return request.reply(dns.rcode.BADVERS)
         config = self._choose(server, request)
         if config is None or (request.qclass != dns.rdataclass.IN and not config.options.get("class_chaos")):
             return request.reply(dns.rcode.REFUSED)

@@ -11,8 +11,8 @@ so a run with the same seed is the same run, byte for byte.
 
 Two queues: `call_soon` (the kernel's softirq: packets on their way) and a heap of timers. Work that
 takes time on a real computer may move the clock itself, by adding to `now` (a host takes some
-microseconds for each packet); a timer that was due meanwhile is then late, as on a busy machine. A task is resumed through `call_soon`, so a waker never runs the woken task's code
-inside its own call.
+microseconds for each packet); a timer that was due meanwhile is then late, as on a busy machine.
+A task is resumed through `call_soon`, so a waker never runs the woken task's code inside its own call.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class Task(Future[T]):
             self.set_result(stop.value)
         except Cancelled as cancelled:
             self.set_exception(cancelled)
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 — whoever awaits the task gets it
             self.set_exception(failure)
         else:
             self._waiting = waiting

@@ -66,7 +66,14 @@ def flag_bits(dev: NetDevice) -> int:
 
 def size_text(count: int) -> str:
     """``516.0 B``, ``1.2 KiB``: a byte count as ifconfig rounds it."""
-    for limit, unit in ((1 << 60, "EiB"), (1 << 50, "PiB"), (1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+    for limit, unit in (
+        (1 << 60, "EiB"),
+        (1 << 50, "PiB"),
+        (1 << 40, "TiB"),
+        (1 << 30, "GiB"),
+        (1 << 20, "MiB"),
+        (1 << 10, "KiB"),
+    ):
         if count > limit:
             whole, rest = divmod(count * 10 // limit, 10)
             return f"{whole}.{rest} {unit}"
@@ -91,19 +98,25 @@ def long_form(net: NetNamespace, row: Named) -> str:
     if not row.is_alias:
         for six in net.ipv6.addresses.get(dev, ()):
             scope = 0x10 if six.local.is_loopback else 0x20 if six.local.is_link_local else 0
-            lines.append(f"        inet6 {six.local}  prefixlen {six.prefixlen}  scopeid {scope:#x}<{SCOPES6[scope]}>")
+            lines.append(
+                f"        inet6 {six.local}  prefixlen {six.prefixlen}  scopeid {scope:#x}<{SCOPES6[scope]}>"
+            )
     kind = "loop" if dev.is_loopback else "ether"
     title = "Local Loopback" if dev.is_loopback else "Ethernet"
     if dev.noarp and dev.header_length == 0:
-        lines.append(f"        unspec 00-00-00-00-00-00-00-00-00-00-00-00-00-00-00-00  txqueuelen {dev.qlen}  (UNSPEC)")
+        lines.append(
+            f"        unspec 00-00-00-00-00-00-00-00-00-00-00-00-00-00-00-00  txqueuelen {dev.qlen}  (UNSPEC)"
+        )
     else:
-        lines.append(f"        {kind}{'' if dev.is_loopback else f' {dev.mac}'}  txqueuelen {dev.qlen}  ({title})")
+        lines.append(
+            f"        {kind}{'' if dev.is_loopback else f' {dev.mac}'}  txqueuelen {dev.qlen}  ({title})"
+        )
     if not row.is_alias:
         lines += [
             f"        RX packets {dev.rx_packets}  bytes {dev.rx_bytes} ({size_text(dev.rx_bytes)})",
             f"        RX errors {dev.rx_errors}  dropped {dev.rx_dropped}  overruns 0  frame 0",
             f"        TX packets {dev.tx_packets}  bytes {dev.tx_bytes} ({size_text(dev.tx_bytes)})",
-            f"        TX errors {dev.tx_errors}  dropped {dev.tx_dropped} overruns 0  carrier {dev.tx_carrier_errors}  collisions {dev.collisions}",
+            f"        TX errors {dev.tx_errors}  dropped {dev.tx_dropped} overruns 0  carrier {dev.tx_carrier_errors}  collisions {dev.collisions}",  # noqa: E501
         ]
     return "\n".join(lines) + "\n"
 
@@ -114,9 +127,22 @@ def table_row(row: Named) -> str:
     if row.is_alias:
         numbers = "     - no statistics available -                        "
     else:
-        numbers = f"{dev.rx_packets:8} {dev.rx_errors:6} {dev.rx_dropped:6} {0:<6}{dev.tx_packets:9} {dev.tx_errors:6} {dev.tx_dropped:6} {0:6} "
+        numbers = f"{dev.rx_packets:8} {dev.rx_errors:6} {dev.rx_dropped:6} {0:<6}{dev.tx_packets:9} {dev.tx_errors:6} {dev.tx_dropped:6} {0:6} "  # noqa: E501
     bits = flag_bits(dev)
-    letters = ((0x200, "A"), (0x2, "B"), (0x4, "D"), (0x8, "L"), (0x1000, "M"), (0x100, "P"), (0x20, "N"), (0x80, "O"), (0x10, "p"), (0x40, "R"), (0x800, "s"), (0x1, "U"))
+    letters = (
+        (0x200, "A"),
+        (0x2, "B"),
+        (0x4, "D"),
+        (0x8, "L"),
+        (0x1000, "M"),
+        (0x100, "P"),
+        (0x20, "N"),
+        (0x80, "O"),
+        (0x10, "p"),
+        (0x40, "R"),
+        (0x800, "s"),
+        (0x1, "U"),
+    )
     flags = "".join(letter for bit, letter in letters if bits & bit)
     if not bits & 0x1 and not flags:
         flags = "[NO FLAGS]"

@@ -7,7 +7,9 @@ from kubenet_course.course.expect import Expect
 def check(expect: Expect) -> None:
     names = {entry["name"] for entry in expect.json("host", "ip -j netns list")}
     for name in ("green", "yellow"):
-        expect.that(name in names, f"there is a namespace {name}", f"ip netns shows: {', '.join(sorted(names)) or 'nothing'}.", hint=1)
+        expect.that(name in names, f"there is a namespace {name}", (
+            f"ip netns shows: {', '.join(sorted(names)) or 'nothing'}."
+        ), hint=1)
     for name, address in (("green", "10.1.1.1"), ("yellow", "10.1.1.2")):
         found = [
             link["ifname"]
@@ -15,7 +17,9 @@ def check(expect: Expect) -> None:
             for entry in link["addr_info"]
             if entry["local"] == address
         ]
-        why = "An address is lost when its interface moves: give it after the move." if name in names else "There is no such namespace yet."
+        why = (
+            "An address is lost when its interface moves: give it after the move."
+        ) if name in names else "There is no such namespace yet."
         if expect.that(bool(found), f"namespace {name} has {address}", why, hint=3 if name in names else 1):
             expect.up("host", found[0], hint=4, netns=name)
     done = expect.run("host", "ip netns exec green ping -c 2 -i 0.2 -W 1 10.1.1.2")
@@ -25,11 +29,15 @@ def check(expect: Expect) -> None:
 EXERCISE = Exercise(
     title="Green and yellow",
     lab="netns",
-    task="Make two namespaces, green (10.1.1.1/24) and yellow (10.1.1.2/24), and a virtual cable between them, so that green can ping 10.1.1.2.",
+    task=(
+        "Make two namespaces, green (10.1.1.1/24) and yellow (10.1.1.2/24), and a virtual cable between them, "
+        "so that green can ping 10.1.1.2."
+    ),
     check=check,
     hints=(
         "`ip netns add NAME` makes a namespace.",
-        "`ip link add END1 type veth peer name END2` makes a cable, `ip link set END1 netns NAME` plugs one end in.",
+        "`ip link add END1 type veth peer name END2` makes a cable, `ip link set END1 netns NAME` plugs one "
+        "end in.",
         "Inside a namespace: `ip -n NAME addr add ADDRESS/24 dev END`.",
         "Both ends must be up: `ip -n NAME link set END up`.",
     ),

@@ -7,7 +7,9 @@ from kubenet_course.course.expect import Expect
 def check(expect: Expect) -> None:
     expect.route("A", "192.168.2.0/24", via="192.168.1.6", hint=1)
     expect.route("C", "192.168.1.0/24", via="192.168.2.6", hint=1)
-    expect.sysctl("B", "net.ipv4.ip_forward", "1", "B throws away every packet that is not for itself.", hint=2)
+    expect.sysctl("B", "net.ipv4.ip_forward", "1", (
+        "B throws away every packet that is not for itself."
+    ), hint=2)
     expect.ping("A", "192.168.2.5", hint=3)
     expect.ping("C", "192.168.1.5", hint=3)
 
@@ -29,7 +31,10 @@ EXERCISE = Exercise(
     ),
     wrong=(
         Wrong(
-            (("A", "ip route add 192.168.2.0/24 via 192.168.1.6"), ("C", "ip route add 192.168.1.0/24 via 192.168.2.6")),
+            (
+                ("A", "ip route add 192.168.2.0/24 via 192.168.1.6"),
+                ("C", "ip route add 192.168.1.0/24 via 192.168.2.6"),
+            ),
             hint=2,
             why="forwarding is off",
         ),

@@ -16,9 +16,11 @@ EXERCISE = Exercise(
     task="Let A (192.168.1.10) and C (192.168.2.10) reach each other through the router.",
     check=check,
     hints=(
-        "A knows its own network only. Tell it who leads to the other one: `ip route add NETWORK/24 via ROUTER`.",
+        "A knows its own network only. Tell it who leads to the other one: `ip route add NETWORK/24 via "
+        "ROUTER`.",
         "The answer needs a way back: C too must know who leads to A's network.",
-        "The gateway must be an address of the router in the host's own network: 192.168.1.1 for A, 192.168.2.1 for C.",
+        "The gateway must be an address of the router in the host's own network: 192.168.1.1 for A, "
+        "192.168.2.1 for C.",
     ),
     solution=(
         ("A", "ip route add 192.168.2.0/24 via 192.168.1.1"),

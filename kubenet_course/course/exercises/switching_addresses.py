@@ -8,9 +8,13 @@ def check(expect: Expect) -> None:
     for name in ("A", "B"):
         expect.up(name, "eth0", hint=3)
         has = any(
-            entry["family"] == "inet" for link in expect.json(name, "ip -j addr show dev eth0") for entry in link["addr_info"]
+            entry["family"] == "inet"
+            for link in expect.json(name, "ip -j addr show dev eth0")
+            for entry in link["addr_info"]
         )
-        expect.that(has, f"eth0 of {name} has an IPv4 address", "Without an address it can neither ask nor answer.", hint=1)
+        expect.that(has, f"eth0 of {name} has an IPv4 address", (
+            "Without an address it can neither ask nor answer."
+        ), hint=1)
     network = [
         entry["local"] + "/" + str(entry["prefixlen"])
         for link in expect.json("B", "ip -j -4 addr show dev eth0")

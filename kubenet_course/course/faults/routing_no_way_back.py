@@ -16,11 +16,14 @@ FAULT = Fault(
     breakage=(("C", "ip route flush root 0.0.0.0/0 scope global"),),
     check=check,
     clues=(
-        "A ping needs two journeys. `%journey A ping -c 1 -W 1 192.168.2.10` shows how far the first one gets.",
+        "A ping needs two journeys. `%journey A ping -c 1 -W 1 192.168.2.10` shows how far the first one "
+        "gets.",
         "The request arrives at C. What does C do with its answer? Read `ip route` on C.",
         "C needs a route to 192.168.1.0/24, or a default route.",
     ),
     proof=("C", "ip route get 192.168.1.10"),
     mend=(("C", "ip route add default via 192.168.2.1"),),
-    explanation="Routing is not symmetric: each host decides for itself, and the answer is a packet like any other.",
+    explanation=(
+        "Routing is not symmetric: each host decides for itself, and the answer is a packet like any other."
+    ),
 )

@@ -11,7 +11,7 @@ def check(expect: Expect) -> None:
 FAULT = Fault(
     title="The host that thinks it is alone",
     lab="switching",
-    symptom="A (192.168.1.10) and B (192.168.1.130) are on one switch, both are up, and yet `ping 192.168.1.130` fails on A at once: Network is unreachable.",
+    symptom="A (192.168.1.10) and B (192.168.1.130) are on one switch, both are up, and yet `ping 192.168.1.130` fails on A at once: Network is unreachable.",  # noqa: E501
     setup=(("B", "ip addr add 192.168.1.130/24 dev eth0"),),
     breakage=(("A", "ip addr add 192.168.1.10/25 dev eth0"),),
     check=check,

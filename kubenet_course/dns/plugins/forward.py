@@ -59,10 +59,14 @@ class Forward(Plugin):
     _running: int = 0
 
     async def serve_dns(self, request: Request) -> dns.message.Message:
-        if not is_subdomain(self.zone, request.name) or any(is_subdomain(zone, request.name) for zone in self.ignored):
+        if not is_subdomain(self.zone, request.name) or any(
+            is_subdomain(zone, request.name) for zone in self.ignored
+        ):
             return await self.next_plugin(request)
         if self.max_concurrent and self._running >= self.max_concurrent:
-            raise PluginError("forward", f"concurrent queries exceeded maximum {self.max_concurrent}", dns.rcode.REFUSED)
+            raise PluginError(
+                "forward", f"concurrent queries exceeded maximum {self.max_concurrent}", dns.rcode.REFUSED
+            )
         self._running += 1
         try:
             return await self._ask(request)
@@ -116,10 +120,16 @@ class Forward(Plugin):
                 answer = dns.message.from_wire(data, ignore_trailing=True)
             except dns.exception.DNSException:
                 return request.reply(dns.rcode.SERVFAIL)
-            if answer.flags & dns.flags.TC and protocol == "udp" and (self.prefer_udp or request.protocol == "tcp"):
+            if (
+                answer.flags & dns.flags.TC
+                and protocol == "udp"
+                and (self.prefer_udp or request.protocol == "tcp")
+            ):
                 protocol = "tcp"
                 continue
-            if answer.id != request.message.id or [q.name for q in answer.question] != [q.name for q in request.message.question]:
+            if answer.id != request.message.id or [q.name for q in answer.question] != [
+                q.name for q in request.message.question
+            ]:
                 return request.reply(dns.rcode.FORMERR)
             return answer
 
@@ -204,7 +214,10 @@ def _upstreams(c: Dispenser, config: ServerConfig, target: str) -> list[Upstream
         transport, rest = scheme.group(1), target[scheme.end() :]
         if transport not in ("dns", "tls"):
             raise c.error(f"only DNS and TLS transports are supported for forward: {target}")
-    match = re.match(r"^\[(?P<six>[^\]%]+)(?:%(?P<zone6>[^\]]+))?\](?::(?P<port6>\d+))?$|^(?P<four>[^:%]+)(?:%(?P<zone4>[^:]+))?(?::(?P<port4>\d+))?$", rest)
+    match = re.match(
+        r"^\[(?P<six>[^\]%]+)(?:%(?P<zone6>[^\]]+))?\](?::(?P<port6>\d+))?$|^(?P<four>[^:%]+)(?:%(?P<zone4>[^:]+))?(?::(?P<port4>\d+))?$",
+        rest,
+    )
     host, name, port = rest, "", 0
     if match:
         host = match["six"] or match["four"]
@@ -220,7 +233,14 @@ def _upstreams(c: Dispenser, config: ServerConfig, target: str) -> list[Upstream
         if not servers:
             raise c.error(f"no nameservers found: {target}") from None
         return [Upstream(server, 53) for server in servers]
-    return [Upstream(str(address), port or (853 if transport == "tls" else 53), transport, name if transport == "tls" else "")]
+    return [
+        Upstream(
+            str(address),
+            port or (853 if transport == "tls" else 53),
+            transport,
+            name if transport == "tls" else "",
+        )
+    ]
 
 
 def _property(c: Dispenser, handler: Forward) -> None:
@@ -240,14 +260,22 @@ def _property(c: Dispenser, handler: Forward) -> None:
         if not c.next_arg():
             raise c.arg_error()
         if not c.text.isdigit():
-            raise c.error(f'strconv.Atoi: parsing "{c.text}": invalid syntax' if not c.text.startswith("-") else f"{word} can't be negative: {c.text}")
+            raise c.error(
+                f'strconv.Atoi: parsing "{c.text}": invalid syntax'
+                if not c.text.startswith("-")
+                else f"{word} can't be negative: {c.text}"
+            )
         setattr(handler, word, int(c.text))
     elif word in durations:
         if not c.next_arg():
             raise c.arg_error()
         duration = _duration(c)
         if duration < 0 or (word == "read_timeout" and duration == 0):
-            raise c.error(f"{word} can't be negative: {c.text}" if duration < 0 else f"{word} must be positive: {c.text}")
+            raise c.error(
+                f"{word} can't be negative: {c.text}"
+                if duration < 0
+                else f"{word} must be positive: {c.text}"
+            )
         setattr(handler, word, duration)
     elif word == "policy":
         if not c.next_arg():
@@ -275,7 +303,9 @@ def _property(c: Dispenser, handler: Forward) -> None:
             raise c.arg_error()
         for code in codes:
             try:
-                (handler.failover if word == "failover" else handler.next_codes).append(dns.rcode.from_text(code))
+                (handler.failover if word == "failover" else handler.next_codes).append(
+                    dns.rcode.from_text(code)
+                )
             except dns.exception.DNSException:
                 raise c.error(f"{code} is not a valid rcode") from None
     else:

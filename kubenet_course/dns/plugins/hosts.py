@@ -136,7 +136,7 @@ def _property(c: Dispenser, handler: Hosts) -> None:
     elif c.text == "ttl":
         words = c.remaining_args()
         if not words:
-            raise c.error(f"ttl needs a time in second")
+            raise c.error("ttl needs a time in second")
         if not words[0].lstrip("-").isdigit() or not 0 < int(words[0]) <= 65535:
             raise c.error("ttl provided is invalid")
         handler.ttl = int(words[0])

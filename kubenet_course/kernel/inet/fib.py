@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.errors import KernelError
 from kubenet_course.wire.addresses import IpAddress, Network
 
 if TYPE_CHECKING:

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_output import ip_output
 from kubenet_course.kernel.inet.route import ip_route_input
-from kubenet_course.kernel.netfilter.hooks import NF_INET_FORWARD, NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, nf_hook
+from kubenet_course.kernel.netfilter.hooks import (
+    NF_INET_FORWARD,
+    NF_INET_LOCAL_IN,
+    NF_INET_PRE_ROUTING,
+    nf_hook,
+)
 from kubenet_course.kernel.skbuff import PACKET_HOST, PACKET_OTHERHOST
 from kubenet_course.wire import icmp as wire_icmp
 from kubenet_course.wire.ipv4 import IP_DF, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, Ipv4Header

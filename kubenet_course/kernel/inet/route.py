@@ -71,7 +71,11 @@ class Rtable:
     def neighbour(self) -> Neighbour:
         """The neighbour entry of the next hop (rt_neigh / ip_neigh_for_gw())."""
         neigh = self.neigh
-        if neigh is None or neigh.state == "FAILED" or neigh.table.entries.get((neigh.ip, neigh.dev)) is not neigh:
+        if (
+            neigh is None
+            or neigh.state == "FAILED"
+            or neigh.table.entries.get((neigh.ip, neigh.dev)) is not neigh
+        ):
             assert self.dev is not None
             gateway = self.gateway
             if gateway is not None and gateway.family == 6:
@@ -138,7 +142,9 @@ def _gateway(hop: fib.NextHop) -> IpAddress | None:
     return hop.gateway if hop.scope == fib.RT_SCOPE_LINK else None
 
 
-def _choose(net: NetNamespace, hops: list[fib.NextHop], source: int, destination: int, ports: int = 0) -> fib.NextHop:
+def _choose(
+    net: NetNamespace, hops: list[fib.NextHop], source: int, destination: int, ports: int = 0
+) -> fib.NextHop:
     """fib_select_multipath(): by a hash of the flow, in proportion to the weights."""
     if len(hops) == 1:
         return hops[0]
@@ -170,7 +176,14 @@ def ip_route_output(
     KernelError: ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL (blackhole), ENODEV, ENETDOWN.
     """
     multipath_ports = net.ipv4.rules.custom and (source_port or destination_port)
-    key = (destination, source, oif, mark, tos, (protocol, source_port, destination_port) if multipath_ports else 0)
+    key = (
+        destination,
+        source,
+        oif,
+        mark,
+        tos,
+        (protocol, source_port, destination_port) if multipath_ports else 0,
+    )
     cached = net.ipv4.output_cache.get(key)
     if cached is not None:
         return cached
@@ -191,13 +204,19 @@ def _route_output(
         if source == 0xFFFFFFFF or source >> 28 == 0xE or source >> 24 == 0:
             raise KernelError(errno.EINVAL)
         if oif is None and (destination.is_multicast or destination == 0xFFFFFFFF):
-            oif = next((d for d in net.devices.values() if any(a.local == source for a in ipv4.addresses[d])), None)
+            oif = next(
+                (d for d in net.devices.values() if any(a.local == source for a in ipv4.addresses[d])), None
+            )
             if oif is None:
                 raise KernelError(errno.EINVAL)
     if oif is not None and not oif.up:
         raise KernelError(errno.ENETUNREACH)
     if oif is not None and not source:
-        scope = fib.RT_SCOPE_LINK if destination.is_multicast or destination == 0xFFFFFFFF else fib.RT_SCOPE_UNIVERSE
+        scope = (
+            fib.RT_SCOPE_LINK
+            if destination.is_multicast or destination == 0xFFFFFFFF
+            else fib.RT_SCOPE_UNIVERSE
+        )
         if scope == fib.RT_SCOPE_LINK:
             source = select_source(net, oif, 0, fib.RT_SCOPE_LINK) or 0
     if destination == 0:
@@ -206,7 +225,15 @@ def _route_output(
         rt.source = IPv4Address(source) if source else destination
         return rt
     flow = fib.FlowKey(
-        int(destination), source, "lo" if not oif else "", oif.name if oif else "", mark, tos, protocol, source_port, destination_port
+        int(destination),
+        source,
+        "lo" if not oif else "",
+        oif.name if oif else "",
+        mark,
+        tos,
+        protocol,
+        source_port,
+        destination_port,
     )
     try:
         rule, route, hops = fib_lookup(net, flow, oif.ifindex if oif and oif.kind != "vrf" else 0)
@@ -221,7 +248,13 @@ def _route_output(
                 rt.type = fib.MULTICAST
             return rt
         if net.loop.tracer is not None:
-            net.loop.tracer.unsent(net, destination, failure.errno, getattr(failure, "route", None), getattr(failure, "rule", None))
+            net.loop.tracer.unsent(
+                net,
+                destination,
+                failure.errno,
+                getattr(failure, "route", None),
+                getattr(failure, "rule", None),
+            )
         raise
     if route.type == fib.LOCAL:
         rt = Rtable(net, fib.LOCAL, net.loopback, destination)
@@ -243,7 +276,9 @@ def _route_output(
     if source:
         rt.source = IPv4Address(source)
     else:
-        rt.source = route.prefsrc or select_source(net, hop.dev, int(hop.gateway or destination) if route.prefsrc is None else 0, max(route.scope, 0))
+        rt.source = route.prefsrc or select_source(
+            net, hop.dev, int(hop.gateway or destination) if route.prefsrc is None else 0, max(route.scope, 0)
+        )
         if rt.source is None:
             rt.source = IPv4Address(0)
     return rt
@@ -292,7 +327,9 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
         if net.ipv4.joined(dev, destination):
             return Rtable(net, fib.LOCAL, net.loopback, destination)
         return "IP_INVALID_DEST"
-    flow = fib.FlowKey(int(destination), int(source), dev.name, "", skb.mark, ip.tos, ip.protocol, *_ports(skb))
+    flow = fib.FlowKey(
+        int(destination), int(source), dev.name, "", skb.mark, ip.tos, ip.protocol, *_ports(skb)
+    )
     forwarding = bool(net.sysctl.conf("ipv4", dev.name, "forwarding"))
     try:
         rule, route, hops = fib_lookup(net, flow)
@@ -315,8 +352,12 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
     hop = _choose(net, hops, int(source), int(destination))
     rt = Rtable(net, fib.UNICAST, hop.dev, destination)
     rt.route, rt.rule, rt.iif, rt.gateway, rt.forward = route, rule, dev, _gateway(hop), True
-    if hop.dev is dev and net.sysctl.conf("ipv4", dev.name, "send_redirects") | net.sysctl.conf("ipv4", "all", "send_redirects"):
-        shared = net.sysctl.conf("ipv4", dev.name, "shared_media") | net.sysctl.conf("ipv4", "all", "shared_media")
+    if hop.dev is dev and net.sysctl.conf("ipv4", dev.name, "send_redirects") | net.sysctl.conf(
+        "ipv4", "all", "send_redirects"
+    ):
+        shared = net.sysctl.conf("ipv4", dev.name, "shared_media") | net.sysctl.conf(
+            "ipv4", "all", "shared_media"
+        )
         rt.redirect = bool(shared) or any(int(source) in a.network for a in net.ipv4.addresses[dev])
     _apply_exception(net, rt)
     return rt
@@ -335,7 +376,12 @@ def _broadcast_input(net: NetNamespace, dev: NetDevice, destination: IPv4Address
 
 
 def _error_route(
-    net: NetNamespace, dev: NetDevice, destination: IPv4Address, code: int, route: fib.FibRoute | None, forwarding: bool
+    net: NetNamespace,
+    dev: NetDevice,
+    destination: IPv4Address,
+    code: int,
+    route: fib.FibRoute | None,
+    forwarding: bool,
 ) -> Rtable:
     rt = Rtable(net, fib.UNREACHABLE, net.loopback, destination)
     rt.error, rt.iif, rt.route, rt.forward = code, dev, route, forwarding
@@ -393,7 +439,9 @@ def update_pmtu(net: NetNamespace, destination: IPv4Address, mtu: int) -> None:
     net.loop.call_at(entry.expires, net.ipv4.flush_cache)
 
 
-def update_redirect(net: NetNamespace, destination: IPv4Address, old: IPv4Address, new: IPv4Address, dev: NetDevice) -> None:
+def update_redirect(
+    net: NetNamespace, destination: IPv4Address, old: IPv4Address, new: IPv4Address, dev: NetDevice
+) -> None:
     """__ip_do_redirect(): take a better gateway on the same link from the old one's word."""
     conf = net.sysctl.conf
     accepts = conf("ipv4", dev.name, "accept_redirects"), conf("ipv4", "all", "accept_redirects")

@@ -232,9 +232,7 @@ def _in_window(room: Conntrack, info: TcpState, direction: int, skb: SkBuff, tcp
         sender.end = sender.maxend = end
         sender.maxwin = max(window, 1)
         return True
-    if not tcp.flags & ACK:
-        ack = receiver.end
-    elif tcp.flags & (ACK | RST) == ACK | RST and ack == 0:
+    if not tcp.flags & ACK or tcp.flags & (ACK | RST) == ACK | RST and ack == 0:
         ack = receiver.end
     if tcp.flags & RST and seq == 0 and info.state == SS:
         seq = end = sender.end

@@ -27,7 +27,13 @@ from kubenet_course.kernel.socket.tcp_cong import Congestion
 from kubenet_course.kernel.socket.tcp_demux import new_syn_segment, tcp_err, tcp_v4_rcv, tcp_v6_rcv
 from kubenet_course.kernel.socket.tcp_input import cleanup_rbuf, rcv_space_adjust
 from kubenet_course.kernel.socket.tcp_minisocks import TcpRequest, TcpTimeWait
-from kubenet_course.kernel.socket.tcp_state import TCP_TIMEOUT_INIT, TCP_TIMEWAIT_LEN, LazyTimer, ReceiveState, SendState
+from kubenet_course.kernel.socket.tcp_state import (
+    TCP_TIMEOUT_INIT,
+    TCP_TIMEWAIT_LEN,
+    LazyTimer,
+    ReceiveState,
+    SendState,
+)
 from kubenet_course.sim.loop import MILLISECOND, SECOND
 from kubenet_course.wire.addresses import LOOPBACK4, LOOPBACK6, IpAddress, IPv4Address, IPv6Address
 from kubenet_course.wire.tcp_options import TcpOptions
@@ -148,7 +154,9 @@ class TcpSocket(Socket):
         child.rcv.limit = self.rcv.limit
 
     # -- connecting -------------------------------------------------------------------------
-    async def connect(self, address: IpAddress, port: int, timeout: int | None = None, *, scope: str = "") -> None:
+    async def connect(
+        self, address: IpAddress, port: int, timeout: int | None = None, *, scope: str = ""
+    ) -> None:
         """KernelError: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL, EISCONN, …;
         EINPROGRESS when `timeout` is up first (the attempt goes on until the socket is closed)."""
         self.start_connect(address, port, scope=scope)
@@ -157,7 +165,9 @@ class TcpSocket(Socket):
             try:
                 await self._wait(deadline)
             except KernelError as failure:
-                raise KernelError(errno.EINPROGRESS if failure.errno == errno.EAGAIN else failure.errno) from None
+                raise KernelError(
+                    errno.EINPROGRESS if failure.errno == errno.EAGAIN else failure.errno
+                ) from None
         self.raise_pending()
         if self.state == "CLOSE":
             raise KernelError(errno.ECONNABORTED)
@@ -178,7 +188,16 @@ class TcpSocket(Socket):
             self.device = self.net.device(scope)
         self.version = address.family
         source = self.local if self.local is not None and self.local.family == address.family else None
-        rt = out.route_output(self.net, self.version, address, source, ports=(self.local_port, port), device=self.device, mark=self.mark, tos=self.tos)
+        rt = out.route_output(
+            self.net,
+            self.version,
+            address,
+            source,
+            ports=(self.local_port, port),
+            device=self.device,
+            mark=self.mark,
+            tos=self.tos,
+        )
         if getattr(rt, "type", "") in ("broadcast", "multicast") or address.is_multicast:
             raise KernelError(errno.ENETUNREACH)
         bound_to = self.local
@@ -312,7 +331,9 @@ class TcpSocket(Socket):
 
     def _close_state(self) -> None:
         """tcp_close_state() and tcp_send_fin()."""
-        following = {"ESTABLISHED": "FIN_WAIT1", "SYN_RECV": "FIN_WAIT1", "CLOSE_WAIT": "LAST_ACK"}.get(self.state)
+        following = {"ESTABLISHED": "FIN_WAIT1", "SYN_RECV": "FIN_WAIT1", "CLOSE_WAIT": "LAST_ACK"}.get(
+            self.state
+        )
         if following is not None:
             self.state = following
             out.queue_fin(self)

@@ -459,9 +459,7 @@ def cleanup_rbuf(sk: TcpSocket, copied: int) -> None:
     rcv = sk.rcv
     now = False
     if rcv.ack_scheduled:
-        if rcv.nxt - rcv.wup > rcv.mss:
-            now = True
-        elif copied and not rcv.buffer and (rcv.pushed > 1 or (rcv.pushed and not out.in_pingpong(sk))):
+        if rcv.nxt - rcv.wup > rcv.mss or copied and not rcv.buffer and (rcv.pushed > 1 or (rcv.pushed and not out.in_pingpong(sk))):
             now = True
     if copied and not now and not sk.shut_receive:
         left = out.receive_window(sk)

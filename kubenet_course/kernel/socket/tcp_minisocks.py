@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket import tcp_output as out
-from kubenet_course.kernel.socket.tcp_state import MASK, TCP_RTO_MAX, TCP_TIMEOUT_INIT, TCP_TIMEWAIT_LEN, unwrap
+from kubenet_course.kernel.socket.tcp_state import (
+    MASK,
+    TCP_RTO_MAX,
+    TCP_TIMEOUT_INIT,
+    TCP_TIMEWAIT_LEN,
+    unwrap,
+)
 from kubenet_course.sim.loop import MILLISECOND, SECOND
 from kubenet_course.wire.tcp import ACK, FIN, RST, SYN, TcpHeader
 from kubenet_course.wire.tcp_options import TcpOptions
 
 if TYPE_CHECKING:
-    from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.kernel.skbuff import SkBuff
     from kubenet_course.kernel.socket.tcp import TcpSocket
 

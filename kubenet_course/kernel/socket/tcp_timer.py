@@ -90,7 +90,7 @@ def schedule_probe(sk: TcpSocket) -> None:
     snd = sk.snd
     if sk.timer_kind == "window" or snd.recovery or not snd.rtx or not sk.sack_ok or snd.sacked:
         return
-    if not sk.net.sysctl.get_int("net", "ipv4", "tcp_early_retrans") in (3, 4):
+    if sk.net.sysctl.get_int("net", "ipv4", "tcp_early_retrans") not in (3, 4):
         return
     if sk.state in ("SYN_SENT", "SYN_RECV"):
         return

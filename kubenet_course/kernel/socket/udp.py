@@ -243,7 +243,5 @@ def udp_err(net: NetNamespace, family: int, error: SocketError, hard: bool) -> N
                 sock = candidate
     if sock is None:
         return
-    if sock.recv_errors:
-        sock.report(error, hard)
-    elif hard and sock.remote is not None:
+    if sock.recv_errors or hard and sock.remote is not None:
         sock.report(error, hard)

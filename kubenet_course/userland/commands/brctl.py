@@ -40,7 +40,9 @@ class Failed(Exception):
 
 
 def usage() -> str:
-    return "Usage: brctl [commands]\ncommands:\n" + "\n".join(f"\t{name:<10}\t{text}" for name, (_, text) in COMMANDS.items())
+    return "Usage: brctl [commands]\ncommands:\n" + "\n".join(
+        f"\t{name:<10}\t{text}" for name, (_, text) in COMMANDS.items()
+    )
 
 
 async def main(proc: Process, argv: list[str]) -> int:
@@ -147,12 +149,18 @@ def _addif(proc: Process, words: list[str]) -> None:
         dev = _device(proc, port)
         bridge = proc.net.devices.get(name)
         if not isinstance(bridge, Bridge):
-            raise Failed(f"bridge {name} does not exist!" if bridge is None else f"can't add {port} to bridge {name}: Operation not supported")
+            raise Failed(
+                f"bridge {name} does not exist!"
+                if bridge is None
+                else f"can't add {port} to bridge {name}: Operation not supported"
+            )
         try:
             bridge.add_port(dev)
         except KernelError as error:
             if error.errno == errno.EBUSY:
-                raise Failed(f"device {port} is already a member of a bridge; can't add it to bridge {name}.") from None
+                raise Failed(
+                    f"device {port} is already a member of a bridge; can't add it to bridge {name}."
+                ) from None
             if error.errno == errno.ELOOP:
                 raise Failed(
                     f"device {port} is a bridge device itself; can't add a bridge device to a bridge device."
@@ -256,7 +264,9 @@ def _showmacs(proc: Process, words: list[str]) -> None:
     bridge = _bridge(proc, words[0], "read of forward table failed")
     now = proc.loop.now
     proc.print("port no\tmac addr\t\tis local?\tageing timer")
-    entries = {(int(entry.mac), entry.port.number): entry for entry in bridge.fdb_entries() if entry.port is not None}
+    entries = {
+        (int(entry.mac), entry.port.number): entry for entry in bridge.fdb_entries() if entry.port is not None
+    }
     for (mac, number), entry in sorted(entries.items()):
         del mac
         age = 0.0 if entry.static else (now - entry.updated) / SECOND
@@ -276,7 +286,9 @@ def _showstp(proc: Process, words: list[str]) -> None:
     proc.print(f" root port\t\t{0:4}\t\t\tpath cost\t\t{0:4}")
     proc.print(f" max age\t\t{time(bridge.max_age)}\t\t\tbridge max age\t\t{time(bridge.max_age)}")
     proc.print(f" hello time\t\t{time(bridge.hello_time)}\t\t\tbridge hello time\t{time(bridge.hello_time)}")
-    proc.print(f" forward delay\t\t{time(bridge.forward_delay)}\t\t\tbridge forward delay\t{time(bridge.forward_delay)}")
+    proc.print(
+        f" forward delay\t\t{time(bridge.forward_delay)}\t\t\tbridge forward delay\t{time(bridge.forward_delay)}"
+    )
     proc.print(f" ageing time\t\t{time(bridge.ageing_time)}")
     proc.print(f" hello timer\t\t{time(0)}\t\t\ttcn timer\t\t{time(0)}")
     proc.print(f" topology change timer\t{time(0)}\t\t\tgc timer\t\t{bridge.gc_left():7.2f}")

@@ -11,8 +11,8 @@ import re
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice
-from kubenet_course.kernel.netns import IFNAMSIZ
 from kubenet_course.kernel.inet.devinet import InetAddress, address_add, address_remove
+from kubenet_course.kernel.netns import IFNAMSIZ
 from kubenet_course.userland import resolver
 from kubenet_course.userland.interfaces import TABLE_HEAD, find, labelled, long_form, named, table_row
 from kubenet_course.userland.process import Process
@@ -93,7 +93,9 @@ def _show(proc: Process, words: list[str], letters: str) -> int:
 # -- changing ----------------------------------------------------------------------------------
 async def _configure(proc: Process, name: str, words: list[str]) -> list[str]:
     """Carry out the words in their order; what went wrong on the way without ending it."""
-    dev = proc.net.devices.get(name) or (proc.net.devices.get(name.partition(":")[0]) if ":" in name else None)
+    dev = proc.net.devices.get(name) or (
+        proc.net.devices.get(name.partition(":")[0]) if ":" in name else None
+    )
     words = list(words)
     if words and words[0] in ("inet", "inet6"):
         family = words.pop(0)
@@ -115,12 +117,31 @@ async def _configure(proc: Process, name: str, words: list[str]) -> list[str]:
 
 
 def _missing(name: str, word: str) -> None:
-    if word in ("up", "down", "arp", "-arp", "promisc", "-promisc", "allmulti", "-allmulti", "multicast", "-multicast"):
+    if word in (
+        "up",
+        "down",
+        "arp",
+        "-arp",
+        "promisc",
+        "-promisc",
+        "allmulti",
+        "-allmulti",
+        "multicast",
+        "-multicast",
+    ):
         raise Failed(f"{name}: ERROR while getting interface flags: No such device", 255)
-    calls = {"mtu": "SIOCSIFMTU", "netmask": "SIOCSIFNETMASK", "broadcast": "SIOCSIFBRDADDR", "hw": "SIOCSIFHWADDR", "txqueuelen": "SIOCSIFTXQLEN"}
+    calls = {
+        "mtu": "SIOCSIFMTU",
+        "netmask": "SIOCSIFNETMASK",
+        "broadcast": "SIOCSIFBRDADDR",
+        "hw": "SIOCSIFHWADDR",
+        "txqueuelen": "SIOCSIFTXQLEN",
+    }
     if word in calls:
         raise Failed(f"{calls[word]}: No such device")
-    raise Failed(f"SIOCSIFADDR: No such device\n{name}: ERROR while getting interface flags: No such device", 255)
+    raise Failed(
+        f"SIOCSIFADDR: No such device\n{name}: ERROR while getting interface flags: No such device", 255
+    )
 
 
 def _ioctl(word: str) -> str:
@@ -230,7 +251,11 @@ async def _address(proc: Process, dev: NetDevice, name: str, text: str) -> None:
         return
     if old is None:
         prefixlen = _class_length(int(value))
-        broadcast = IPv4Address(value | ((1 << (32 - prefixlen)) - 1)) if prefixlen < 31 and not dev.is_loopback else None
+        broadcast = (
+            IPv4Address(value | ((1 << (32 - prefixlen)) - 1))
+            if prefixlen < 31 and not dev.is_loopback
+            else None
+        )
         address_add(net, dev, InetAddress(value, prefixlen, name, value, broadcast))
     if slash and length.isdigit() and int(length) <= 32:
         _netmask(proc, dev, name, IPv4Address(prefix_mask(32, int(length))))
@@ -239,7 +264,11 @@ async def _address(proc: Process, dev: NetDevice, name: str, text: str) -> None:
 
 def _class_length(address: int) -> int:
     """inet_abc_len()."""
-    for bits, value, length in ((0x80000000, 0, 8), (0xC0000000, 0x80000000, 16), (0xE0000000, 0xC0000000, 24)):
+    for bits, value, length in (
+        (0x80000000, 0, 8),
+        (0xC0000000, 0x80000000, 16),
+        (0xE0000000, 0xC0000000, 24),
+    ):
         if address & bits == value:
             return length
     raise KernelError(errno.EINVAL)
@@ -260,17 +289,27 @@ def _netmask(proc: Process, dev: NetDevice, name: str, mask: IPv4Address) -> Non
     address = _current(proc, dev, name)
     if address.prefixlen == length:
         return
-    follows = address.broadcast is not None and address.broadcast == address.local | ((1 << (32 - address.prefixlen)) - 1)
+    follows = address.broadcast is not None and address.broadcast == address.local | (
+        (1 << (32 - address.prefixlen)) - 1
+    )
     address_remove(proc.net, dev, address)
-    broadcast = IPv4Address(address.local | ((1 << (32 - length)) - 1)) if follows and length < 31 else address.broadcast
-    address_add(proc.net, dev, InetAddress(address.local, length, name, address.local, broadcast, address.scope))
+    broadcast = (
+        IPv4Address(address.local | ((1 << (32 - length)) - 1))
+        if follows and length < 31
+        else address.broadcast
+    )
+    address_add(
+        proc.net, dev, InetAddress(address.local, length, name, address.local, broadcast, address.scope)
+    )
 
 
 def _broadcast(proc: Process, dev: NetDevice, name: str, value: IPv4Address) -> None:
     """SIOCSIFBRDADDR."""
     address = _current(proc, dev, name)
     address_remove(proc.net, dev, address)
-    address_add(proc.net, dev, InetAddress(address.local, address.prefixlen, name, address.peer, value, address.scope))
+    address_add(
+        proc.net, dev, InetAddress(address.local, address.prefixlen, name, address.peer, value, address.scope)
+    )
 
 
 def _peer(proc: Process, dev: NetDevice, name: str, value: IPv4Address) -> None:
@@ -279,7 +318,11 @@ def _peer(proc: Process, dev: NetDevice, name: str, value: IPv4Address) -> None:
     if not dev.pointopoint:
         return
     address_remove(proc.net, dev, address)
-    address_add(proc.net, dev, InetAddress(address.local, address.prefixlen, name, value, address.broadcast, address.scope))
+    address_add(
+        proc.net,
+        dev,
+        InetAddress(address.local, address.prefixlen, name, value, address.broadcast, address.scope),
+    )
 
 
 def _second(proc: Process, dev: NetDevice, word: str, text: str) -> None:
@@ -288,7 +331,9 @@ def _second(proc: Process, dev: NetDevice, word: str, text: str) -> None:
     try:
         value = IPv6Address.parse(plain)
     except ValueError:
-        raise Failed(f"kubenet: ifconfig: {word} takes an IPv6 address here; `ip addr {word} {text} dev {dev.name}` is for both") from None
+        raise Failed(
+            f"kubenet: ifconfig: {word} takes an IPv6 address here; `ip addr {word} {text} dev {dev.name}` is for both"
+        ) from None
     prefixlen = int(length) if slash and length.isdigit() else 128 if not slash else 0
     from kubenet_course.kernel.inet6 import addrconf
 

@@ -39,7 +39,12 @@ class Selection:
             return False
         if self.hosts is not None and not {str(record.local), str(record.remote)} & set(self.hosts):
             return False
-        return not self.ports or any(low <= port <= high for low, high in self.ports for port in (record.local_port, record.remote_port) if port)
+        return not self.ports or any(
+            low <= port <= high
+            for low, high in self.ports
+            for port in (record.local_port, record.remote_port)
+            if port
+        )
 
 
 def _complain(proc: Process, text: str) -> int:
@@ -91,7 +96,11 @@ async def _selection(proc: Process, text: str) -> Selection | str:
     found = Selection()
     match = re.fullmatch(r"([46]?)([A-Za-z]*)(?:@(\[[^\]]*\]|[^:]*))?(?::(.*))?", text)
     if match is None:
-        return f"unacceptable Internet address: {text}" if "@" in text else f"unknown protocol name ({text}) in: -i {text}"
+        return (
+            f"unacceptable Internet address: {text}"
+            if "@" in text
+            else f"unknown protocol name ({text}) in: -i {text}"
+        )
     family, protocol, host, ports = match.groups()
     found.family = int(family) if family else 0
     if protocol and protocol.lower() not in ("tcp", "udp", "udplite"):
@@ -99,7 +108,9 @@ async def _selection(proc: Process, text: str) -> Selection | str:
     found.protocol = protocol.lower()
     if host:
         try:
-            found.hosts = [str(info.address) for info in await getaddrinfo(proc, host.strip("[]"), found.family)]
+            found.hosts = [
+                str(info.address) for info in await getaddrinfo(proc, host.strip("[]"), found.family)
+            ]
         except ResolverError:
             return f"unknown host name ({host}) in: -i {text}"
     for part in (ports or "").split(","):
@@ -140,7 +151,17 @@ async def _list(proc: Process, settings: dict[str, str], chosen: list[Selection]
     for owner, fd, record in rows:
         name = await _name(proc, settings, services, record)
         table.append(
-            [owner.comm[:9], str(owner.pid), owner.user, f"{fd}u", f"IPv{record.family}", str(record.inode), "0t0", record.kind.upper(), name]
+            [
+                owner.comm[:9],
+                str(owner.pid),
+                owner.user,
+                f"{fd}u",
+                f"IPv{record.family}",
+                str(record.inode),
+                "0t0",
+                record.kind.upper(),
+                name,
+            ]
         )
     widths = [max(len(row[index]) for row in table) for index in range(8)]
     for row in table:
@@ -152,7 +173,9 @@ async def _list(proc: Process, settings: dict[str, str], chosen: list[Selection]
     return 0
 
 
-async def _name(proc: Process, settings: dict[str, str], services: dict[tuple[int, str], str], record: SocketRecord) -> str:
+async def _name(
+    proc: Process, settings: dict[str, str], services: dict[tuple[int, str], str], record: SocketRecord
+) -> str:
     async def end(address: object, port: int) -> str:
         host = "*"
         if address:

@@ -13,7 +13,13 @@ from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STR
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.options import OptionError, parse
 from kubenet_course.userland.process import Exit
-from kubenet_course.userland.resolver import AddressInfo, ResolverError, address_text, getaddrinfo, getnameinfo
+from kubenet_course.userland.resolver import (
+    AddressInfo,
+    ResolverError,
+    address_text,
+    getaddrinfo,
+    getnameinfo,
+)
 from kubenet_course.userland.services import service_name, service_port
 from kubenet_course.userland.sockets import adopt, close_socket, open_socket
 from kubenet_course.wire.addresses import ANY4, ANY6
@@ -30,7 +36,8 @@ USAGE = """usage: nc [-46CDdFhklNnrStUuvZz] [-I length] [-i interval] [-M ttl]
 \t  [-w timeout] [-X proxy_protocol] [-x proxy_address[:port]]
 \t  [destination] [port]"""
 
-HELP = """OpenBSD netcat (Debian patchlevel 1.219-1)
+HELP = (
+    """OpenBSD netcat (Debian patchlevel 1.219-1)
 %s
 \tCommand Summary:
 \t\t-4\t\tUse IPv4
@@ -68,9 +75,19 @@ HELP = """OpenBSD netcat (Debian patchlevel 1.219-1)
 \t\t-x addr[:port]\tSpecify proxy address and port
 \t\t-Z\t\tDCCP mode
 \t\t-z\t\tZero-I/O mode [used for scanning]
-\tPort numbers can be individual or ranges: lo-hi [inclusive]""" % USAGE
+\tPort numbers can be individual or ranges: lo-hi [inclusive]"""
+    % USAGE
+)
 
-TOS_WORDS = {"lowdelay": 0x10, "throughput": 0x08, "reliability": 0x04, "critical": 0xA0, "inetcontrol": 0xC0, "netcontrol": 0xE0, "ef": 0xB8}
+TOS_WORDS = {
+    "lowdelay": 0x10,
+    "throughput": 0x08,
+    "reliability": 0x04,
+    "critical": 0xA0,
+    "inetcontrol": 0xC0,
+    "netcontrol": 0xE0,
+    "ef": 0xB8,
+}
 UNSUPPORTED = {"F": "-F", "P": "-P", "S": "-S", "U": "-U", "V": "-V", "X": "-X", "x": "-x", "Z": "-Z"}
 
 
@@ -268,7 +285,9 @@ async def resolve(proc: Process, settings: Settings, port: str) -> list[AddressI
 
 def _prepare(proc: Process, settings: Settings, family: int) -> Any:
     """A socket with the options of the command line."""
-    sock = open_socket(proc, AF_INET if family == 4 else AF_INET6, SOCK_DGRAM if settings.udp else SOCK_STREAM)
+    sock = open_socket(
+        proc, AF_INET if family == 4 else AF_INET6, SOCK_DGRAM if settings.udp else SOCK_STREAM
+    )
     sock.tos, sock.ttl = settings.tos, settings.ttl
     sock.broadcast = "b" in settings.flags
     return sock
@@ -292,9 +311,13 @@ async def client(proc: Process, settings: Settings, port: int, before: int) -> i
             if settings.verbose:
                 where = _host_text(settings, info)
                 if failure.errno == errno.EINPROGRESS:
-                    proc.error(f"nc: connect to {where} port {port} ({settings.protocol}) timed out: {failure.strerror}")
+                    proc.error(
+                        f"nc: connect to {where} port {port} ({settings.protocol}) timed out: {failure.strerror}"
+                    )
                 else:
-                    proc.error(f"nc: connect to {where} port {port} ({settings.protocol}) failed: {failure.strerror}")
+                    proc.error(
+                        f"nc: connect to {where} port {port} ({settings.protocol}) failed: {failure.strerror}"
+                    )
             close_socket(proc, sock)
             sock = None
     if sock is None:
@@ -304,7 +327,9 @@ async def client(proc: Process, settings: Settings, port: int, before: int) -> i
         return 1
     if settings.verbose:
         name = "*" if "n" in settings.flags else service_name(proc, port, settings.protocol) or "*"
-        proc.error(f"Connection to {_host_text(settings, info)} {port} port [{settings.protocol}/{name}] succeeded!")
+        proc.error(
+            f"Connection to {_host_text(settings, info)} {port} port [{settings.protocol}/{name}] succeeded!"
+        )
     status = 0
     if "z" not in settings.flags:
         status = await Relay(proc, settings, sock).run()
@@ -326,7 +351,12 @@ def _bind_source(proc: Process, settings: Settings, sock: Any, family: int) -> N
     if settings.source:
         found = numeric_address(proc, settings.source)
         if found is None or found[0].family != family:
-            raise die(proc, "getaddrinfo: Address family for hostname not supported" if found else "getaddrinfo: Name or service not known")
+            raise die(
+                proc,
+                "getaddrinfo: Address family for hostname not supported"
+                if found
+                else "getaddrinfo: Name or service not known",
+            )
         address = found[0]
     port = 0
     if settings.source_port:
@@ -371,7 +401,13 @@ async def listen(proc: Process, settings: Settings) -> int:
         except KernelError as failure:
             raise die(proc, failure.strerror) from None
         if settings.verbose:
-            await _report(proc, settings, "Listening", address if address is not None else ANY4 if family == 4 else ANY6, port)
+            await _report(
+                proc,
+                settings,
+                "Listening",
+                address if address is not None else ANY4 if family == 4 else ANY6,
+                port,
+            )
         if settings.udp:
             status = await _serve_udp(proc, settings, sock)
         else:

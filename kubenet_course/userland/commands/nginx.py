@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.daemons.nginx.config import ConfigError, Configuration, Loader

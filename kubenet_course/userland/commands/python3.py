@@ -74,7 +74,14 @@ class _Usage(Exception):
 
 def _parse(words: list[str]) -> dict[str, str]:
     """argparse' reading of the server's options; _Usage with its complaint."""
-    known = {"-b": "bind", "--bind": "bind", "-d": "directory", "--directory": "directory", "-p": "protocol", "--protocol": "protocol"}
+    known = {
+        "-b": "bind",
+        "--bind": "bind",
+        "-d": "directory",
+        "--directory": "directory",
+        "-p": "protocol",
+        "--protocol": "protocol",
+    }
     labels = {"bind": "-b/--bind", "directory": "-d/--directory", "protocol": "-p/--protocol"}
     found: dict[str, str] = {}
     extra: list[str] = []
@@ -94,9 +101,7 @@ def _parse(words: list[str]) -> dict[str, str]:
             found[known[word]] = rest.pop(0)
         elif word[:2] in known and len(word) > 2 and not word.startswith("--"):
             found[known[word[:2]]] = word[2:]
-        elif word.startswith("-") and len(word) > 1:
-            extra.append(word)
-        elif "port" in found:
+        elif word.startswith("-") and len(word) > 1 or "port" in found:
             extra.append(word)
         else:
             try:
@@ -149,7 +154,11 @@ async def http_server(proc: Process, words: list[str]) -> int:
     host = str(sock.local) if sock.local is not None else ("0.0.0.0" if family == 4 else "::")
     shown = f"[{host}]" if ":" in host else host
     proc.print(f"Serving HTTP on {host} port {sock.local_port} (http://{shown}:{sock.local_port}/) ...")
-    directory = proc.files.resolve(options.get("directory", proc.cwd), proc.cwd, proc) if proc.files.exists(options.get("directory", proc.cwd), proc) else options.get("directory", proc.cwd)
+    directory = (
+        proc.files.resolve(options.get("directory", proc.cwd), proc.cwd, proc)
+        if proc.files.exists(options.get("directory", proc.cwd), proc)
+        else options.get("directory", proc.cwd)
+    )
     try:
         await serve_forever(proc, sock, directory)
     except Signalled as signalled:

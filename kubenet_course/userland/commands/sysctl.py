@@ -12,7 +12,13 @@ from kubenet_course.userland.process import Process
 
 ROOT = "/proc/sys"
 DEFAULT_FILE = "/etc/sysctl.conf"
-SYSTEM_FOLDERS = ("/run/sysctl.d", "/etc/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
+SYSTEM_FOLDERS = (
+    "/run/sysctl.d",
+    "/etc/sysctl.d",
+    "/usr/local/lib/sysctl.d",
+    "/usr/lib/sysctl.d",
+    "/lib/sysctl.d",
+)
 LONG = {
     "all": "a", "binary": "b", "ignore": "e", "names": "N", "values": "n", "load=?": "p", "pattern=": "r",
     "quiet": "q", "write": "w", "dry-run": "dry-run", "deprecated": "deprecated", "system": "system", "help": "h", "version": "V",
@@ -90,7 +96,15 @@ async def main(proc: Process, argv: list[str]) -> int:
             except re.error:
                 proc.error(f"sysctl: Invalid regular expression: {value}")
                 return 1
-        for flag, name in (("N", "names"), ("n", "values"), ("b", "binary"), ("e", "ignore"), ("q", "quiet"), ("w", "write"), ("dry-run", "dry_run")):
+        for flag, name in (
+            ("N", "names"),
+            ("n", "values"),
+            ("b", "binary"),
+            ("e", "ignore"),
+            ("q", "quiet"),
+            ("w", "write"),
+            ("dry-run", "dry_run"),
+        ):
             if letter == flag:
                 setattr(mode, name, True)
     if system:
@@ -191,7 +205,7 @@ def _write(proc: Process, word: str, mode: Mode, where: str = "command line(0)")
             proc.files.write(path, f"{value}\n".encode(), proc)
         except KernelError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
-                proc.error(f"sysctl: permission denied on key \"{name}\"{', ignoring' if mode.ignore else ''}")
+                proc.error(f'sysctl: permission denied on key "{name}"{", ignoring" if mode.ignore else ""}')
             else:
                 proc.error(f'sysctl: setting key "{name}": {error.strerror}')
             return 0 if mode.ignore else 1

@@ -11,7 +11,16 @@ from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_STREAM
 from kubenet_course.sim.loop import MICROSECOND, SECOND
 from kubenet_course.userland.commands.curl.url import BadUrl, Url, join, parse_url
 from kubenet_course.userland.daemons.web import wall_seconds
-from kubenet_course.userland.http import HttpError, Response, Wire, body_length, has_body, is_chunked, read_chunk, read_response_head
+from kubenet_course.userland.http import (
+    HttpError,
+    Response,
+    Wire,
+    body_length,
+    has_body,
+    is_chunked,
+    read_chunk,
+    read_response_head,
+)
 from kubenet_course.userland.options import OptionError, parse
 from kubenet_course.userland.resolver import ResolverError, getaddrinfo, numeric_address
 from kubenet_course.userland.sockets import EmulatedStream, close_socket, open_socket, within
@@ -23,9 +32,9 @@ USAGE = "Usage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.
 LONG = {
     "output-document=": "O", "quiet": "q", "server-response": "S", "spider": "spider", "timeout=": "T", "tries=": "t", "no-verbose": "nv",
     "verbose": "v", "header=": "header", "user-agent=": "U", "post-data=": "post-data", "method=": "method", "body-data=": "post-data",
-    "inet4-only": "4", "inet6-only": "6", "no-check-certificate": "ignored", "connect-timeout=": "connect-timeout", "read-timeout=": "read-timeout",
+    "inet4-only": "4", "inet6-only": "6", "no-check-certificate": "ignored", "connect-timeout=": "connect-timeout", "read-timeout=": "read-timeout",  # noqa: E501
     "dns-timeout=": "ignored=", "max-redirect=": "max-redirect", "directory-prefix=": "P", "output-file=": "o", "append-output=": "a",
-    "waitretry=": "waitretry", "no-cache": "ignored", "content-on-error": "content-on-error", "no-proxy": "ignored", "progress=": "progress",
+    "waitretry=": "waitretry", "no-cache": "ignored", "content-on-error": "content-on-error", "no-proxy": "ignored", "progress=": "progress",  # noqa: E501
     "show-progress": "ignored", "no-clobber": "nc", "bind-address=": "bind-address", "retry-connrefused": "retry-connrefused",
     "no-http-keep-alive": "ignored", "no-hsts": "ignored", "force-html": "F", "input-file=": "i", "continue": "c", "recursive": "r",
     "background": "b", "timestamping": "N", "mirror": "m", "limit-rate=": "limit-rate", "user=": "user", "password=": "password",
@@ -60,7 +69,11 @@ class Settings:
 
 
 async def main(proc: Process, argv: list[str]) -> int:
-    words = ["--no-verbose" if word == "-nv" else "--no-clobber" if word == "-nc" else word for word in argv if word not in ("-nd", "-nH")]
+    words = [
+        "--no-verbose" if word == "-nv" else "--no-clobber" if word == "-nc" else word
+        for word in argv
+        if word not in ("-nd", "-nH")
+    ]
     try:
         options, urls = parse(words, "qvSdO:T:t:U:P:o:a:46Fi:crbNmxkpl:A:R:D:HLEKB:e:w:Q:Vh", LONG)
     except OptionError as problem:
@@ -86,7 +99,9 @@ async def main(proc: Process, argv: list[str]) -> int:
         if not text.replace(".", "", 1).isdigit() and text != "inf":
             period = name not in ("t", "max-redirect")
             shown = f"-{name}" if len(name) == 1 else f"--{name}"
-            proc.error(f"wget: {shown}: Invalid {'time period' if period else 'number'} ‘{text}’{'' if period else '.'}")
+            proc.error(
+                f"wget: {shown}: Invalid {'time period' if period else 'number'} ‘{text}’{'' if period else '.'}"
+            )
             return 2
     if not urls:
         proc.error("wget: missing URL")
@@ -113,7 +128,9 @@ class Session:
             self.proc.stderr.write(text.encode("utf-8", "surrogateescape"))
             return
         try:
-            self.proc.files.write(self.log_file, text.encode(), self.proc, append=not fresh, cwd=self.proc.cwd)
+            self.proc.files.write(
+                self.log_file, text.encode(), self.proc, append=not fresh, cwd=self.proc.cwd
+            )
         except KernelError:
             self.log_file = None
 
@@ -216,7 +233,9 @@ class Session:
                 self.say(f"failed: {problem}.\n")
                 self.insist(f"wget: unable to resolve host address ‘{url.host}’\n")
                 raise Failure(4) from None
-            self.say(", ".join(str(one) for one in addresses[:3]) + (", ..." if len(addresses) > 3 else "") + "\n")
+            self.say(
+                ", ".join(str(one) for one in addresses[:3]) + (", ..." if len(addresses) > 3 else "") + "\n"
+            )
         else:
             addresses = [literal[0]]
         last: KernelError | None = None
@@ -244,13 +263,18 @@ class Session:
     def _head(self, url: Url) -> bytes:
         spider = "spider" in self.settings.flags
         data = self.settings.values.get("post-data")
-        method = self.settings.values.get("method") or ("HEAD" if spider else "POST" if data is not None else "GET")
+        method = self.settings.values.get("method") or (
+            "HEAD" if spider else "POST" if data is not None else "GET"
+        )
         fields = [
             ("Host", url.authority), ("User-Agent", self.settings.values.get("U", "Wget/1.21.3")), ("Accept", "*/*"),
             ("Accept-Encoding", "identity"), ("Connection", "Keep-Alive"),
         ]  # fmt: skip
         if data is not None:
-            fields += [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", str(len(data.encode())))]
+            fields += [
+                ("Content-Type", "application/x-www-form-urlencoded"),
+                ("Content-Length", str(len(data.encode()))),
+            ]
         for line in self.settings.headers:
             name, _, value = line.partition(":")
             fields = [field for field in fields if field[0].lower() != name.strip().lower()]
@@ -284,7 +308,10 @@ class Session:
             self.insist("No data received.\n" if str(problem) == "empty reply" else "Malformed status line\n")
             raise Failure(4, retry=True) from None
         if "S" in self.settings.flags:
-            lines = [f"{response.version} {response.status} {response.reason}", *(f"{name}: {value}" for name, value in response.headers)]
+            lines = [
+                f"{response.version} {response.status} {response.reason}",
+                *(f"{name}: {value}" for name, value in response.headers),
+            ]
             self.insist("\n" + "".join(f"  {line}\n" for line in lines))
         else:
             self.say(f"{response.status} {response.reason}\n")
@@ -300,7 +327,9 @@ class Session:
             self.insist(f"Read error ({failure.strerror}).\n")
             raise Failure(4, retry=True) from None
 
-    async def _answer(self, url: Url, first: Url, stream: EmulatedStream, wire: Wire, response: Response, method: str) -> str | None:
+    async def _answer(
+        self, url: Url, first: Url, stream: EmulatedStream, wire: Wire, response: Response, method: str
+    ) -> str | None:
         spider = "spider" in self.settings.flags
         location = response.headers.get("Location")
         if location and response.status in (301, 302, 303, 307, 308):
@@ -315,17 +344,25 @@ class Session:
             else:
                 if self.brief:
                     self._write_log(f"{self._shown(url)}:\n")
-                self.insist(f"{self.now()} ERROR {response.status}: {response.reason or '(no description)'}.\n")
+                self.insist(
+                    f"{self.now()} ERROR {response.status}: {response.reason or '(no description)'}.\n"
+                )
                 self.say("\n")
             raise Failure(6 if response.status == 401 else 8)
         length = body_length(response.headers)
         kind = response.headers.get("Content-Type").partition(";")[0].strip()
-        shown = f"{length}{f' ({_human(length)})' if length >= 1024 else ''}" if length is not None else "unspecified"
+        shown = (
+            f"{length}{f' ({_human(length)})' if length >= 1024 else ''}"
+            if length is not None
+            else "unspecified"
+        )
         self.say(f"Length: {shown}{f' [{kind}]' if kind else ''}\n")
         if spider:
             self._keep(url, stream, wire, response)
             if kind in ("text/html", "application/xhtml+xml"):
-                self.say("Remote file exists and could contain further links,\nbut recursion is disabled -- not retrieving.\n\n")
+                self.say(
+                    "Remote file exists and could contain further links,\nbut recursion is disabled -- not retrieving.\n\n"
+                )
             else:
                 self.say("Remote file exists.\n\n")
             if self.brief:
@@ -379,7 +416,14 @@ class Session:
             raise Failure(3) from None
 
     async def _save(
-        self, url: Url, first: Url, stream: EmulatedStream, wire: Wire, response: Response, method: str, length: int | None
+        self,
+        url: Url,
+        first: Url,
+        stream: EmulatedStream,
+        wire: Wire,
+        response: Response,
+        method: str,
+        length: int | None,
     ) -> None:
         writer, name = self._open(first)
         self.say(f"Saving to: ‘{name}’\n")
@@ -403,7 +447,11 @@ class Session:
             raise Failure(4, retry=True)
         total = f"{received}/{length}" if length is not None else f"{received}"
         if self.brief:
-            self._write_log("" if self.quiet else f"{self.now()} URL:{self._shown(url)} [{total}] -> \"{'-' if name == 'STDOUT' else name}\" [1]\n")
+            self._write_log(
+                ""
+                if self.quiet
+                else f'{self.now()} URL:{self._shown(url)} [{total}] -> "{"-" if name == "STDOUT" else name}" [1]\n'
+            )
         else:
             target = "written to stdout" if name == "STDOUT" else f"‘{name}’ saved"
             self.say(f"{self.now()} ({rate}) - {target} [{total}]\n\n")

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kubenet_course.errors import KernelError
-from kubenet_course.userland.daemons.web import below, http_date, media_type, parse_http_date, read_file, wall_seconds
+from kubenet_course.userland.daemons.web import (
+    below,
+    http_date,
+    media_type,
+    parse_http_date,
+    read_file,
+    wall_seconds,
+)
 from kubenet_course.userland.http import HttpError, Request, Wire, read_request_head
 from kubenet_course.userland.sockets import EmulatedStream, adopt, background
 

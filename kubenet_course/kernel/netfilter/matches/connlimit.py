@@ -10,7 +10,6 @@ from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, mask_text,
 from kubenet_course.wire.addresses import parse_address
 
 if TYPE_CHECKING:
-    from kubenet_course.kernel.netfilter.rule import XtRule
     from kubenet_course.kernel.netns import NetNamespace
 
 

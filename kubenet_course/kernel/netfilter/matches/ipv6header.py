@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, number, problem
 
 if TYPE_CHECKING:
-    from kubenet_course.kernel.netfilter.rule import XtRule
     from kubenet_course.kernel.netns import NetNamespace
 
 #: (bit, protocol number, name printed, short names)

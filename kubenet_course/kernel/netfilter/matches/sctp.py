@@ -54,7 +54,7 @@ class Sctp(Extension):
             raise problem('Match type has to be one of "ALL", "ANY" or "ONLY"')
         self.mode, self.chunks = mode.lower(), {}
         if words.upper() == "ALL":
-            self.chunks = {kind: (0, 0) for kind in range(256)}
+            self.chunks = dict.fromkeys(range(256), (0, 0))
             return
         if words.upper() == "NONE":
             return

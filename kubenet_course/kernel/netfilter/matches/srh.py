@@ -10,7 +10,6 @@ from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, prefix_of
 from kubenet_course.wire.addresses import IPv6Address
 
 if TYPE_CHECKING:
-    from kubenet_course.kernel.netfilter.rule import XtRule
     from kubenet_course.kernel.netns import NetNamespace
 
 NUMBERS = ("hdr-len", "segs-left", "last-entry")

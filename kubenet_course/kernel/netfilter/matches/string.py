@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import errno
 
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, problem
 
@@ -59,7 +58,7 @@ class String(Extension):
         return bool({"string", "hex-string"} & self.inverted)
 
     def save(self) -> str:
-        words = f"{'! ' if self._inverted() else ''}--{'hex-string' if self._hex() else 'string'} {self._text()} --algo {self.values['algo']}"
+        words = f"{'! ' if self._inverted() else ''}--{'hex-string' if self._hex() else 'string'} {self._text()} --algo {self.values['algo']}"  # noqa: E501
         if self.values.get("from"):
             words += f" --from {self.values['from']}"
         if self.values.get("to", 65535) != 65535:
@@ -67,7 +66,9 @@ class String(Extension):
         return words + (" --icase" if "icase" in self.values else "")
 
     def listing(self, names: Names | None) -> str:
-        words = f"STRING match {'!' if self._inverted() else ''} {self._text()} ALGO name {self.values['algo']}"
+        words = (
+            f"STRING match {'!' if self._inverted() else ''} {self._text()} ALGO name {self.values['algo']}"
+        )
         if self.values.get("from"):
             words += f" FROM {self.values['from']}"
         if self.values.get("to", 65535) != 65535:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
 import datetime
 import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
 

@@ -30,7 +30,10 @@ class Ttl(Extension):
 
     def check(self, names: Names) -> None:
         if not self.values:
-            raise problem(f"{self.word.upper()} match: You must specify one of `--{self.word}-eq', `--{self.word}-lt', `--{self.word}-gt" + self.tick)
+            raise problem(
+                f"{self.word.upper()} match: You must specify one of `--{self.word}-eq', `--{self.word}-lt', `--{self.word}-gt"
+                + self.tick
+            )
 
     def _only(self) -> tuple[str, int, bool]:
         key = next(iter(self.values))

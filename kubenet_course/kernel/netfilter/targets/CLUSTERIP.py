@@ -9,7 +9,7 @@ from kubenet_course.kernel.netfilter.xt import Opt
 class Clusterip(Missing):
     name = "CLUSTERIP"
     families = (4,)
-    options = (Opt("new"), Opt("hashmode", "string"), Opt("clustermac", "mac"), Opt("total-nodes", "uint16"), Opt("local-node", "uint16"), Opt("hash-init", "uint32"),)  # fmt: skip
+    options = (Opt("new"), Opt("hashmode", "string"), Opt("clustermac", "mac"), Opt("total-nodes", "uint16"), Opt("local-node", "uint16"), Opt("hash-init", "uint32"),)  # fmt: skip  # noqa: E501
 
 
 EXTENSION = Clusterip

@@ -40,7 +40,8 @@ def lines(dev: NetDevice) -> Iterator[Line]:
     if not isinstance(dev, Vxlan):
         return
     now = dev.net.loop.now
-    entries = sorted(reversed(dev.fdb_entries()), key=lambda entry: bool(entry.mac))
+    newest_first = dev.fdb_entries()[::-1]
+    entries = sorted(newest_first, key=lambda entry: bool(entry.mac))
     for entry in entries:
         for remote in entry.remotes:
             extra: list[tuple[str, str, Any]] = [("dst", "dst %s ", str(remote.ip))]

@@ -39,14 +39,14 @@ LONG = {
     "output": ("o", 1), "remote-name": ("O", 0), "location": ("L", 0), "max-time": ("m", 1), "connect-timeout": ("connect-timeout", 1),
     "write-out": ("w", 1), "request": ("X", 1), "data": ("d", 1), "data-ascii": ("d", 1), "data-raw": ("data-raw", 1),
     "data-binary": ("data-binary", 1), "data-urlencode": ("data-urlencode", 1), "json": ("json", 1), "get": ("G", 0), "header": ("H", 1),
-    "user-agent": ("A", 1), "insecure": ("k", 0), "fail": ("f", 0), "fail-with-body": ("fail-with-body", 0), "fail-early": ("fail-early", 0),
+    "user-agent": ("A", 1), "insecure": ("k", 0), "fail": ("f", 0), "fail-with-body": ("fail-with-body", 0), "fail-early": ("fail-early", 0),  # noqa: E501
     "ipv4": ("4", 0), "ipv6": ("6", 0), "resolve": ("resolve", 1), "interface": ("interface", 1), "local-port": ("local-port", 1),
     "http1.0": ("0", 0), "http1.1": ("http1.1", 0), "http2": ("http2", 0), "referer": ("e", 1), "cookie": ("b", 1), "user": ("u", 1),
     "range": ("r", 1), "compressed": ("compressed", 0), "max-redirs": ("max-redirs", 1), "progress-bar": ("#", 0),
     "no-progress-meter": ("no-progress-meter", 0), "no-buffer": ("N", 0), "globoff": ("g", 0), "url": ("url", 1),
     "dump-header": ("D", 1), "upload-file": ("T", 1), "create-dirs": ("create-dirs", 0), "path-as-is": ("path-as-is", 0),
     "no-keepalive": ("no-keepalive", 0), "tcp-nodelay": ("tcp-nodelay", 0), "disable": ("q", 0), "stderr": ("stderr", 1),
-    "version": ("V", 0), "help": ("h", 0), "retry": ("retry", 1), "retry-delay": ("retry-delay", 1), "retry-connrefused": ("retry-connrefused", 0),
+    "version": ("V", 0), "help": ("h", 0), "retry": ("retry", 1), "retry-delay": ("retry-delay", 1), "retry-connrefused": ("retry-connrefused", 0),  # noqa: E501
     "connect-to": ("connect-to", 1), "noproxy": ("noproxy", 1), "tr-encoding": ("tr-encoding", 0), "post301": ("post301", 0),
     "location-trusted": ("L", 0), "remote-name-all": ("remote-name-all", 0), "anyauth": ("anyauth", 0), "basic": ("basic", 0),
 }  # fmt: skip
@@ -64,7 +64,21 @@ UNSUPPORTED_LONG = frozenset(
     "digest ntlm negotiate http3 tlsv1.2 tlsv1.3 ciphers doh-url dns-servers mail-from mail-rcpt continue-at trace trace-ascii libcurl "
     "etag-save etag-compare haproxy-protocol tls-max pinnedpubkey oauth2-bearer aws-sigv4 preproxy form-string time-cond quote".split()
 )
-IGNORED = frozenset({"N", "q", "tcp-nodelay", "no-keepalive", "noproxy", "tr-encoding", "http1.1", "http2", "basic", "anyauth", "post301"})
+IGNORED = frozenset(
+    {
+        "N",
+        "q",
+        "tcp-nodelay",
+        "no-keepalive",
+        "noproxy",
+        "tr-encoding",
+        "http1.1",
+        "http2",
+        "basic",
+        "anyauth",
+        "post301",
+    }
+)
 
 
 class CurlUsage(Exception):
@@ -211,7 +225,11 @@ def _apply(proc: Process, config: Configuration, letter: str, value: str, word: 
     elif letter == "connect-timeout":
         config.connect_timeout = _seconds(value, word) or 300.0
     elif letter in ("max-redirs", "retry"):
-        setattr(config, "max_redirects" if letter == "max-redirs" else "retry", int(_seconds(value, word, negative=True)))
+        setattr(
+            config,
+            "max_redirects" if letter == "max-redirs" else "retry",
+            int(_seconds(value, word, negative=True)),
+        )
     elif letter == "retry-delay":
         config.retry_delay = _seconds(value, word)
     elif letter in ("d", "data-raw", "data-binary", "data-urlencode", "json"):
@@ -246,7 +264,9 @@ def _seconds(text: str, word: str, negative: bool = False) -> float:
     except ValueError:
         value = float("nan")
     if not -1e9 < value < 1e9 or (value < 0 and not negative):
-        raise CurlUsage(f"option {word}: expected a {'positive' if text.startswith('-') else 'proper'} numerical parameter")
+        raise CurlUsage(
+            f"option {word}: expected a {'positive' if text.startswith('-') else 'proper'} numerical parameter"
+        )
     return value
 
 

@@ -12,7 +12,16 @@ from kubenet_course.sim.loop import MILLISECOND, SECOND, TimeoutExpired
 from kubenet_course.userland.commands.curl.progress import Meter
 from kubenet_course.userland.commands.curl.url import PORTS, BadUrl, Url, join, parse_url, squash
 from kubenet_course.userland.commands.curl.writeout import write_out
-from kubenet_course.userland.http import HttpError, Response, Wire, body_length, has_body, is_chunked, read_chunk, read_headers
+from kubenet_course.userland.http import (
+    HttpError,
+    Response,
+    Wire,
+    body_length,
+    has_body,
+    is_chunked,
+    read_chunk,
+    read_headers,
+)
 from kubenet_course.userland.resolver import ResolverError, getaddrinfo, numeric_address
 from kubenet_course.userland.sockets import EmulatedStream, close_socket, open_socket
 from kubenet_course.wire.addresses import IpAddress
@@ -94,14 +103,18 @@ class Session:
             if not self.config.silent:
                 what = "connection refused" if status == 7 else "timeout"
                 tries = "retries" if left != 1 else "retry"
-                self.proc.error(f"Warning: Problem: {what}. Will retry in {int(pause)} seconds. {left} {tries} left.")
+                self.proc.error(
+                    f"Warning: Problem: {what}. Will retry in {int(pause)} seconds. {left} {tries} left."
+                )
             await self.proc.sleep(pause)
 
     async def _attempt(self, text: str, output: Output | None, number: int) -> int:
         proc, config = self.proc, self.config
         result = Result(text, number)
         sink = Sink(proc, config, output)
-        shown = not (config.silent or config.meter_off) and (sink.to_file or not getattr(proc.stdout, "is_terminal", False))
+        shown = not (config.silent or config.meter_off) and (
+            sink.to_file or not getattr(proc.stdout, "is_terminal", False)
+        )
         transfer = Transfer(self, result, sink, Meter(proc, shown, config.bar))
         proc.owns(transfer.meter)
         try:
@@ -190,7 +203,9 @@ class Transfer:
         except BadUrl:
             raise CurlError(3, "URL using bad/illegal format or missing URL", quiet_meter=True) from None
         if url.scheme not in PORTS:
-            raise CurlError(1, f'Protocol "{url.scheme}" not supported or disabled in libcurl', quiet_meter=True)
+            raise CurlError(
+                1, f'Protocol "{url.scheme}" not supported or disabled in libcurl', quiet_meter=True
+            )
         self.sink.choose_name(url)
         self.result.effective = text if "://" in text else f"http://{text}{'' if '/' in text else '/'}"
         self.result.started = self.proc.loop.now
@@ -253,7 +268,9 @@ class Transfer:
             if url.scheme == "https":
                 self._discard(connection)
                 self.proc.error("kubenet: curl: TLS is not emulated; use http")
-                raise CurlError(35, "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to " + f"{url.host}:{url.port} ")
+                raise CurlError(
+                    35, "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to " + f"{url.host}:{url.port} "
+                )
             try:
                 return await self._ask(connection, url, method, body)
             except KernelError as failure:
@@ -319,7 +336,12 @@ class Transfer:
             addresses = [number[0]]
         else:
             try:
-                addresses = [info.address for info in await self._limited(getaddrinfo(self.proc, url.host, self.config.family), self._resolving)]
+                addresses = [
+                    info.address
+                    for info in await self._limited(
+                        getaddrinfo(self.proc, url.host, self.config.family), self._resolving
+                    )
+                ]
             except ResolverError:
                 session.info(f"Could not resolve host: {url.host}")
                 session.info(f"Closing connection {session.next_number}")
@@ -344,7 +366,9 @@ class Transfer:
         for words in self.config.connect_to:
             host, port, to_host, to_port = (words + [""] * 4)[:4]
             if host in ("", url.host) and port in ("", str(url.port)):
-                return url._replace(host=to_host or url.host, port=int(to_port) if to_port.isdigit() else url.port)
+                return url._replace(
+                    host=to_host or url.host, port=int(to_port) if to_port.isdigit() else url.port
+                )
         return url
 
     async def _connect(self, url: Url) -> Connection:
@@ -407,7 +431,11 @@ class Transfer:
                 sock.bind_device(name.removeprefix("if!"))
                 if not port:
                     return
-            found = None if not name or sock.device is not None else numeric_address(self.proc, name.removeprefix("host!"))
+            found = (
+                None
+                if not name or sock.device is not None
+                else numeric_address(self.proc, name.removeprefix("host!"))
+            )
             if name and sock.device is None and (found is None or found[0].family != family):
                 raise CurlError(45, f"Couldn't bind to '{name}'")
             sock.bind(found[0] if found else None, int(port) if port.isdigit() else 0)
@@ -444,7 +472,9 @@ class Transfer:
         if user:
             name = user.partition(":")[0]
             self.session.info(f"Server auth using Basic with user '{name}'")
-            put("Authorization", "Basic " + b64encode((user if ":" in user else user + ":").encode()).decode())
+            put(
+                "Authorization", "Basic " + b64encode((user if ":" in user else user + ":").encode()).decode()
+            )
         put("Range", f"bytes={config.range}" if config.range else None)
         put("User-Agent", config.agent)
         put("Accept", "application/json" if config.json else "*/*")
@@ -455,7 +485,9 @@ class Transfer:
         if body is not None:
             put("Content-Length", str(len(body)))
             if not config.upload:
-                put("Content-Type", "application/json" if config.json else "application/x-www-form-urlencoded")
+                put(
+                    "Content-Type", "application/json" if config.json else "application/x-www-form-urlencoded"
+                )
         target = url.target
         if config.get and config.data is not None:
             target += ("&" if "?" in target else "?") + config.data.decode("latin-1")
@@ -464,7 +496,9 @@ class Transfer:
 
     async def _ask(self, connection: Connection, url: Url, method: str, body: bytes | None) -> str | None:
         line, fields = self._request(url, method, body)
-        head = "\r\n".join([line, *(f"{name}: {value}" if value else f"{name}:" for name, value in fields), "", ""])
+        head = "\r\n".join(
+            [line, *(f"{name}: {value}" if value else f"{name}:" for name, value in fields), "", ""]
+        )
         if self.config.verbose:
             for text in head[:-4].split("\r\n"):
                 self.proc.error(f"> {text}\r")
@@ -539,7 +573,9 @@ class Transfer:
             self.proc.stdout.write(raw)
             return
         try:
-            self.proc.files.write(self.config.dump_header, raw, self.proc, append=self.result.redirects > 0, cwd=self.proc.cwd)
+            self.proc.files.write(
+                self.config.dump_header, raw, self.proc, append=self.result.redirects > 0, cwd=self.proc.cwd
+            )
         except KernelError:
             raise CurlError(23, "Failed writing received data to disk/application") from None
 
@@ -570,7 +606,10 @@ class Transfer:
                 left -= len(data)
             self._got(data, following)
         if left:
-            self.farewell += [f"transfer closed with {left} bytes remaining to read", f"Closing connection {connection.number}"]
+            self.farewell += [
+                f"transfer closed with {left} bytes remaining to read",
+                f"Closing connection {connection.number}",
+            ]
             self._discard(connection)
             raise CurlError(18, f"transfer closed with {left} bytes remaining to read")
         if self.meter.downloaded == 0 and self.sink.to_file and not following:
@@ -599,9 +638,19 @@ class Transfer:
         if location and 300 <= response.status < 400:
             self.result.redirect_url = join(url, location)
         wish = response.headers.get("Connection").lower()
-        measured = "Content-Length" in response.headers or is_chunked(response.headers) or not has_body(response, method)
-        close = "close" in wish or not measured or (response.version == "HTTP/1.0" and "keep-alive" not in wish)
-        note = f"Closing connection {connection.number}" if close else f"Connection #{connection.number} to host {url.host} left intact"
+        measured = (
+            "Content-Length" in response.headers
+            or is_chunked(response.headers)
+            or not has_body(response, method)
+        )
+        close = (
+            "close" in wish or not measured or (response.version == "HTTP/1.0" and "keep-alive" not in wish)
+        )
+        note = (
+            f"Closing connection {connection.number}"
+            if close
+            else f"Connection #{connection.number} to host {url.host} left intact"
+        )
         where = self._location(response)
         if where is not None and self.result.redirects >= self.config.max_redirects >= 0:
             self._discard(connection)

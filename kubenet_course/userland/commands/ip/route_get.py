@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.getroute import inet_rtm_getroute
-from kubenet_course.userland.commands.ip.route_show import Hidden, RouteLine, line_of, print_route, seconds_left
+from kubenet_course.userland.commands.ip.route_show import (
+    Hidden,
+    RouteLine,
+    line_of,
+    print_route,
+    seconds_left,
+)
 from kubenet_course.userland.commands.ip.session import Session
 from kubenet_course.userland.commands.ip.words import (
     Prefix,

@@ -109,7 +109,6 @@ class RouteWords:
             self.family = self.prefix.family
 
     def _option(self, word: str, words: Words) -> bool:
-        tables = self.session.tables
         if word == "src":
             self.prefsrc = get_addr(words.value(), self.family)
             self.family = self.family or self.prefsrc.family

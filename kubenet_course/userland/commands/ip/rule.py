@@ -255,7 +255,7 @@ def _add(rules: FibRules, parsed: RuleWords, net: NetNamespace) -> None:
         rule.table = RT_TABLE_MAIN
     if "table" in said and rule.table == 0 and rule.action == "lookup":
         # fib_empty_table(): the first that nobody uses.
-        tables: Container[int] = net.ipv6.tables if rules.bits == 128 else net.ipv4.tables
+        tables = net.ipv6.tables if rules.bits == 128 else net.ipv4.tables
         rule.table = next(number for number in range(1, 253) if number not in tables)
     if "priority" not in said:
         rule.priority = rules.default_priority()

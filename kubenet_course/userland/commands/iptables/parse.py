@@ -279,9 +279,7 @@ class CommandParser:
             raise problem(f"unexpected ! flag before --{LONG_OF[letter]}")
         self._add_command(letter)
         argument = word.argument
-        if letter in "ADCRINEP":
-            command.chain = argument
-        elif argument is not None:
+        if letter in "ADCRINEP" or argument is not None:
             command.chain = argument
         elif self.opts.peek() is not None:
             command.chain = self.opts.take()

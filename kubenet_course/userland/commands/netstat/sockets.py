@@ -25,7 +25,9 @@ async def show(proc: Process, flags: set[str]) -> int:
     if not kinds and "x" not in flags:
         kinds = ["tcp", "udp", "raw"]
     if kinds:
-        which = "servers and established" if "a" in flags else "only servers" if "l" in flags else "w/o servers"
+        which = (
+            "servers and established" if "a" in flags else "only servers" if "l" in flags else "w/o servers"
+        )
         proc.print(f"Active Internet connections ({which})")
         _header(proc, flags)
         services = {} if "n" in flags else service_table(proc)
@@ -38,9 +40,14 @@ async def show(proc: Process, flags: set[str]) -> int:
                     if record.kind == kind and record.family == family and _shown(record, flags):
                         await _line(proc, flags, services, record)
     if unix and not flags & {"4", "6"}:
-        which = "servers and established" if "a" in flags else "only servers" if "l" in flags else "w/o servers"
+        which = (
+            "servers and established" if "a" in flags else "only servers" if "l" in flags else "w/o servers"
+        )
         proc.print(f"Active UNIX domain sockets ({which})")
-        proc.print("Proto RefCnt Flags       Type       State         I-Node  " + (" PID/Program name     Path" if "p" in flags else " Path"))
+        proc.print(
+            "Proto RefCnt Flags       Type       State         I-Node  "
+            + (" PID/Program name     Path" if "p" in flags else " Path")
+        )
     return 0
 
 
@@ -62,7 +69,9 @@ def _header(proc: Process, flags: set[str]) -> None:
     proc.print(line)
 
 
-async def _line(proc: Process, flags: set[str], services: dict[tuple[int, str], str], record: SocketRecord) -> None:
+async def _line(
+    proc: Process, flags: set[str], services: dict[tuple[int, str], str], record: SocketRecord
+) -> None:
     mapped = record.family == 6
     local = await _address(proc, flags, services, record, True)
     remote = await _address(proc, flags, services, record, False)
@@ -81,7 +90,9 @@ async def _line(proc: Process, flags: set[str], services: dict[tuple[int, str], 
     proc.print(line)
 
 
-async def _address(proc: Process, flags: set[str], services: dict[tuple[int, str], str], record: SocketRecord, local: bool) -> str:
+async def _address(
+    proc: Process, flags: set[str], services: dict[tuple[int, str], str], record: SocketRecord, local: bool
+) -> str:
     address, port = (record.local, record.local_port) if local else (record.remote, record.remote_port)
     if address is None or address == 0:
         text = "0.0.0.0" if record.family == 4 else "::" if "n" in flags else "[::]"

@@ -159,7 +159,18 @@ def _option(proc: Process, view: View, name: str, value: str) -> int | None:
     if name in ("4", "6"):
         view.family = int(name)
     elif name in "tuwx0SdM":
-        view.tables.add({"t": "tcp", "u": "udp", "w": "raw", "x": "unix", "0": "packet", "S": "sctp", "d": "dccp", "M": "mptcp"}[name])
+        view.tables.add(
+            {
+                "t": "tcp",
+                "u": "udp",
+                "w": "raw",
+                "x": "unix",
+                "0": "packet",
+                "S": "sctp",
+                "d": "dccp",
+                "M": "mptcp",
+            }[name]
+        )
     elif name in ("vsock", "tipc", "xdp"):
         view.tables.add(name)
     elif name == "f":
@@ -251,7 +262,13 @@ async def _address(proc: Process, view: View, record: SocketRecord, local: bool)
 
 def _port(services: dict[tuple[int, str], str], record: SocketRecord, port: int) -> str:
     if record.kind == "raw":
-        return "*" if port == 0 else {1: "icmp", 58: "ipv6-icmp", 2: "igmp", 89: "ospf"}.get(port, str(port)) if services else str(port)
+        return (
+            "*"
+            if port == 0
+            else {1: "icmp", 58: "ipv6-icmp", 2: "igmp", 89: "ospf"}.get(port, str(port))
+            if services
+            else str(port)
+        )
     return str(services.get((port, record.kind), port)) if port else "*"
 
 
@@ -280,12 +297,20 @@ def _summary(proc: Process) -> None:
     records = socket_records(proc.net)
     waiting = sum(record.state == "TIME_WAIT" for record in records)
     live = [record for record in records if record.state != "TIME_WAIT"]
-    established = sum(record.kind == "tcp" and record.state in ("ESTABLISHED", "CLOSE_WAIT") for record in live)
+    established = sum(
+        record.kind == "tcp" and record.state in ("ESTABLISHED", "CLOSE_WAIT") for record in live
+    )
     orphans = sum(record.kind == "tcp" and getattr(record.sock, "orphan", False) for record in live)
-    counts = {(kind, family): sum(one.kind == kind and one.family == family for one in live) for kind in ("raw", "udp", "tcp") for family in (4, 6)}
+    counts = {
+        (kind, family): sum(one.kind == kind and one.family == family for one in live)
+        for kind in ("raw", "udp", "tcp")
+        for family in (4, 6)
+    }
     tcp = counts["tcp", 4] + counts["tcp", 6]
     proc.print(f"Total: {len(live) + len(proc.net.sockets.packet)}")
-    proc.print(f"TCP:   {tcp + waiting} (estab {established}, closed {waiting}, orphaned {orphans}, timewait {waiting})")
+    proc.print(
+        f"TCP:   {tcp + waiting} (estab {established}, closed {waiting}, orphaned {orphans}, timewait {waiting})"
+    )
     proc.print("")
     proc.print("Transport Total     IP        IPv6")
     for name in ("raw", "udp", "tcp"):
@@ -296,5 +321,3 @@ def _summary(proc: Process) -> None:
     proc.print(f"INET\t  {four + six:<9d} {four:<9d} {six:<9d}")
     proc.print(f"FRAG\t  {0:<9d} {0:<9d} {0:<9d}")
     proc.print("")
-
-

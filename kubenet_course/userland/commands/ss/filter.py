@@ -1,8 +1,8 @@
 """ss' filter language: ``state established '( dport = :80 or sport = :80 )' dst 10.0.1.0/24``.
 
-    filter     := { "state" NAME | "exclude" NAME } [ expression ]
-    expression := term { ["and" | "or"] term } ;   term := ["not"] ( "(" expression ")" | predicate )
-    predicate  := ("dst" | "src") [op] HOST[/LEN][:PORT] | ("dport" | "sport") [op] [:]PORT | "dev" [op] NAME
+filter     := { "state" NAME | "exclude" NAME } [ expression ]
+expression := term { ["and" | "or"] term } ;   term := ["not"] ( "(" expression ")" | predicate )
+predicate  := ("dst" | "src") [op] HOST[/LEN][:PORT] | ("dport" | "sport") [op] [:]PORT | "dev" [op] NAME
 """
 
 from __future__ import annotations
@@ -169,7 +169,11 @@ class _Parser:
             return int(text)
         found = self.lookup(text)
         if found is None:
-            raise FilterError(f'Error: an inet prefix is expected rather than "{text}".\nCannot parse dst/src address.', False, 1)
+            raise FilterError(
+                f'Error: an inet prefix is expected rather than "{text}".\nCannot parse dst/src address.',
+                False,
+                1,
+            )
         return found
 
     def _host(self, which: str, text: str) -> Predicate:
@@ -184,12 +188,22 @@ class _Parser:
         network = None
         if host not in ("", "*", "any", "all"):
             try:
-                network = Network.parse(host) if "/" in host else Network(parse_address(host), 128 if ":" in host else 32)
+                network = (
+                    Network.parse(host)
+                    if "/" in host
+                    else Network(parse_address(host), 128 if ":" in host else 32)
+                )
             except ValueError:
-                raise FilterError(f'Error: an inet prefix is expected rather than "{host}".\nCannot parse dst/src address.', False, 1) from None
+                raise FilterError(
+                    f'Error: an inet prefix is expected rather than "{host}".\nCannot parse dst/src address.',
+                    False,
+                    1,
+                ) from None
 
         def test(record: SocketRecord) -> bool:
-            address, its_port = (record.remote, record.remote_port) if which == "dst" else (record.local, record.local_port)
+            address, its_port = (
+                (record.remote, record.remote_port) if which == "dst" else (record.local, record.local_port)
+            )
             if number is not None and its_port != number:
                 return False
             if network is None:
@@ -204,6 +218,13 @@ def service_lookup(proc: Process, protocols: tuple[str, ...] = ("tcp", "udp")) -
     from kubenet_course.userland.services import service_port
 
     def lookup(name: str) -> int | None:
-        return next((port for port in (service_port(proc, name, protocol) for protocol in protocols) if port is not None), None)
+        return next(
+            (
+                port
+                for port in (service_port(proc, name, protocol) for protocol in protocols)
+                if port is not None
+            ),
+            None,
+        )
 
     return lookup

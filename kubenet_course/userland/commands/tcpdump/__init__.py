@@ -33,7 +33,7 @@ LONG = {
     "linktype=": "y", "immediate-mode": "immediate", "count": "count", "number": "#", "print": "print", "version": "version",
     "micro": "micro", "nano": "nano", "time-stamp-precision=": "precision", "relinquish-privileges=": "Z", "lengths": "lengths",
 }  # fmt: skip
-UNSUPPORTED = {"C": "-C", "d": "-d", "E": "-E", "G": "-G", "I": "-I", "M": "-M", "T": "-T", "V": "-V", "W": "-W", "z": "-z", "nano": "--nano",
+UNSUPPORTED = {"C": "-C", "d": "-d", "E": "-E", "G": "-G", "I": "-I", "M": "-M", "T": "-T", "V": "-V", "W": "-W", "z": "-z", "nano": "--nano",  # noqa: E501
                "precision": "--time-stamp-precision", "J": "-J", "j": "-j"}  # fmt: skip
 
 
@@ -132,7 +132,9 @@ class _Run:
             if "r" in settings.values:
                 source = await from_file(proc, settings.values["r"])
             else:
-                source = live(proc, settings.values.get("i"), self.snapshot, promiscuous=not settings.count("p"))
+                source = live(
+                    proc, settings.values.get("i"), self.snapshot, promiscuous=not settings.count("p")
+                )
         except PcapError as problem:
             raise die(proc, str(problem)) from None
         except KernelError as failure:
@@ -169,11 +171,15 @@ class _Run:
     def _announce(self, source: Source) -> None:
         name, words = LINKTYPES[source.link_type]
         if not source.live:
-            self.proc.error(f"reading from file {source.name}, link-type {name} ({words}), snapshot length {source.snapshot}")
+            self.proc.error(
+                f"reading from file {source.name}, link-type {name} ({words}), snapshot length {source.snapshot}"
+            )
             if name == "LINUX_SLL2":
                 self.proc.error("Warning: interface names might be incorrect")
             return
-        listening = f"listening on {source.name}, link-type {name} ({words}), snapshot length {self.snapshot} bytes"
+        listening = (
+            f"listening on {source.name}, link-type {name} ({words}), snapshot length {self.snapshot} bytes"
+        )
         if source.name == "any":
             self.proc.error("tcpdump: data link type LINUX_SLL2")
         if "w" in self.settings.values or self.printer.verbose:
@@ -225,7 +231,9 @@ class _Run:
                     return False
                 if self.direction != "inout" and outgoing != (self.direction == "out"):
                     continue
-                if test is not None and not test(View(record.data, source.link_type, record.length, outgoing)):
+                if test is not None and not test(
+                    View(record.data, source.link_type, record.length, outgoing)
+                ):
                     continue
                 source.matched += 1
                 self.captured += 1
@@ -305,7 +313,11 @@ class _Run:
                     self.names[address] = name.partition(".")[0] if self.settings.count("N") else name
 
     def _statistics(self, source: Source) -> None:
-        for count, words in ((self.captured, "captured"), (source.received(), "received by filter"), (0, "dropped by kernel")):
+        for count, words in (
+            (self.captured, "captured"),
+            (source.received(), "received by filter"),
+            (0, "dropped by kernel"),
+        ):
             self.proc.error(f"{count} packet{'' if count == 1 else 's'} {words}")
 
 

@@ -6,8 +6,8 @@ from errno import ENODEV
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
-from kubenet_course.kernel.socket import AF_PACKET, SOCK_RAW
 from kubenet_course.kernel.skbuff import PACKET_OUTGOING
+from kubenet_course.kernel.socket import AF_PACKET, SOCK_RAW
 from kubenet_course.kernel.socket.packet import ETH_P_ALL, Captured
 from kubenet_course.sim.loop import EPOCH
 from kubenet_course.userland.sockets import open_socket

@@ -129,7 +129,11 @@ class Printer:
         name = ETHERTYPES.get(ethertype, "Unknown")
         if self.link:
             return f"\n{_hex(data, '	0x')}" if data else ""
-        return f"ethertype {name} (0x{ethertype:04x}), length {length + 14}: \n{_hex(data, '	0x')}" if name == "Unknown" else f"{name}, length {length}"
+        return (
+            f"ethertype {name} (0x{ethertype:04x}), length {length + 14}: \n{_hex(data, '	0x')}"
+            if name == "Unknown"
+            else f"{name}, length {length}"
+        )
 
     def _vlan(self, data: bytes, length: int) -> str:
         if len(data) < 4:
@@ -150,18 +154,25 @@ class Printer:
         if self.verbose or (hardware, protocol, hlen, plen) != (1, 0x0800, 6, 4):
             names = {1: "Ethernet"}
             protocols = {0x0800: "IPv4"}
-            text = f"{names.get(hardware, f'Unknown Hardware ({hardware})')} (len {hlen}), {protocols.get(protocol, f'Unknown Protocol (0x{protocol:04x})')} (len {plen}), "
+            text = f"{names.get(hardware, f'Unknown Hardware ({hardware})')} (len {hlen}), {protocols.get(protocol, f'Unknown Protocol (0x{protocol:04x})')} (len {plen}), "  # noqa: E501
         if (hlen, plen) != (6, 4) or len(data) < 28:
             return text + "[|arp]"
         sender, target = MacAddress.decode(data[8:]), MacAddress.decode(data[18:])
-        sender_ip, target_ip = self.host(IPv4Address.decode(data[14:])), self.host(IPv4Address.decode(data[24:]))
+        sender_ip, target_ip = (
+            self.host(IPv4Address.decode(data[14:])),
+            self.host(IPv4Address.decode(data[24:])),
+        )
         if operation == 1:
             shown = f" ({target})" if target != 0 else ""
             text += f"Request who-has {target_ip}{shown} tell {sender_ip}"
         elif operation == 2:
             text += f"Reply {sender_ip} is-at {sender}"
         elif operation in (3, 4):
-            text += f"Reverse Request who-is {target} tell {sender}" if operation == 3 else f"Reverse Reply {target} at {target_ip}"
+            text += (
+                f"Reverse Request who-is {target} tell {sender}"
+                if operation == 3
+                else f"Reverse Reply {target} at {target_ip}"
+            )
         else:
             return text + f"Unknown (0x{operation:04x}), length {length}"
         return text + f", length {length}"
@@ -192,7 +203,16 @@ class Printer:
         return text + self.transport(protocol, body, total - header, source, destination, more)
 
     def _ipv4_header(
-        self, data: bytes, header: int, tos: int, total: int, ident: int, flags: int, ttl: int, protocol: int, checksum: int
+        self,
+        data: bytes,
+        header: int,
+        tos: int,
+        total: int,
+        ident: int,
+        flags: int,
+        ttl: int,
+        protocol: int,
+        checksum: int,
     ) -> str:
         words = [word for bit, word in ((0x8000, "rsvd"), (0x4000, "DF"), (0x2000, "+")) if flags & bit]
         ecn = {1: ",ECT(1)", 2: ",ECT(0)", 3: ",CE"}.get(tos & 3, "")
@@ -205,7 +225,9 @@ class Printer:
             text += f", bad cksum {checksum:x} (->{right:x})!"
         return text + ")\n    "
 
-    def transport(self, protocol: int, body: bytes, length: int, source: Any, destination: Any, fragment: bool) -> str:
+    def transport(
+        self, protocol: int, body: bytes, length: int, source: Any, destination: Any, fragment: bool
+    ) -> str:
         """ip_demux_print(): `length` is what the IP header says, `body` what was captured of it."""
         from kubenet_course.userland.commands.tcpdump import icmp, icmp6, tcp, udp
 
@@ -305,7 +327,9 @@ class Printer:
             return self.transport(header, body, length, source, destination, False)
         return names + extra + self._without_names(header, body, length, source, destination, False)
 
-    def _without_names(self, header: int, body: bytes, length: int, source: Any, destination: Any, fragment: bool) -> str:
+    def _without_names(
+        self, header: int, body: bytes, length: int, source: Any, destination: Any, fragment: bool
+    ) -> str:
         """The transport's text after an extension header; TCP and UDP repeat the names with ports."""
         text = self.transport(header, body, length, source, destination, fragment)
         names = f"{self.host(source)} > {self.host(destination)}: "
@@ -351,7 +375,16 @@ def _protocol_name(protocol: int) -> str:
 
 
 def _ip_options(data: bytes) -> str:
-    names = {0: "EOL", 1: "NOP", 7: "RR", 68: "timestamp", 130: "security", 131: "LSRR", 137: "SSRR", 148: "RA"}
+    names = {
+        0: "EOL",
+        1: "NOP",
+        7: "RR",
+        68: "timestamp",
+        130: "security",
+        131: "LSRR",
+        137: "SSRR",
+        148: "RA",
+    }
     words = []
     at = 0
     while at < len(data):

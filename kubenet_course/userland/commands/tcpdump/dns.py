@@ -60,7 +60,12 @@ class _Message:
                 continue
             if not size:
                 break
-            labels.append("".join(chr(byte) if 32 < byte < 127 else f"^{chr(byte ^ 0x40)}" if byte < 32 else f"\\{byte:03o}" for byte in self.take(size)))
+            labels.append(
+                "".join(
+                    chr(byte) if 32 < byte < 127 else f"^{chr(byte ^ 0x40)}" if byte < 32 else f"\\{byte:03o}"
+                    for byte in self.take(size)
+                )
+            )
             if len(labels) > 128:
                 raise _Cut
         if back >= 0:
@@ -90,12 +95,23 @@ def show(printer: Printer, data: bytes, length: int, multicast: bool = False) ->
 
 
 def _query(
-    printer: Printer, message: _Message, flags: int, questions: int, answers: int, authorities: int, additionals: int
+    printer: Printer,
+    message: _Message,
+    flags: int,
+    questions: int,
+    answers: int,
+    authorities: int,
+    additionals: int,
 ) -> str:
     text = ""
     if flags & 0x06CF:
         text += f" [b2&3=0x{flags:x}]"
-    for count, usual, word in ((answers, 0, "a"), (questions, 1, "q"), (authorities, 0, "n"), (additionals, 0, "au")):
+    for count, usual, word in (
+        (answers, 0, "a"),
+        (questions, 1, "q"),
+        (authorities, 0, "n"),
+        (additionals, 0, "au"),
+    ):
         if count != usual:
             text += f" [{count}{word}]"
     for _ in range(min(questions, 64)):
@@ -115,7 +131,9 @@ def _question(message: _Message) -> str:
     return f" {shown}{unicast}{CLASSES.get(family & 0x7FFF, f' Class {family & 0x7FFF}')}? {name}"
 
 
-def _response(printer: Printer, message: _Message, questions: int, answers: int, authorities: int, additionals: int) -> str:
+def _response(
+    printer: Printer, message: _Message, questions: int, answers: int, authorities: int, additionals: int
+) -> str:
     text = ""
     if questions != 1:
         text += f" [{questions}q]"
@@ -162,7 +180,16 @@ def _record(printer: Printer, message: _Message) -> str:
 
 def _edns(data: bytes) -> str:
     """opt_print(): EDNS options."""
-    names = {3: "NSID", 8: "ECS", 9: "EXPIRE", 10: "COOKIE", 11: "KEEPALIVE", 12: "PADDING", 13: "CHAIN", 14: "KEY-TAG"}
+    names = {
+        3: "NSID",
+        8: "ECS",
+        9: "EXPIRE",
+        10: "COOKIE",
+        11: "KEEPALIVE",
+        12: "PADDING",
+        13: "CHAIN",
+        14: "KEY-TAG",
+    }
     text = ""
     at = 0
     while at + 4 <= len(data):
@@ -205,7 +232,9 @@ def _data(message: _Message, kind: int, size: int, verbose: bool) -> str:
         text = ""
         while message.at < end:
             piece = message.take(message.take(1)[0])
-            text += ' "' + "".join(chr(byte) if 32 <= byte < 127 else f"\\0x{byte:02x}" for byte in piece) + '"'
+            text += (
+                ' "' + "".join(chr(byte) if 32 <= byte < 127 else f"\\0x{byte:02x}" for byte in piece) + '"'
+            )
         return text
     if kind == 33:
         priority, weight, port = message.number(), message.number(), message.number()

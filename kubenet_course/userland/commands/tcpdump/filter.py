@@ -14,13 +14,50 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-from kubenet_course.wire.addresses import IpAddress, IPv4Address, IPv6Address, MacAddress, parse_address, prefix_mask
+from kubenet_course.wire.addresses import (
+    IpAddress,
+    IPv4Address,
+    IPv6Address,
+    MacAddress,
+    parse_address,
+    prefix_mask,
+)
 from kubenet_course.wire.pcap import LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2
 
-PROTOCOL_NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "icmp": 1, "icmp6": 58, "igmp": 2, "igrp": 9, "pim": 103, "ah": 51, "esp": 50, "vrrp": 112}
+PROTOCOL_NUMBERS = {
+    "tcp": 6,
+    "udp": 17,
+    "sctp": 132,
+    "icmp": 1,
+    "icmp6": 58,
+    "igmp": 2,
+    "igrp": 9,
+    "pim": 103,
+    "ah": 51,
+    "esp": 50,
+    "vrrp": 112,
+}
 ETHER_NUMBERS = {"ip": 0x0800, "ip6": 0x86DD, "arp": 0x0806, "rarp": 0x8035}
-NAMED_PROTOCOLS = {**PROTOCOL_NUMBERS, "ip": 0, "ipv6": 41, "gre": 47, "ospf": 89, "ipip": 4, "icmpv6": 58, "ipv6-icmp": 58, "ipencap": 4}
-NAMED_ETHERTYPES = {**ETHER_NUMBERS, "loopback": 0x9000, "vlan": 0x8100, "mpls": 0x8847, "aarp": 0x80F3, "atalk": 0x809B, "decnet": 0x6003}
+NAMED_PROTOCOLS = {
+    **PROTOCOL_NUMBERS,
+    "ip": 0,
+    "ipv6": 41,
+    "gre": 47,
+    "ospf": 89,
+    "ipip": 4,
+    "icmpv6": 58,
+    "ipv6-icmp": 58,
+    "ipencap": 4,
+}
+NAMED_ETHERTYPES = {
+    **ETHER_NUMBERS,
+    "loopback": 0x9000,
+    "vlan": 0x8100,
+    "mpls": 0x8847,
+    "aarp": 0x80F3,
+    "atalk": 0x809B,
+    "decnet": 0x6003,
+}
 CONSTANTS = {
     "tcpflags": 13, "icmptype": 0, "icmpcode": 1, "icmp6type": 0, "icmp6code": 1, "tcp-fin": 1, "tcp-syn": 2, "tcp-rst": 4, "tcp-push": 8,
     "tcp-ack": 16, "tcp-urg": 32, "tcp-ece": 64, "tcp-cwr": 128, "icmp-echoreply": 0, "icmp-unreach": 3, "icmp-sourcequench": 4,
@@ -157,7 +194,9 @@ class _Compiler:
             again = operand.data in ("again", "not_again")
             second = self._again(operand, first.qualifiers) if again else self.expression(operand)
             a, b = first.test, second.test
-            test: Test = (lambda view: a(view) and b(view)) if name == "both" else (lambda view: a(view) or b(view))
+            test: Test = (
+                (lambda view: a(view) and b(view)) if name == "both" else (lambda view: a(view) or b(view))
+            )
             return Compiled(test, second.qualifiers)
         if name == "negation":
             inner = self.expression(tree.children[1])
@@ -192,7 +231,9 @@ class _Compiler:
                 return Compiled(lambda view: view.length <= limit, Qualifiers())
             return Compiled(lambda view: view.length >= limit, Qualifiers())
         if name == "tagged":
-            return Compiled(_tagged(str(tokens[0]), _integer(str(tokens[1])) if len(tokens) > 1 else None), Qualifiers())
+            return Compiled(
+                _tagged(str(tokens[0]), _integer(str(tokens[1])) if len(tokens) > 1 else None), Qualifiers()
+            )
         if name == "way":
             if not self.lookups.live:
                 raise FilterError("inbound/outbound not supported on Ethernet when reading savefiles")
@@ -227,7 +268,13 @@ class _Compiler:
         if word == "stp":
             return lambda view: view.ethertype <= 1500 and view.data[view.net : view.net + 1] == b"\x42"
         number = PROTOCOL_NUMBERS[word]
-        families = {"icmp": (0x0800,), "igmp": (0x0800,), "igrp": (0x0800,), "vrrp": (0x0800,), "icmp6": (0x86DD,)}.get(word, (0x0800, 0x86DD))
+        families = {
+            "icmp": (0x0800,),
+            "igmp": (0x0800,),
+            "igrp": (0x0800,),
+            "vrrp": (0x0800,),
+            "icmp6": (0x86DD,),
+        }.get(word, (0x0800, 0x86DD))
         return lambda view: view.ethertype in families and _has_protocol(view, number)
 
     def _identified(self, qualifiers: Qualifiers, text: str) -> Compiled:
@@ -322,7 +369,11 @@ class _Compiler:
             found = view.transport
             if found is None or found[0] not in protocols or found[1] < 0:
                 return False
-            return _either(direction, low <= view.read(found[1], 2) <= high, lambda: low <= view.read(found[1] + 2, 2) <= high)
+            return _either(
+                direction,
+                low <= view.read(found[1], 2) <= high,
+                lambda: low <= view.read(found[1] + 2, 2) <= high,
+            )
 
         return test
 
@@ -377,7 +428,11 @@ class _Compiler:
         """``tcp[13]``, ``ip[2:2]``: bytes of a header; nothing matches where that header is missing."""
         word = str(tree.children[0])
         offset = self._number(next(child for child in tree.children[1:] if hasattr(child, "data")))
-        sizes = [str(child) for child in tree.children[1:] if not hasattr(child, "data") and getattr(child, "type", "") == "NUMBER"]
+        sizes = [
+            str(child)
+            for child in tree.children[1:]
+            if not hasattr(child, "data") and getattr(child, "type", "") == "NUMBER"
+        ]
         size = _integer(sizes[0]) if sizes else 1
         if size not in (1, 2, 4):
             raise FilterError("data size must be 1, 2, or 4")
@@ -521,7 +576,9 @@ def _proto(family: str, text: str, direction: str) -> Test:
     elif name in table and (escaped or name not in {**PROTOCOL_NUMBERS, **ETHER_NUMBERS}):
         number = table[name]
     else:
-        raise FilterError(f"unknown {'ether' if ether else 'ip6' if family == 'ip6' else 'ip'} proto '{name}'")
+        raise FilterError(
+            f"unknown {'ether' if ether else 'ip6' if family == 'ip6' else 'ip'} proto '{name}'"
+        )
     if ether:
         return lambda view: view.ethertype == number
     if family in PROTOCOL_NUMBERS or family in ("arp", "rarp"):
@@ -551,4 +608,3 @@ def _tagged(word: str, number: int | None) -> Test:
         return lambda view: bool(view.vlans) and (number is None or view.vlans[0] == number)
     ethertype = 0x8847 if word == "mpls" else 0x8864
     return lambda view: view.ethertype == ethertype
-

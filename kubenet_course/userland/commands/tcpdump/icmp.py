@@ -42,12 +42,19 @@ def _words(printer: Printer, kind: int, code: int, rest: int, body: bytes) -> st
     if kind == 3:
         return _unreachable(printer, code, rest, body)
     if kind == 5:
-        what = ("redirect %s to net %s", "redirect %s to host %s", "redirect-tos %s to net %s", "redirect-tos %s to host %s")
+        what = (
+            "redirect %s to net %s",
+            "redirect %s to host %s",
+            "redirect-tos %s to net %s",
+            "redirect-tos %s to host %s",
+        )
         if code < 4 and len(body) >= 28:
             return what[code] % (printer.host(IPv4Address.decode(body[24:])), printer.host(IPv4Address(rest)))
         return f"redirect-#{code}"
     if kind == 11:
-        return {0: "time exceeded in-transit", 1: "ip reassembly time exceeded"}.get(code, f"time exceeded-#{code}")
+        return {0: "time exceeded in-transit", 1: "ip reassembly time exceeded"}.get(
+            code, f"time exceeded-#{code}"
+        )
     if kind == 12:
         return f"parameter problem - code {code}" if code else f"parameter problem - octet {rest >> 24}"
     if kind in (13, 14):
@@ -104,8 +111,16 @@ def igmp(printer: Printer, body: bytes, length: int) -> str:
     group = IPv4Address.decode(body[4:])
     if kind == 0x11:
         version = "v3" if length >= 12 else "v1" if not body[1] else "v2"
-        text = f"igmp query {version}" + (f" [max resp time {body[1] / 10:g}s]" if body[1] and version == "v3" else "")
-        text = text if not body[1] or version != "v2" else f"igmp query v2 [max resp time {body[1]}]" if body[1] != 100 else "igmp query v2"
+        text = f"igmp query {version}" + (
+            f" [max resp time {body[1] / 10:g}s]" if body[1] and version == "v3" else ""
+        )
+        text = (
+            text
+            if not body[1] or version != "v2"
+            else f"igmp query v2 [max resp time {body[1]}]"
+            if body[1] != 100
+            else "igmp query v2"
+        )
         return text + (f" [gaddr {group}]" if group else "")
     if kind == 0x16:
         return f"igmp v2 report {group}"
@@ -122,7 +137,7 @@ def igmp(printer: Printer, body: bytes, length: int) -> str:
                 if len(body) < at + 8:
                     break
                 record, sources = body[at], int.from_bytes(body[at + 2 : at + 4], "big")
-                text += f" [gaddr {IPv4Address.decode(body[at + 4 :])} {_RECORDS.get(record, f'[v3-report-#{record}]')}, {sources} source(s)]"
+                text += f" [gaddr {IPv4Address.decode(body[at + 4 :])} {_RECORDS.get(record, f'[v3-report-#{record}]')}, {sources} source(s)]"  # noqa: E501
                 at += 8 + 4 * sources
         return text
     return f"igmp-{kind}"

@@ -44,7 +44,9 @@ def show(printer: Printer, body: bytes, length: int, source: Any, destination: A
         text += f", mtu {int.from_bytes(body[4:8], 'big')}"
     elif kind == 3:
         inner = _inner(printer, body)
-        text = text.replace("time exceeded in-transit", "") + ("time exceeded in-transit" if code == 0 else "ip reassembly time exceeded")
+        text = text.replace("time exceeded in-transit", "") + (
+            "time exceeded in-transit" if code == 0 else "ip reassembly time exceeded"
+        )
         text += f" for {inner[1]}" if inner is not None else ""
     elif kind == 4:
         words = {0: "erroneous", 1: "next header", 2: "option"}
@@ -52,7 +54,9 @@ def show(printer: Printer, body: bytes, length: int, source: Any, destination: A
     elif kind in (135, 136) and len(body) >= 24:
         text += f", {'who has' if kind == 135 else 'tgt is'} {printer.host(IPv6Address.decode(body[8:]))}"
     elif kind == 137 and len(body) >= 40:
-        text += f", {printer.host(IPv6Address.decode(body[24:]))} to {printer.host(IPv6Address.decode(body[8:]))}"
+        text += (
+            f", {printer.host(IPv6Address.decode(body[24:]))} to {printer.host(IPv6Address.decode(body[8:]))}"
+        )
     elif kind == 143:
         text += _mld2(printer, body)
     elif kind in (130, 131, 132) and len(body) >= 24:
@@ -83,7 +87,12 @@ def _unreachable(printer: Printer, code: int, body: bytes) -> str:
         if name is None:
             return f", unreachable port, {target} protocol {protocol} port {port} unreachable"
         return f", unreachable port, {target} {name} port {printer.port(port, name)}"
-    word = {0: "unreachable route", 1: "unreachable prohibited", 2: "beyond scope", 3: "unreachable address"}.get(code)
+    word = {
+        0: "unreachable route",
+        1: "unreachable prohibited",
+        2: "beyond scope",
+        3: "unreachable address",
+    }.get(code)
     if word is None:
         return f", unreachable code-#{code}"
     if code == 2:
@@ -97,18 +106,28 @@ def _discovery(printer: Printer, kind: int, body: bytes, length: int) -> str:
     at = 8
     if kind == 134 and len(body) >= 16:
         hops, flags, lifetime, reachable, retransmit = struct.unpack(">BBHII", body[4:16])
-        words = [word for bit, word in ((0x80, "managed"), (0x40, "other stateful"), (0x20, "home agent")) if flags & bit]
-        text += f"\n\thop limit {hops}, Flags [{', '.join(words) or 'none'}], pref {('medium', 'high', 'reserved', 'low')[flags >> 3 & 3]}, "
+        words = [
+            word
+            for bit, word in ((0x80, "managed"), (0x40, "other stateful"), (0x20, "home agent"))
+            if flags & bit
+        ]
+        text += f"\n\thop limit {hops}, Flags [{', '.join(words) or 'none'}], pref {('medium', 'high', 'reserved', 'low')[flags >> 3 & 3]}, "  # noqa: E501
         text += f"router lifetime {lifetime}s, reachable time {reachable}ms, retrans timer {retransmit}ms"
         at = 16
     elif kind in (135, 136) and len(body) >= 24:
         text += f", {'who has' if kind == 135 else 'tgt is'} {printer.host(IPv6Address.decode(body[8:]))}"
         if kind == 136:
-            words = [word for bit, word in ((0x80, "router"), (0x40, "solicited"), (0x20, "override")) if body[4] & bit]
+            words = [
+                word
+                for bit, word in ((0x80, "router"), (0x40, "solicited"), (0x20, "override"))
+                if body[4] & bit
+            ]
             text += f", Flags [{', '.join(words) or 'none'}]"
         at = 24
     elif kind == 137 and len(body) >= 40:
-        text += f", {printer.host(IPv6Address.decode(body[24:]))} to {printer.host(IPv6Address.decode(body[8:]))}"
+        text += (
+            f", {printer.host(IPv6Address.decode(body[24:]))} to {printer.host(IPv6Address.decode(body[8:]))}"
+        )
         at = 40
     return text + _options(printer, body[at:length])
 
@@ -129,9 +148,11 @@ def _options(printer: Printer, data: bytes) -> str:
         elif kind == 5 and len(value) >= 6:
             text += f" {int.from_bytes(value[2:6], 'big')}"
         elif kind == 3 and len(value) >= 30:
-            flags = [word for bit, word in ((0x80, "onlink"), (0x40, "auto"), (0x20, "router")) if value[1] & bit]
+            flags = [
+                word for bit, word in ((0x80, "onlink"), (0x40, "auto"), (0x20, "router")) if value[1] & bit
+            ]
             valid, preferred = _lifetime(value[2:6]), _lifetime(value[6:10])
-            text += f"{printer.host(IPv6Address.decode(value[14:]))}/{value[0]}, Flags [{', '.join(flags) or 'none'}], valid time {valid}, pref. time {preferred}"
+            text += f"{printer.host(IPv6Address.decode(value[14:]))}/{value[0]}, Flags [{', '.join(flags) or 'none'}], valid time {valid}, pref. time {preferred}"  # noqa: E501
         elif kind not in names:
             text += _indented(value, "\t  ") if printer.verbose == 1 else ""
         if printer.verbose > 1:
@@ -143,7 +164,9 @@ def _options(printer: Printer, data: bytes) -> str:
 def _indented(value: bytes, indent: str) -> str:
     from kubenet_course.userland.commands.tcpdump.hexdump import lines
 
-    return "\n" + "\n".join(line.replace("\t", indent, 1) for line in lines(value, ascii_too=False).split("\n"))
+    return "\n" + "\n".join(
+        line.replace("\t", indent, 1) for line in lines(value, ascii_too=False).split("\n")
+    )
 
 
 def _lifetime(data: bytes) -> str:
@@ -166,7 +189,14 @@ def _mld2(printer: Printer, body: bytes) -> str:
         kind, sources = body[at], int.from_bytes(body[at + 2 : at + 4], "big")
         text += f" [gaddr {printer.host(IPv6Address.decode(body[at + 4 :]))} {_RECORDS.get(kind, f'[v2-report-#{kind}]')}"
         if printer.verbose > 1:
-            text += " {" + "".join(f" {printer.host(IPv6Address.decode(body[at + 20 + 16 * index :]))}" for index in range(sources)) + " }"
+            text += (
+                " {"
+                + "".join(
+                    f" {printer.host(IPv6Address.decode(body[at + 20 + 16 * index :]))}"
+                    for index in range(sources)
+                )
+                + " }"
+            )
         else:
             text += f", {sources} source(s)"
         text += "]"

@@ -10,7 +10,16 @@ from kubenet_course.wire.addresses import IPv4Address, MacAddress
 if TYPE_CHECKING:
     from kubenet_course.userland.commands.tcpdump.dissect import Printer
 
-DHCP_MESSAGES = {1: "Discover", 2: "Offer", 3: "Request", 4: "Decline", 5: "ACK", 6: "NACK", 7: "Release", 8: "Inform"}
+DHCP_MESSAGES = {
+    1: "Discover",
+    2: "Offer",
+    3: "Request",
+    4: "Decline",
+    5: "ACK",
+    6: "NACK",
+    7: "Release",
+    8: "Inform",
+}
 
 
 def show(printer: Printer, body: bytes, length: int, source: Any, destination: Any, fragment: bool) -> str:
@@ -43,7 +52,16 @@ def show(printer: Printer, body: bytes, length: int, source: Any, destination: A
 
 
 def _ntp_mode(mode: int) -> str:
-    return ("Reserved", "symmetric active", "symmetric passive", "Client", "Server", "Broadcast", "Control Message", "Reserved")[mode]
+    return (
+        "Reserved",
+        "symmetric active",
+        "symmetric passive",
+        "Client",
+        "Server",
+        "Broadcast",
+        "Control Message",
+        "Reserved",
+    )[mode]
 
 
 def _checksum(source: Any, destination: Any, datagram: bytes, given: int) -> str:
@@ -71,7 +89,10 @@ def _otv(printer: Printer, data: bytes, length: int) -> str:
         return "[|otv]"
     letters = "I" if data[0] & 8 else "."
     overlay, instance = int.from_bytes(data[1:4], "big"), int.from_bytes(data[4:7], "big")
-    return f"OTV, flags [{letters}] (0x{data[0]:02x}), overlay {overlay}, instance {instance}\n" + printer.ethernet(data[8:], length - 8)
+    return (
+        f"OTV, flags [{letters}] (0x{data[0]:02x}), overlay {overlay}, instance {instance}\n"
+        + printer.ethernet(data[8:], length - 8)
+    )
 
 
 def _bootp(printer: Printer, data: bytes, length: int) -> str:
@@ -108,9 +129,9 @@ def _bootp(printer: Printer, data: bytes, length: int) -> str:
 _OPTION_NAMES = {
     1: ("Subnet-Mask", "i"), 3: ("Default-Gateway", "i"), 6: ("Domain-Name-Server", "i"), 12: ("Hostname", "a"), 15: ("Domain-Name", "a"),
     26: ("MTU", "s"), 28: ("BR", "i"), 50: ("Requested-IP", "i"), 51: ("Lease-Time", "l"), 54: ("Server-ID", "i"), 57: ("MSZ", "s"),
-    58: ("RN", "l"), 59: ("RB", "l"), 60: ("Vendor-Class", "a"), 61: ("Client-ID", "c"), 55: ("Parameter-Request", "p"), 53: ("DHCP-Message", "m"),
+    58: ("RN", "l"), 59: ("RB", "l"), 60: ("Vendor-Class", "a"), 61: ("Client-ID", "c"), 55: ("Parameter-Request", "p"), 53: ("DHCP-Message", "m"),  # noqa: E501
 }  # fmt: skip
-_PARAMETERS = {1: "Subnet-Mask", 2: "Time-Zone", 3: "Default-Gateway", 6: "Domain-Name-Server", 12: "Hostname", 15: "Domain-Name", 26: "MTU",
+_PARAMETERS = {1: "Subnet-Mask", 2: "Time-Zone", 3: "Default-Gateway", 6: "Domain-Name-Server", 12: "Hostname", 15: "Domain-Name", 26: "MTU",  # noqa: E501
                28: "BR", 33: "Static-Route", 42: "NTP", 44: "Netbios-Name-Server", 47: "Netbios-Scope", 119: "Unknown (119)",
                121: "Classless-Static-Route", 249: "Classless-Static-Route-Microsoft", 252: "Unknown (252)"}  # fmt: skip
 
@@ -147,6 +168,8 @@ def _dhcp_value(printer: Printer, kind: str, value: bytes) -> str:
     if kind == "p":
         lines = ""
         for number, tag in enumerate(value):
-            lines += ("\n\t      " if number % 4 == 0 else ", ") + f"{_PARAMETERS.get(tag, 'Unknown')} ({tag})".replace(f"({tag}) ({tag})", f"({tag})")
+            lines += (
+                "\n\t      " if number % 4 == 0 else ", "
+            ) + f"{_PARAMETERS.get(tag, 'Unknown')} ({tag})".replace(f"({tag}) ({tag})", f"({tag})")
         return lines
     return ".".join(str(byte) for byte in value) if len(value) < 8 else "0x" + value.hex()

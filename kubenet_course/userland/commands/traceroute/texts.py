@@ -87,7 +87,7 @@ Arguments:
       packetlen     The full packet length (default is the length of an IP
                     header plus 40). Can be ignored or increased to a minimal
                     allowed value
-"""
+"""  # noqa: E501
 
 VERSION = """Modern traceroute for Linux, version 2.1.2
 Copyright (c) 2016  Dmitry Butskoy,   License: GPL v2 or any later

@@ -71,7 +71,9 @@ def tokens(text: str, path: str) -> list[tuple[str, bool, int]]:
             while end < len(text) and text[end] != char:
                 if text[end] == "\\" and end + 1 < len(text):
                     end += 1
-                    word += {"t": "\t", "r": "\r", "n": "\n"}.get(text[end], ("" if text[end] in "\"'\\" else "\\") + text[end])
+                    word += {"t": "\t", "r": "\r", "n": "\n"}.get(
+                        text[end], ("" if text[end] in "\"'\\" else "\\") + text[end]
+                    )
                 else:
                     word += text[end]
                 end += 1
@@ -82,7 +84,11 @@ def tokens(text: str, path: str) -> list[tuple[str, bool, int]]:
             at = end + 1
         else:
             end = at
-            while end < len(text) and not text[end].isspace() and (text[end] not in "{};" or (text[end] == "{" and text[end - 1 : end] == "$")):
+            while (
+                end < len(text)
+                and not text[end].isspace()
+                and (text[end] not in "{};" or (text[end] == "{" and text[end - 1 : end] == "$"))
+            ):
                 if text[end] == "{":
                     end = max(end, text.find("}", end))
                 end += 1
@@ -223,7 +229,9 @@ class Configuration:
             if one.name == "server":
                 self.servers.append(Server(one.block or [], settings))
             elif one.name == "upstream":
-                self.upstreams[one.arguments[0]] = [inner.arguments[0] for inner in one.block or [] if inner.name == "server"]
+                self.upstreams[one.arguments[0]] = [
+                    inner.arguments[0] for inner in one.block or [] if inner.name == "server"
+                ]
             elif one.name == "types":
                 for kind in one.block or []:
                     self.types.update(dict.fromkeys(kind.arguments, kind.name))
@@ -235,7 +243,11 @@ def settings_of(block: list[Directive], parent: dict[str, list[Directive]]) -> d
     for one in block:
         if one.block is None and one.name != "listen":
             own.setdefault(one.name, []).append(one)
-    inherited = {name: value for name, value in parent.items() if name not in ("return", "rewrite", "try_files", "server_name", "proxy_pass", "alias")}
+    inherited = {
+        name: value
+        for name, value in parent.items()
+        if name not in ("return", "rewrite", "try_files", "server_name", "proxy_pass", "alias")
+    }
     return {**inherited, **own}
 
 
@@ -243,7 +255,9 @@ def locations_of(block: list[Directive], parent: dict[str, list[Directive]]) -> 
     found = []
     for one in block:
         if one.name == "location":
-            kind, path = ("", one.arguments[0]) if len(one.arguments) == 1 else (one.arguments[0], one.arguments[1])
+            kind, path = (
+                ("", one.arguments[0]) if len(one.arguments) == 1 else (one.arguments[0], one.arguments[1])
+            )
             if kind not in ("", "=", "^~", "~", "~*"):
                 raise ConfigError(f'invalid location modifier "{kind}" in {one.where}')
             found.append(Location(kind, path, one.block or [], parent))

@@ -13,7 +13,16 @@ from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_STREAM
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.daemons.nginx.config import Configuration, Directive, Location, Server
 from kubenet_course.userland.daemons.web import http_date, parse_http_date, wall_seconds
-from kubenet_course.userland.http import HttpError, Request, Response, Wire, keeps_alive, read_request, read_response, write_response
+from kubenet_course.userland.http import (
+    HttpError,
+    Request,
+    Response,
+    Wire,
+    keeps_alive,
+    read_request,
+    read_response,
+    write_response,
+)
 from kubenet_course.userland.resolver import ResolverError, getaddrinfo
 from kubenet_course.userland.sockets import EmulatedStream, Sockets, adopt, background, open_socket
 from kubenet_course.wire.addresses import parse_address
@@ -93,7 +102,12 @@ class Nginx:
         while True:
             conn, _ = await sock.accept()
             self.connections += 1
-            background(self.proc, self._connection(EmulatedStream(self.proc, adopt(self.proc, conn)), address, port, self.connections))
+            background(
+                self.proc,
+                self._connection(
+                    EmulatedStream(self.proc, adopt(self.proc, conn)), address, port, self.connections
+                ),
+            )
 
     async def _connection(self, stream: EmulatedStream, address: str, port: int, number: int) -> None:
         wire = Wire(stream)
@@ -110,7 +124,10 @@ class Nginx:
                     status = problem.status if problem.status in (413, 414) else 400
                     response, context = self.page(status), None
                     response.headers.set("Connection", "close")
-                alive = keeps_alive(request.version, request.headers) and response.headers.get("Connection") != "close"
+                alive = (
+                    keeps_alive(request.version, request.headers)
+                    and response.headers.get("Connection") != "close"
+                )
                 if not alive:
                     response.headers.set("Connection", "close")
                 self._access_log(request, response, context)
@@ -126,14 +143,20 @@ class Nginx:
     # -- which server, which location -------------------------------------------------------
     def choose_server(self, address: str, port: int, host: str) -> Server:
         """The server_name that fits: exact, ``*.x``, ``x.*``, regex, else the default of the socket."""
-        here = [server for server in self.config.servers if any(one[1] == port and one[0] in ("", address) for one in server.listens)]
+        here = [
+            server
+            for server in self.config.servers
+            if any(one[1] == port and one[0] in ("", address) for one in server.listens)
+        ]
         name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
         name = name.lower()
         for fits in (_exact, _leading, _trailing, _regex):
             for server in here:
                 if any(fits(pattern, name) for pattern in server.names):
                     return server
-        return next((server for server in here if any(one[1] == port and one[2] for one in server.listens)), here[0])
+        return next(
+            (server for server in here if any(one[1] == port and one[2] for one in server.listens)), here[0]
+        )
 
     @staticmethod
     def choose_location(locations: list[Location], path: str) -> Location | None:
@@ -153,12 +176,18 @@ class Nginx:
         return best
 
     # -- the answer -------------------------------------------------------------------------
-    async def handle(self, request: Request, address: str, port: int, number: int = 0) -> tuple[Response, Context | None]:
+    async def handle(
+        self, request: Request, address: str, port: int, number: int = 0
+    ) -> tuple[Response, Context | None]:
         if "Host" not in request.headers and request.version == "HTTP/1.1":
             response = self.page(400)
             response.headers.set("Connection", "close")
             return response, None
-        if not request.target.startswith("/") or "/.." in unquote(request.path) and _climbs(unquote(request.path)):
+        if (
+            not request.target.startswith("/")
+            or "/.." in unquote(request.path)
+            and _climbs(unquote(request.path))
+        ):
             response = self.page(400)
             response.headers.set("Connection", "close")
             return response, None
@@ -204,7 +233,9 @@ class Nginx:
             found = re.search(one.arguments[0], context.uri)
             if found is None:
                 continue
-            target = re.sub(r"\$(\d)", lambda match, found=found: found.group(int(match.group(1))) or "", one.arguments[1])  # type: ignore[misc]
+            target = re.sub(
+                r"\$(\d)", lambda match, found=found: found.group(int(match.group(1))) or "", one.arguments[1]
+            )  # type: ignore[misc]
             target = self.expand(target, context)
             flag = one.arguments[2] if len(one.arguments) > 2 else ""
             if flag in ("redirect", "permanent") or target.startswith(("http://", "https://")):
@@ -237,7 +268,10 @@ class Nginx:
             target = f"http://{name}{'' if port == 80 else f':{port}'}{target}"
         response = self.page(status)
         fields = response.headers.fields
-        fields.insert(next((at for at, field in enumerate(fields) if field[0] == "Connection"), len(fields)), ("Location", target))
+        fields.insert(
+            next((at for at, field in enumerate(fields) if field[0] == "Connection"), len(fields)),
+            ("Location", target),
+        )
         return response
 
     def _default_type(self, context: Context) -> str:
@@ -247,10 +281,12 @@ class Nginx:
         alias = context.settings.get("alias")
         if alias:
             return self.expand(alias[-1].arguments[0], context) + uri[len(context.prefix) :]
-        return self.expand(_last(context.settings, "root", "/usr/share/nginx/html"), context).rstrip("/") + uri
+        return (
+            self.expand(_last(context.settings, "root", "/usr/share/nginx/html"), context).rstrip("/") + uri
+        )
 
     def _try_files(self, context: Context) -> str:
-        """"" to serve the current URI, "=404" for a status, else the URI to go to."""
+        """ "" to serve the current URI, "=404" for a status, else the URI to go to."""
         given = context.settings.get("try_files")
         if not given:
             return ""
@@ -258,7 +294,11 @@ class Nginx:
         for candidate in candidates:
             uri = self.expand(candidate, context)
             path = self._path(context, uri)
-            found = self.proc.files.isdir(path, self.proc) if uri.endswith("/") else self.proc.files.isfile(path, self.proc)
+            found = (
+                self.proc.files.isdir(path, self.proc)
+                if uri.endswith("/")
+                else self.proc.files.isfile(path, self.proc)
+            )
             if found:
                 if uri.endswith("/") and not context.uri.endswith("/"):
                     return ""
@@ -271,8 +311,12 @@ class Nginx:
         path = self._path(context, context.uri)
         if files.isdir(path, proc):
             if not context.uri.endswith("/"):
-                return self._redirect(context, 301, quote(context.uri) + "/" + (f"?{request.query}" if request.query else ""))
-            names = [name for one in context.settings.get("index", []) for name in one.arguments] or ["index.html"]
+                return self._redirect(
+                    context, 301, quote(context.uri) + "/" + (f"?{request.query}" if request.query else "")
+                )
+            names = [name for one in context.settings.get("index", []) for name in one.arguments] or [
+                "index.html"
+            ]
             for name in names:
                 if files.isfile(path.rstrip("/") + "/" + name, proc):
                     path = path.rstrip("/") + "/" + name
@@ -294,7 +338,11 @@ class Nginx:
             self._error(f'open() "{path}" failed ({failure.errno}: {failure.strerror})', context, number)
             return self.page(403 if failure.strerror == "Permission denied" else 404)
         modified = stat.mtime // SECOND
-        kind = self.config.types.get(path.rpartition(".")[2].lower(), self._default_type(context)) if self.config.types else self._plain_type(path, context)
+        kind = (
+            self.config.types.get(path.rpartition(".")[2].lower(), self._default_type(context))
+            if self.config.types
+            else self._plain_type(path, context)
+        )
         tag = f'"{modified:x}-{len(body):x}"'
         since = parse_http_date(request.headers.get("If-Modified-Since"))
         if request.headers.get("If-None-Match") == tag or (since is not None and since == modified):
@@ -306,7 +354,9 @@ class Nginx:
         return self._ranged(request, body, kind, modified, tag)
 
     def _plain_type(self, path: str, context: Context) -> str:
-        return {"html": "text/html", "htm": "text/html"}.get(path.rpartition(".")[2], self._default_type(context))
+        return {"html": "text/html", "htm": "text/html"}.get(
+            path.rpartition(".")[2], self._default_type(context)
+        )
 
     def _ranged(self, request: Request, body: bytes, kind: str, modified: int, tag: str) -> Response:
         whole = len(body)
@@ -332,7 +382,9 @@ class Nginx:
     def _autoindex(self, context: Context, path: str) -> Response:
         files, proc = self.proc.files, self.proc
         shown = html.escape(context.uri, quote=False)
-        lines = [f"<html>\r\n<head><title>Index of {shown}</title></head>\r\n<body>\r\n<h1>Index of {shown}</h1><hr><pre><a href=\"../\">../</a>\r\n"]
+        lines = [
+            f'<html>\r\n<head><title>Index of {shown}</title></head>\r\n<body>\r\n<h1>Index of {shown}</h1><hr><pre><a href="../">../</a>\r\n'  # noqa: E501
+        ]
         entries = []
         for name in files.listdir(path, proc):
             if not name.startswith("."):
@@ -343,7 +395,9 @@ class Nginx:
             cut = label if len(label) <= 50 else label[:47] + "..>"
             when = time.strftime("%d-%b-%Y %H:%M", time.gmtime(stat.mtime // SECOND))
             size = str(stat.size) if is_file else "-"
-            lines.append(f'<a href="{quote(label)}">{html.escape(cut, quote=False)}</a>{" " * (51 - len(cut))}{when}{size:>20s}\r\n')
+            lines.append(
+                f'<a href="{quote(label)}">{html.escape(cut, quote=False)}</a>{" " * (51 - len(cut))}{when}{size:>20s}\r\n'
+            )
         lines.append("</pre><hr></body>\r\n</html>\r\n")
         return self._response(200, "".join(lines).encode(), "text/html")
 
@@ -369,7 +423,9 @@ class Nginx:
             host, _, port = place.partition(":")
             try:
                 address = (await getaddrinfo(self.proc, host))[0].address
-                return await self._ask(context, str(address), int(port or 80), name if group else place, target)
+                return await self._ask(
+                    context, str(address), int(port or 80), name if group else place, target
+                )
             except ResolverError:
                 self._error(f"{host} could not be resolved", context, number)
             except (KernelError, HttpError) as failure:
@@ -377,14 +433,22 @@ class Nginx:
                 words = failure.strerror if isinstance(failure, KernelError) else str(failure)
                 status = 504 if words == "Connection timed out" else 502
                 what = "upstream timed out" if status == 504 else "connect() failed"
-                self._error(f"{what} ({code}: {words}) while connecting to upstream", context, number, f"http://{place}{target}")
+                self._error(
+                    f"{what} ({code}: {words}) while connecting to upstream",
+                    context,
+                    number,
+                    f"http://{place}{target}",
+                )
         return self.page(status)
 
     async def _ask(self, context: Context, address: str, port: int, host: str, target: str) -> Response:
         stream = await Sockets(self.proc).connect(address, port, timeout=60)
         try:
             request = Request(context.request.method, target, version="HTTP/1.0", body=context.request.body)
-            own = {one.arguments[0].lower(): one.arguments for one in context.settings.get("proxy_set_header", [])}
+            own = {
+                one.arguments[0].lower(): one.arguments
+                for one in context.settings.get("proxy_set_header", [])
+            }
             if "host" not in own:
                 request.headers.add("Host", host)
             for words in own.values():
@@ -404,10 +468,22 @@ class Nginx:
         if kind:
             response.headers.add("Content-Type", kind)
         if answer.status not in (204, 304):
-            length = answer.headers.get("Content-Length") if context.request.method == "HEAD" else str(len(answer.body))
+            length = (
+                answer.headers.get("Content-Length")
+                if context.request.method == "HEAD"
+                else str(len(answer.body))
+            )
             response.headers.add("Content-Length", length or "0")
         response.headers.add("Connection", "keep-alive")
-        hidden = ("server", "date", "content-type", "content-length", "connection", "transfer-encoding", "x-accel-redirect")
+        hidden = (
+            "server",
+            "date",
+            "content-type",
+            "content-length",
+            "connection",
+            "transfer-encoding",
+            "x-accel-redirect",
+        )
         for name, value in answer.headers:
             if name.lower() not in hidden:
                 response.headers.add(name, value)
@@ -431,7 +507,13 @@ class Nginx:
         if status in (204, 304) or status < 300:
             return response
         title = f"{status} {response.reason}"
-        lines = ["<html>", f"<head><title>{title}</title></head>", "<body>", f"<center><h1>{title}</h1></center>", f"<hr><center>{VERSION}</center>"]
+        lines = [
+            "<html>",
+            f"<head><title>{title}</title></head>",
+            "<body>",
+            f"<center><h1>{title}</h1></center>",
+            f"<hr><center>{VERSION}</center>",
+        ]
         response.body = "".join(f"{line}\r\n" for line in (*lines, "</body>", "</html>")).encode()
         response.headers.set("Content-Length", str(len(response.body)))
         fields = [field for field in response.headers.fields if field[0] != "Connection"]
@@ -472,7 +554,7 @@ class Nginx:
                 "server_name": context.server.names[0], "server_protocol": request.version, "hostname": self.proc.system.host.hostname,
                 "nginx_version": "1.22.1", "proxy_add_x_forwarded_for": f"{forwarded}, {request.peer[0]}" if forwarded else request.peer[0],
                 "request": f"{request.method} {request.target} {request.version}", "content_type": request.headers.get("Content-Type"),
-                "content_length": request.headers.get("Content-Length"), "pid": str(self.proc.pid), "request_body": request.body.decode("latin-1"),
+                "content_length": request.headers.get("Content-Length"), "pid": str(self.proc.pid), "request_body": request.body.decode("latin-1"),  # noqa: E501
                 "proxy_host": "", "time_local": self._local_time(), "msec": f"{wall_seconds(self.proc)}.000",
             }.get(word, "")  # fmt: skip
 
@@ -490,12 +572,15 @@ class Nginx:
         line = f"{request.method} {request.target} {request.version}" if request.method != "-" else ""
         size = 0 if request.method == "HEAD" else len(response.body)
         referer, agent = request.headers.get("Referer") or "-", request.headers.get("User-Agent") or "-"
-        self._append(path, f'{request.peer[0]} - - [{self._local_time()}] "{line}" {response.status} {size} "{referer}" "{agent}"\n')
+        self._append(
+            path,
+            f'{request.peer[0]} - - [{self._local_time()}] "{line}" {response.status} {size} "{referer}" "{agent}"\n',
+        )
 
     def _error(self, text: str, context: Context, number: int, upstream: str = "") -> None:
         request = context.request
         when = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime(wall_seconds(self.proc)))
-        line = f"{when} [error] {self.proc.pid}#{self.proc.pid}: *{number} {text}, client: {request.peer[0]}, server: {context.server.names[0]}, "
+        line = f"{when} [error] {self.proc.pid}#{self.proc.pid}: *{number} {text}, client: {request.peer[0]}, server: {context.server.names[0]}, "  # noqa: E501
         line += f'request: "{request.method} {request.target} {request.version}"'
         line += f', upstream: "{upstream}"' if upstream else ""
         line += f', host: "{request.host}"\n'
@@ -503,7 +588,9 @@ class Nginx:
 
     def _append(self, path: str, line: str) -> None:
         if path == "stderr" or path in ("/dev/stderr", "/dev/stdout"):
-            (self.proc.stdout if path == "/dev/stdout" else self.proc.stderr).write(line.encode("utf-8", "surrogateescape"))
+            (self.proc.stdout if path == "/dev/stdout" else self.proc.stderr).write(
+                line.encode("utf-8", "surrogateescape")
+            )
             return
         try:
             self.proc.files.write(path, line.encode("utf-8", "surrogateescape"), self.proc, append=True)
@@ -537,7 +624,9 @@ def _exact(pattern: str, name: str) -> bool:
 
 
 def _leading(pattern: str, name: str) -> bool:
-    return (pattern.startswith("*.") and name.endswith(pattern[1:].lower())) or (pattern.startswith(".") and name.endswith(pattern.lower()))
+    return (pattern.startswith("*.") and name.endswith(pattern[1:].lower())) or (
+        pattern.startswith(".") and name.endswith(pattern.lower())
+    )
 
 
 def _trailing(pattern: str, name: str) -> bool:

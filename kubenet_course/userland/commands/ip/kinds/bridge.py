@@ -47,7 +47,7 @@ def parse(words: Words, session: Session) -> dict[str, Any]:
     said: dict[str, Any] = {}
     while words.more:
         word = words.take()
-        for full, attribute, high in OPTIONS:
+        for full, attribute, high in OPTIONS:  # noqa: B007 — used after the loop
             if matches(word, full):
                 break
         else:
