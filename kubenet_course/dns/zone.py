@@ -122,7 +122,7 @@ def _look_up(zone: Zone, answer: dns.message.Message, name: dns.name.Name, rdtyp
         node = {kind: _renamed(rrset, name) for kind, rrset in node.items()}
     node = node or {}
     if rdtype == dns.rdatatype.ANY:
-        answer.answer += node.values()
+        answer.answer += list(node.values())
     elif rdtype in node:
         answer.answer.append(node[rdtype])
         _additional(zone, answer, node[rdtype])

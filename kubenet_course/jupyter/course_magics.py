@@ -35,7 +35,7 @@ class CourseMagics(Magics):
         with one_sentence():
             self._begin(line, exercises(), "%exercise")
 
-    @line_magic("break")
+    @line_magic("break")  # type: ignore[arg-type]
     def break_(self, line: str) -> None:
         """Start a lab in which one thing is wrong, or list those there are."""
         with one_sentence():

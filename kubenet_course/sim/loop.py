@@ -226,17 +226,17 @@ class Loop:
             gate.set_result(None)
 
         timer = self.call_later(timeout, gate.set_result, None)
-        inner.add_done_callback(open_gate)
+        inner.add_done_callback(open_gate)  # type: ignore[union-attr]
         try:
             await gate
         finally:
             timer.cancel()
-            inner.remove_done_callback(open_gate)
-            if own and not inner.done():
+            inner.remove_done_callback(open_gate)  # type: ignore[union-attr]
+            if own and not inner.done():  # type: ignore[union-attr]
                 inner.cancel()  # type: ignore[union-attr]
-        if not inner.done():
+        if not inner.done():  # type: ignore[union-attr]
             raise TimeoutExpired
-        return inner.result()
+        return inner.result()  # type: ignore[union-attr]
 
     # -- running ----------------------------------------------------------------------------
     def run_soon(self) -> None:
@@ -283,7 +283,7 @@ class Loop:
         when, _, timer = heappop(timers)
         if when > self.now:
             self.now = when
-        callback, args = timer.callback, timer.args
+        callback, args = timer.callback, timer.args  # type: ignore[assignment]
         timer.callback = None
         callback(*args)  # type: ignore[misc]
         return True

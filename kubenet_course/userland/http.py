@@ -47,7 +47,9 @@ class Headers:
     """Header fields in order; look-up ignores case and gives the first."""
 
     def __init__(self, fields: list[tuple[str, str]] | dict[str, str] | None = None):
-        self.fields: list[tuple[str, str]] = list(fields.items() if isinstance(fields, dict) else fields or [])
+        self.fields: list[tuple[str, str]] = list(
+            fields.items() if isinstance(fields, dict) else fields or []
+        )
 
     def get(self, name: str, default: str = "") -> str:
         wanted = name.lower()
@@ -81,7 +83,13 @@ class Request:
     """`target` is as on the request line; `path` and `query` are its parts."""
 
     def __init__(
-        self, method: str, target: str, headers: Headers | None = None, body: bytes = b"", version: str = "HTTP/1.1", peer: Peer = ("", 0)
+        self,
+        method: str,
+        target: str,
+        headers: Headers | None = None,
+        body: bytes = b"",
+        version: str = "HTTP/1.1",
+        peer: Peer = ("", 0),
     ):
         self.method, self.target, self.version = method, target, version
         self.headers = headers or Headers()
@@ -113,7 +121,12 @@ class Response:
     """`reason` "" takes the usual words for the status."""
 
     def __init__(
-        self, status: int, headers: Headers | dict[str, str] | None = None, body: bytes = b"", reason: str = "", version: str = "HTTP/1.1"
+        self,
+        status: int,
+        headers: Headers | dict[str, str] | None = None,
+        body: bytes = b"",
+        reason: str = "",
+        version: str = "HTTP/1.1",
     ):
         self.status, self.version = status, version
         self.reason = reason or REASONS.get(status, "")
@@ -121,7 +134,11 @@ class Response:
         self.body = body
 
     def head(self) -> bytes:
-        return f"{self.version} {self.status} {self.reason}\r\n".encode("latin-1", "replace") + self.headers.encode() + b"\r\n"
+        return (
+            f"{self.version} {self.status} {self.reason}\r\n".encode("latin-1", "replace")
+            + self.headers.encode()
+            + b"\r\n"
+        )
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -198,7 +215,11 @@ def body_length(headers: Headers) -> int | None:
     text = headers.get("Content-Length")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 15 or len(set(headers.all("Content-Length"))) > 1:
+    if (
+        not (text.isascii() and text.isdigit())
+        or len(text) > 15
+        or len(set(headers.all("Content-Length"))) > 1
+    ):
         raise HttpError(f"bad Content-Length {text[:40]!r}")
     return int(text)
 
@@ -310,7 +331,11 @@ def keeps_alive(version: str, headers: Headers) -> bool:
 
 async def write_response(stream: Stream, response: Response, method: str = "GET") -> None:
     """With a Content-Length unless the headers say how long the body is."""
-    if "Content-Length" not in response.headers and not is_chunked(response.headers) and response.status not in (204, 304):
+    if (
+        "Content-Length" not in response.headers
+        and not is_chunked(response.headers)
+        and response.status not in (204, 304)
+    ):
         response.headers.add("Content-Length", str(len(response.body)))
     body = b"" if method == "HEAD" else response.body
     await stream.write(response.head() + body)
@@ -330,8 +355,12 @@ async def serve_connection(stream: Stream, handler: Handler) -> None:
             except HttpError as problem:
                 body = f"{problem.status} {REASONS.get(problem.status, 'Bad Request')}\n".encode()
                 request = Request("GET", "/", version="HTTP/1.0")
-                response = Response(problem.status, {"Connection": "close", "Content-Type": "text/plain"}, body)
-            alive = keeps_alive(request.version, request.headers) and keeps_alive("HTTP/1.1", response.headers)
+                response = Response(
+                    problem.status, {"Connection": "close", "Content-Type": "text/plain"}, body
+                )
+            alive = keeps_alive(request.version, request.headers) and keeps_alive(
+                "HTTP/1.1", response.headers
+            )
             await write_response(stream, response, request.method)
             if not alive:
                 return

@@ -246,7 +246,9 @@ class Sockets:
 
     async def udp(self, address: str = "", port: int = 0) -> EmulatedDatagrams:
         wanted = parse_address(address) if address else None
-        sock = open_socket(self.proc, AF_INET6 if wanted is not None and wanted.family == 6 else AF_INET, SOCK_DGRAM)
+        sock = open_socket(
+            self.proc, AF_INET6 if wanted is not None and wanted.family == 6 else AF_INET, SOCK_DGRAM
+        )
         try:
             sock.bind(wanted, port)
         except KernelError:
@@ -261,7 +263,9 @@ class Sockets:
             await sock.connect(wanted, port, _ns(timeout))
         except KernelError as failure:
             close_socket(self.proc, sock)
-            raise KernelError(errno.ETIMEDOUT if failure.errno == errno.EINPROGRESS else failure.errno) from None
+            raise KernelError(
+                errno.ETIMEDOUT if failure.errno == errno.EINPROGRESS else failure.errno
+            ) from None
         return EmulatedStream(self.proc, sock)
 
     async def listen(self, address: str = "", port: int = 0, backlog: int = 128) -> EmulatedListener:

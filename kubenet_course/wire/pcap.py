@@ -1,7 +1,7 @@
 """The classic capture file format (libpcap, version 2.4), with microseconds.
 
-    | magic 0xa1b2c3d4 | major 2 | minor 4 | zone 0 | accuracy 0 | snapshot length | link type |
-    then for each packet  | seconds | microseconds | captured length | length on the wire | bytes |
+| magic 0xa1b2c3d4 | major 2 | minor 4 | zone 0 | accuracy 0 | snapshot length | link type |
+then for each packet  | seconds | microseconds | captured length | length on the wire | bytes |
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ def file_header(link_type: int, snapshot_length: int = SNAPSHOT_LENGTH) -> bytes
 
 def encode_record(record: Record) -> bytes:
     seconds, rest = divmod(record.time, 1_000_000_000)
-    return struct.pack("<IIII", seconds & 0xFFFFFFFF, rest // 1000, len(record.data), record.length) + record.data
+    return (
+        struct.pack("<IIII", seconds & 0xFFFFFFFF, rest // 1000, len(record.data), record.length)
+        + record.data
+    )
 
 
 class Reader:
@@ -63,7 +66,9 @@ class Reader:
                 break
         else:
             raise PcapError("unknown file format")
-        major, minor, _, _, self.snapshot_length, link_type = struct.unpack(self._order + "HHiIII", data[4:24])
+        major, minor, _, _, self.snapshot_length, link_type = struct.unpack(
+            self._order + "HHiIII", data[4:24]
+        )
         if (major, minor) != (2, 4) and major < 2:
             raise PcapError(f"archaic pcap savefile format version {major}.{minor}")
         self.link_type = link_type & 0x03FFFFFF
@@ -73,14 +78,22 @@ class Reader:
         at, data = 24, self._data
         while at < len(data):
             if len(data) - at < 16:
-                raise PcapError(f"truncated dump file; tried to read 16 header bytes, only got {len(data) - at}")
+                raise PcapError(
+                    f"truncated dump file; tried to read 16 header bytes, only got {len(data) - at}"
+                )
             seconds, fraction, captured, length = struct.unpack(self._order + "IIII", data[at : at + 16])
             at += 16
             if captured > max(self.snapshot_length, SNAPSHOT_LENGTH):
-                raise PcapError(f"invalid packet capture length {captured}, bigger than snaplen of {self.snapshot_length}")
+                raise PcapError(
+                    f"invalid packet capture length {captured}, bigger than snaplen of {self.snapshot_length}"
+                )
             if len(data) - at < captured:
-                raise PcapError(f"truncated dump file; tried to read {captured} captured bytes, only got {len(data) - at}")
-            yield Record(seconds * 1_000_000_000 + fraction * self._unit, bytes(data[at : at + captured]), length)
+                raise PcapError(
+                    f"truncated dump file; tried to read {captured} captured bytes, only got {len(data) - at}"
+                )
+            yield Record(
+                seconds * 1_000_000_000 + fraction * self._unit, bytes(data[at : at + captured]), length
+            )
             at += captured
 
 

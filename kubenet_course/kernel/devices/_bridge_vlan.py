@@ -26,7 +26,7 @@ class VlanFilter:
 
     def vlan_init(self: Bridge) -> None:  # type: ignore[misc]
         """Begin to know VLANs: the bridge and its ports join the default one."""
-        if self.vlans_shown:
+        if self.vlans_shown:  # type: ignore[has-type]
             return
         self.vlans_shown = True
         if self.vlan_default_pvid:

@@ -238,11 +238,20 @@ def _add_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None
             if old.type == new.type and old.dev is dev and old.metric == new.metric
             and old.prefsrc == new.prefsrc and old.protocol == new.protocol
         ]  # fmt: skip
-        if not present:
+        if not present and _may_prefer(net, new):
             here = new.scope == fib.RT_SCOPE_HOST
             new.nexthops[0].scope = fib.RT_SCOPE_NOWHERE if here else fib.RT_SCOPE_HOST
             new.nexthops[0].linkdown = not here and not dev.carrier
             table.insert(new)
+
+
+def _may_prefer(net: NetNamespace, route: fib.FibRoute) -> bool:
+    """fib_valid_prefsrc(): not where the source is another address's broadcast address, and was so first."""
+    from kubenet_course.kernel.inet import fib_semantics
+
+    assert route.prefsrc is not None
+    own = route.type == fib.LOCAL and route.prefsrc == route.prefix.address
+    return own or fib_semantics.address_type(net, route.prefsrc) == fib.LOCAL
 
 
 def _remove_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:

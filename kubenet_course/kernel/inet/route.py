@@ -403,7 +403,7 @@ def validate_source(net: NetNamespace, skb: SkBuff, dev: NetDevice, route: fib.F
         _, back, hops = fib_lookup(net, flow)
     except KernelError:
         return "IP_RPFILTER"
-    if back.type != fib.UNICAST and not (back.type == fib.LOCAL):
+    if back.type != fib.UNICAST and back.type != fib.LOCAL:
         return "IP_RPFILTER"
     if any(hop.dev is dev for hop in hops):
         return None

@@ -85,7 +85,7 @@ def _rewritten(bridge: Bridge, skb: SkBuff, vlan: int, family: int) -> bool:
             if neigh.eth is None:
                 neigh.output(skb)
                 return True
-            skb.eth = skb.eth._replace(destination=neigh.mac)
+            skb.eth = skb.eth._replace(destination=neigh.mac)  # type: ignore[arg-type]
             skb.dst = None
             skb.in_dev = skb.dev = skb.physin
             bridge.forward_or_deliver(skb, skb.physin.port, vlan)  # type: ignore[union-attr]

@@ -101,7 +101,14 @@ def _clean_queue(sk: TcpSocket, ack: int, options: TcpOptions) -> int:
             retransmitted = True
         elif not seg.sacked:
             sample = now - seg.sent
-    if count and sample < 0 and retransmitted and options.timestamp is not None and options.timestamp[1] and sk.timestamps:
+    if (
+        count
+        and sample < 0
+        and retransmitted
+        and options.timestamp is not None
+        and options.timestamp[1]
+        and sk.timestamps
+    ):
         age = (out.timestamp_now(sk) - options.timestamp[1]) & MASK
         if age < 1 << 30:
             sample = age * MILLISECOND

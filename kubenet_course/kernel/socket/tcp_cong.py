@@ -78,7 +78,9 @@ class Congestion:
     def restart(self, idle: int, rto: int) -> None:
         """tcp_cwnd_restart(): after a pause longer than the RTO, begin again from the initial window."""
         self.epoch = -1
-        self.ssthresh = max(self.ssthresh, (self.cwnd >> 1) + (self.cwnd >> 2)) if self.ssthresh != INFINITE else INFINITE
+        self.ssthresh = (
+            max(self.ssthresh, (self.cwnd >> 1) + (self.cwnd >> 2)) if self.ssthresh != INFINITE else INFINITE
+        )
         least = min(TCP_INIT_CWND, self.cwnd)
         while idle > rto and self.cwnd > least:
             self.cwnd = max(self.cwnd >> 1, least)

@@ -1,6 +1,6 @@
 """From a segment to its socket (net/ipv4/tcp_ipv4.c: tcp_v4_rcv(), tcp_v4_err(); tcp_ipv6.c).
 
-    connection (4-tuple) → listener (port, address, device) → RST
+connection (4-tuple) → listener (port, address, device) → RST
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def tcp_v4_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if isinstance(sk, TcpTimeWait):
         if sk.receive(skb):
             return
-        listener = listener_lookup(net, ip.source, tcp.source_port, ip.destination, tcp.destination_port, skb.in_dev)
+        listener = listener_lookup(
+            net, ip.source, tcp.source_port, ip.destination, tcp.destination_port, skb.in_dev
+        )
         if listener is not None:
             sk.drop()
             listen_rcv(listener, skb)
@@ -59,7 +61,9 @@ def tcp_v4_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if sk is not None and _device_fits(sk, skb.in_dev):
         tcp_rcv(sk, skb)
         return
-    listener = listener_lookup(net, ip.source, tcp.source_port, ip.destination, tcp.destination_port, skb.in_dev)
+    listener = listener_lookup(
+        net, ip.source, tcp.source_port, ip.destination, tcp.destination_port, skb.in_dev
+    )
     if listener is not None:
         listen_rcv(listener, skb)
         return

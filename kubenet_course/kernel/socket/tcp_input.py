@@ -1,8 +1,8 @@
 """Segments that arrive for a socket (net/ipv4/tcp_input.c, RFC 9293 3.10.7).
 
-    tcp_rcv ┬ LISTEN       → a request (tcp_listen.py)
-            ├ SYN_SENT     → rcv_synsent
-            └ all others   → validate_incoming → tcp_ack → state → data_queue → ack_snd_check
+tcp_rcv ┬ LISTEN       → a request (tcp_listen.py)
+        ├ SYN_SENT     → rcv_synsent
+        └ all others   → validate_incoming → tcp_ack → state → data_queue → ack_snd_check
 """
 
 from __future__ import annotations
@@ -249,7 +249,12 @@ def _state_process(sk: TcpSocket, skb: SkBuff, seq: int, end: int) -> bool:
                 sk.snd.window = sk.snd.max_window = tcp.window << sk.snd.scale
             finish_connect(sk)
         return True
-    if sk.shut_receive and end > seq and end - (tcp.flags & FIN) > sk.rcv.nxt and state in ("FIN_WAIT1", "FIN_WAIT2"):
+    if (
+        sk.shut_receive
+        and end > seq
+        and end - (tcp.flags & FIN) > sk.rcv.nxt
+        and state in ("FIN_WAIT1", "FIN_WAIT2")
+    ):
         sk.net.count("TcpExtTCPAbortOnData")
         out.send_reset(sk.net, skb, sk)
         tcp_reset(sk)
@@ -459,7 +464,12 @@ def cleanup_rbuf(sk: TcpSocket, copied: int) -> None:
     rcv = sk.rcv
     now = False
     if rcv.ack_scheduled:
-        if rcv.nxt - rcv.wup > rcv.mss or copied and not rcv.buffer and (rcv.pushed > 1 or (rcv.pushed and not out.in_pingpong(sk))):
+        if (
+            rcv.nxt - rcv.wup > rcv.mss
+            or copied
+            and not rcv.buffer
+            and (rcv.pushed > 1 or (rcv.pushed and not out.in_pingpong(sk)))
+        ):
             now = True
     if copied and not now and not sk.shut_receive:
         left = out.receive_window(sk)
@@ -468,4 +478,3 @@ def cleanup_rbuf(sk: TcpSocket, copied: int) -> None:
             now = bool(window) and window >= 2 * left
     if now:
         out.send_ack(sk)
-

@@ -75,7 +75,10 @@ class TcpRequest:
             return False
         self.advmss = out.advertised_mss(self.version, rt)
         room = self.advmss - (12 if self._timestamps else 0)
-        scaling = bool(self.net.sysctl.get_int("net", "ipv4", "tcp_window_scaling")) and self.options.window_scale is not None
+        scaling = (
+            bool(self.net.sysctl.get_int("net", "ipv4", "tcp_window_scaling"))
+            and self.options.window_scale is not None
+        )
         self.window, self.scale = out.initial_window(self.net, listener.rcv.limit, room, scaling)
         get = self.net.sysctl.get_int
         offer = TcpOptions(
@@ -96,7 +99,9 @@ class TcpRequest:
 
     @property
     def _timestamps(self) -> bool:
-        return self.options.timestamp is not None and bool(self.net.sysctl.get_int("net", "ipv4", "tcp_timestamps"))
+        return self.options.timestamp is not None and bool(
+            self.net.sysctl.get_int("net", "ipv4", "tcp_timestamps")
+        )
 
     def timestamp(self) -> int:
         return (self.net.loop.now // MILLISECOND + self.ts_offset) & MASK
@@ -104,7 +109,9 @@ class TcpRequest:
     def _timer(self) -> None:
         """reqsk_timer_handler(): the SYN-ACK again, at 1, 3, 7, 15 and 31 s."""
         listener = self.listener
-        if listener.state != "LISTEN" or self.retransmits >= self.net.sysctl.get_int("net", "ipv4", "tcp_synack_retries"):
+        if listener.state != "LISTEN" or self.retransmits >= self.net.sysctl.get_int(
+            "net", "ipv4", "tcp_synack_retries"
+        ):
             self.drop()
             return
         self.retransmits += 1
@@ -142,15 +149,15 @@ class TcpTimeWait:
         self.state = state
         self.reuse_address, self.reuse_port = sk.reuse_address, sk.reuse_port
         self.v6only = sk.v6only
-        self.snd_nxt = sk.snd.nxt
-        self.rcv_nxt = sk.rcv.nxt
-        self.window = sk.rcv.window >> sk.rcv.scale
+        self.snd_nxt = sk.snd.nxt  # type: ignore[has-type]
+        self.rcv_nxt = sk.rcv.nxt  # type: ignore[has-type]
+        self.window = sk.rcv.window >> sk.rcv.scale  # type: ignore[has-type]
         self.window_size = out.receive_window(sk)
-        self.timestamps = sk.timestamps
-        self.ts_recent = sk.rcv.ts_recent
-        self.ts_offset = sk.ts_offset
-        self.ts_recent_time = sk.rcv.ts_recent_time
-        self.user_bound = sk.user_bound
+        self.timestamps = sk.timestamps  # type: ignore[has-type]
+        self.ts_recent = sk.rcv.ts_recent  # type: ignore[has-type]
+        self.ts_offset = sk.ts_offset  # type: ignore[has-type]
+        self.ts_recent_time = sk.rcv.ts_recent_time  # type: ignore[has-type]
+        self.user_bound = sk.user_bound  # type: ignore[has-type]
         self.last_ack = -SECOND
         self.until = 0
         self.timer: Any = None
@@ -186,7 +193,9 @@ class TcpTimeWait:
         seq = unwrap(tcp.sequence, self.rcv_nxt)
         end = seq + len(skb.payload) + (tcp.flags & FIN) + (tcp.flags >> 1 & 1)
         stale = bool(
-            self.timestamps and options.timestamp and unwrap(options.timestamp[0], self.ts_recent) < self.ts_recent
+            self.timestamps
+            and options.timestamp
+            and unwrap(options.timestamp[0], self.ts_recent) < self.ts_recent
         )
         if self.state == "FIN_WAIT2":
             self._fin_wait2(skb, tcp, options, seq, end, stale)
@@ -201,7 +210,9 @@ class TcpTimeWait:
                 self._arm(TCP_TIMEWAIT_LEN)
             skb.consume(self.net)
             return True
-        newer = seq > self.rcv_nxt or bool(options.timestamp and self.ts_recent and options.timestamp[0] > self.ts_recent)
+        newer = seq > self.rcv_nxt or bool(
+            options.timestamp and self.ts_recent and options.timestamp[0] > self.ts_recent
+        )
         if tcp.flags & SYN and not tcp.flags & (RST | ACK) and not stale and newer:
             return False
         if not tcp.flags & RST:
@@ -210,7 +221,9 @@ class TcpTimeWait:
         skb.drop("TCP_TIMEWAIT" if stale else "TCP_INVALID_SEQUENCE", self.net)
         return True
 
-    def _fin_wait2(self, skb: SkBuff, tcp: TcpHeader, options: TcpOptions, seq: int, end: int, stale: bool) -> None:
+    def _fin_wait2(
+        self, skb: SkBuff, tcp: TcpHeader, options: TcpOptions, seq: int, end: int, stale: bool
+    ) -> None:
         if stale or end < self.rcv_nxt or seq > self.rcv_nxt + max(self.window_size, 1):
             self._ack(skb)
             skb.drop("TCP_INVALID_SEQUENCE", self.net)
@@ -247,7 +260,9 @@ class TcpTimeWait:
         if limited and now - self.last_ack < pause:
             return
         self.last_ack = now
-        stamp = ((now // MILLISECOND + self.ts_offset) & MASK, self.ts_recent & MASK) if self.timestamps else None
+        stamp = (
+            ((now // MILLISECOND + self.ts_offset) & MASK, self.ts_recent & MASK) if self.timestamps else None
+        )
         header = TcpHeader(
             self.local_port, self.remote_port, self.snd_nxt & MASK, self.rcv_nxt & MASK, ACK, self.window,
             TcpOptions(timestamp=stamp).encode(),

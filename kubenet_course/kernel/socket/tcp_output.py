@@ -1,7 +1,7 @@
 """Segments that leave (net/ipv4/tcp_output.c).
 
-    send() → queue → write_xmit: window? Nagle? cwnd? → transmit → ip_local_out
-                                     └ retransmit ← timers, duplicate ACKs
+send() → queue → write_xmit: window? Nagle? cwnd? → transmit → ip_local_out
+                                 └ retransmit ← timers, duplicate ACKs
 """
 
 from __future__ import annotations
@@ -54,7 +54,18 @@ def send_segment(
 
         df = not net.sysctl.get_int("net", "ipv4", "ip_no_pmtu_disc")
         skb = ip_build(
-            net, rt, IPPROTO_TCP, header, payload, source=source, ttl=ttl, tos=tos, df=df, ident=ident, mark=mark, sk=sk
+            net,
+            rt,
+            IPPROTO_TCP,
+            header,
+            payload,
+            source=source,
+            ttl=ttl,
+            tos=tos,
+            df=df,
+            ident=ident,
+            mark=mark,
+            sk=sk,
         )
         if cause is not None and cause.trace is not None:
             cause.trace.caused(cause, skb)
@@ -80,7 +91,17 @@ def queue_xmit(sk: TcpSocket, header: TcpHeader, payload: bytes) -> bool:
     ident = sk.ip_ident
     sk.ip_ident = (ident + 1) & 0xFFFF
     return send_segment(
-        sk.net, sk.version, rt, header, payload, sk.local, ident=ident, ttl=sk.ttl, tos=sk.tos, mark=sk.mark, sk=sk
+        sk.net,
+        sk.version,
+        rt,
+        header,
+        payload,
+        sk.local,
+        ident=ident,
+        ttl=sk.ttl,
+        tos=sk.tos,
+        mark=sk.mark,
+        sk=sk,
     )
 
 
@@ -265,7 +286,9 @@ def syn_options(sk: TcpSocket, mss: int, peer: TcpOptions | None = None) -> TcpO
     """tcp_syn_options() and tcp_synack_options(): `peer` is what a SYN offered, None for our own."""
     get = sk.net.sysctl.get_int
     stamps = bool(get("net", "ipv4", "tcp_timestamps")) and (peer is None or peer.timestamp is not None)
-    scaling = bool(get("net", "ipv4", "tcp_window_scaling")) and (peer is None or peer.window_scale is not None)
+    scaling = bool(get("net", "ipv4", "tcp_window_scaling")) and (
+        peer is None or peer.window_scale is not None
+    )
     sack = bool(get("net", "ipv4", "tcp_sack")) and (peer is None or peer.sack_permitted)
     echo = peer.timestamp[0] if peer is not None and peer.timestamp is not None else 0
     return TcpOptions(
@@ -285,7 +308,11 @@ def initial_window(net: NetNamespace, limit: int, mss: int, scaling: bool) -> tu
     scale = 0
     if scaling:
         sysctl = net.sysctl
-        most = max(limit // 2, int(sysctl.read(("net", "ipv4", "tcp_rmem")).split()[2]), sysctl.get_int("net", "core", "rmem_max"))
+        most = max(
+            limit // 2,
+            int(sysctl.read(("net", "ipv4", "tcp_rmem")).split()[2]),
+            sysctl.get_int("net", "core", "rmem_max"),
+        )
         scale = min(max(most.bit_length() - 16, 0), 14)
     return min(window, 65535 << scale), scale
 
@@ -509,7 +536,9 @@ def send_reset(net: NetNamespace, skb: SkBuff, sk: Any = None) -> None:
     if tcp.flags & ACK:
         header = TcpHeader(tcp.destination_port, tcp.source_port, tcp.acknowledgement, 0, RST)
     else:
-        header = TcpHeader(tcp.destination_port, tcp.source_port, 0, (tcp.sequence + length) & MASK, RST | ACK)
+        header = TcpHeader(
+            tcp.destination_port, tcp.source_port, 0, (tcp.sequence + length) & MASK, RST | ACK
+        )
     mark = skb.mark if net.sysctl.get_int("net", "ipv4", "fwmark_reflect") else 0
     answer(net, skb, header, mark=mark)
     net.count("TcpOutRsts")
@@ -522,7 +551,9 @@ def answer(net: NetNamespace, skb: SkBuff, header: TcpHeader, *, mark: int = 0, 
     device = skb.in_dev if version == 6 and ip.source.is_link_local else None
     ports = (header.source_port, header.destination_port)
     try:
-        rt = route_output(net, version, ip.source, ip.destination, ports=ports, mark=mark, tos=tos, device=device)
+        rt = route_output(
+            net, version, ip.source, ip.destination, ports=ports, mark=mark, tos=tos, device=device
+        )
     except KernelError as failure:
         if failure.errno == errno.ENODEV:
             raise

@@ -38,7 +38,17 @@ def unwrap(number: int, near: int) -> int:
 class Segment:
     """A piece of the send queue: `seq` up to `end`, counting SYN and FIN as one each."""
 
-    __slots__ = ("seq", "end", "data", "flags", "sent", "retransmitted", "sacked", "lost", "in_retransmission")
+    __slots__ = (
+        "seq",
+        "end",
+        "data",
+        "flags",
+        "sent",
+        "retransmitted",
+        "sacked",
+        "lost",
+        "in_retransmission",
+    )
 
     def __init__(self, seq: int, data: bytes, flags: int):
         self.seq = seq

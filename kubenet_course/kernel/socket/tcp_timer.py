@@ -67,7 +67,11 @@ def _gives_up(sk: TcpSocket) -> bool:
     get = sk.net.sysctl.get_int
     now = sk.net.loop.now
     if sk.state in ("SYN_SENT", "SYN_RECV"):
-        limit = get("net", "ipv4", "tcp_syn_retries") if sk.state == "SYN_SENT" else get("net", "ipv4", "tcp_synack_retries")
+        limit = (
+            get("net", "ipv4", "tcp_syn_retries")
+            if sk.state == "SYN_SENT"
+            else get("net", "ipv4", "tcp_synack_retries")
+        )
         if sk.state == "SYN_SENT":
             limit += get("net", "ipv4", "tcp_syn_linear_timeouts")
         expired = snd.retransmits >= limit

@@ -35,7 +35,7 @@ class UdpSocket(Socket):
         wanted = address if address is not None and address != 0 else None
         ip = self.net.ipv4 if self.family == 4 else self.net.ipv6
         if wanted is not None and not self.freebind and not ip.is_local(wanted) and not wanted.is_multicast:
-            if not (self.family == 4 and any(ip.is_broadcast(wanted, dev) for dev in self.net.devices.values())):
+            if not (self.family == 4 and any(ip.is_broadcast(wanted, dev) for dev in self.net.devices.values())):  # type: ignore[union-attr]
                 raise KernelError(errno.EADDRNOTAVAIL)
         if scope:
             self.device = self.net.device(scope)

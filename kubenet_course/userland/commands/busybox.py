@@ -27,7 +27,9 @@ NOT_FOUND = (
 async def main(proc: Process, argv: list[str]) -> int:
     words = argv if argv[0].rpartition("/")[2] == "httpd" else argv[1:]
     if not words or words[0] != "httpd":
-        proc.error(f"kubenet: busybox: only the applet httpd is emulated{f', not {words[0]}' if words else ''}")
+        proc.error(
+            f"kubenet: busybox: only the applet httpd is emulated{f', not {words[0]}' if words else ''}"
+        )
         return 1
     try:
         options, _ = parse(words, "ifvp:u:r:m:c:h:e:d:")
@@ -92,7 +94,11 @@ def handler(proc: Process, home: str) -> Handler:
         if found is None:
             return Response(404, {**head, "Content-type": "text/html"}, NOT_FOUND)
         body, modified = found
-        extra = {"Content-type": media_type(path, "application/octet-stream"), "Accept-Ranges": "bytes", "Last-Modified": http_date(modified)}
+        extra = {
+            "Content-type": media_type(path, "application/octet-stream"),
+            "Accept-Ranges": "bytes",
+            "Last-Modified": http_date(modified),
+        }
         return Response(200, {**head, **extra}, body)
 
     return answer

@@ -62,8 +62,11 @@ async def main(proc: Process, argv: list[str]) -> int:
             return 1
     if name == "install" and "d" in flags:
         for path in names:
-            proc.files.mkdir(path, True, proc, None, job.mode)
-        return 0
+            try:
+                proc.files.mkdir(path, True, proc, None, job.mode)
+            except KernelError as error:
+                job.fail(f"cannot create directory {quoteaf(path)}: {error.strerror}")
+        return job.status
     return await _run(job, names, value(options, "t"))
 
 

@@ -99,8 +99,12 @@ async def _one(proc: Process, name: str, flags: set[str], level: int) -> int:
         proc.error(f"gzip: {target} already exists;\tnot overwritten")
         return 2
     old = proc.files.stat(path, proc)
-    proc.files.write(target, result, proc, mode=old.mode & 0o7777)
-    proc.files.utime(target, old.mtime, proc)
-    if "k" not in flags:
-        proc.files.remove(path, proc)
+    try:
+        proc.files.write(target, result, proc, mode=old.mode & 0o7777)
+        proc.files.utime(target, old.mtime, proc)
+        if "k" not in flags:
+            proc.files.remove(path, proc)
+    except KernelError as error:
+        proc.error(f"gzip: {target}: {error.strerror}")
+        return 1
     return 0

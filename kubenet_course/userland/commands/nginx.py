@@ -87,7 +87,13 @@ def _options(proc: Process, words: list[str]) -> dict[str, str] | None:
                 value = word[at:] or (rest.pop(0) if rest else "")
                 at = len(word)
                 if not value:
-                    need = {"c": "file name", "g": "parameter", "s": "parameter", "p": "directory name", "e": "file name"}[letter]
+                    need = {
+                        "c": "file name",
+                        "g": "parameter",
+                        "s": "parameter",
+                        "p": "directory name",
+                        "e": "file name",
+                    }[letter]
                     proc.error(f'nginx: option "-{letter}" requires {need}')
                     return None
                 if letter == "s" and value not in ("stop", "quit", "reopen", "reload"):
@@ -103,8 +109,12 @@ def _options(proc: Process, words: list[str]) -> dict[str, str] | None:
 def load(proc: Process, path: str, extra: str = "") -> Configuration:
     """The configuration in a process's files; ConfigError."""
     loader = Loader(
-        lambda name: proc.files.read(name, proc).decode("utf-8", "surrogateescape") if name != "command line" else extra,
-        lambda pattern: proc.files.glob(pattern, proc),
+        lambda name: (
+            proc.files.read(name, proc).decode("utf-8", "surrogateescape")
+            if name != "command line"
+            else extra
+        ),
+        lambda pattern: proc.files.glob(pattern, proc.cwd),
     )
     directives = loader.file("command line") if extra else []
     return Configuration([*directives, *loader.file(path)])
@@ -122,7 +132,9 @@ def _signal(proc: Process, config: Configuration, name: str) -> int:
     try:
         text = proc.files.read_text(config.pid, proc).strip()
     except KernelError as failure:
-        proc.stderr.write(f'nginx: [error] open() "{config.pid}" failed ({failure.errno}: {failure.strerror})\n'.encode())
+        proc.stderr.write(
+            f'nginx: [error] open() "{config.pid}" failed ({failure.errno}: {failure.strerror})\n'.encode()
+        )
         return 1
     target = proc.system.processes.get(int(text)) if text.isdigit() else None
     if target is None:

@@ -27,24 +27,40 @@ KINDS = {
     "udp4-listen": "udp-listen", "udp-recv": "udp-listen", "udp-recvfrom": "udp-listen", "udp4-recvfrom": "udp-listen", "stdio": "stdio",
     "-": "stdio", "stdin": "stdio", "stdout": "stdio", "exec": "exec", "system": "system", "open": "file", "create": "file", "file": "file",
 }  # fmt: skip
-PARAMETERS = {"connect": 2, "listen": 1, "udp": 2, "udp-listen": 1, "stdio": 0, "exec": 1, "system": 1, "file": 1}
-KNOWN_OPTIONS = frozenset({"fork", "reuseaddr", "reuseport", "bind", "crlf", "crnl", "max-children", "keepalive", "nodelay", "pty", "stderr",
-                           "sigint", "setsid", "ctty", "shut-none", "ignoreeof", "broadcast", "backlog", "connect-timeout", "so-bindtodevice"})  # fmt: skip
+PARAMETERS = {
+    "connect": 2,
+    "listen": 1,
+    "udp": 2,
+    "udp-listen": 1,
+    "stdio": 0,
+    "exec": 1,
+    "system": 1,
+    "file": 1,
+}
+KNOWN_OPTIONS = frozenset({"fork", "reuseaddr", "reuseport", "bind", "crlf", "crnl", "max-children", "keepalive", "nodelay", "pty", "stderr",  # noqa: E501
+                           "sigint", "setsid", "ctty", "shut-none", "ignoreeof", "broadcast", "backlog", "connect-timeout", "so-bindtodevice"})  # fmt: skip  # noqa: E501
 
 
 class Address:
     """One side: its kind, parameters and options."""
 
     def __init__(self, text: str):
-        head, *options = text.split(",") if not text.lower().startswith(("exec:", "system:")) else _split_command(text)
-        word, *self.parameters = head.split(":") if not text.lower().startswith(("exec:", "system:")) else head.split(":", 1)
+        head, *options = (
+            text.split(",") if not text.lower().startswith(("exec:", "system:")) else _split_command(text)
+        )
+        word, *self.parameters = (
+            head.split(":") if not text.lower().startswith(("exec:", "system:")) else head.split(":", 1)
+        )
         if "[" in head and "]" in head:
             before, _, rest = head.partition("[")
             host, _, after = rest.partition("]")
             word, self.parameters = before.rstrip(":"), [host, after.removeprefix(":")]
         self.text, self.word = text, word
         self.kind = KINDS.get(word.lower(), "")
-        self.options = {name.strip().lower(): value for name, _, value in (option.partition("=") for option in options if option)}
+        self.options = {
+            name.strip().lower(): value
+            for name, _, value in (option.partition("=") for option in options if option)
+        }
 
     @property
     def family(self) -> int:
@@ -81,7 +97,9 @@ async def main(proc: Process, argv: list[str]) -> int:
     while words and words[0].startswith("-") and words[0] != "-":
         word = words.pop(0)
         if word == "-V":
-            proc.print("socat by Gerhard Rieger and contributors - see www.dest-unreach.org\nsocat version 1.7.4.4")
+            proc.print(
+                "socat by Gerhard Rieger and contributors - see www.dest-unreach.org\nsocat version 1.7.4.4"
+            )
             return 0
         if word[:2] in ("-t", "-T", "-b", "-l"):
             value = word[2:] or (words.pop(0) if words else "")
@@ -92,7 +110,9 @@ async def main(proc: Process, argv: list[str]) -> int:
         elif word not in ("-d", "-dd", "-v", "-x", "-4", "-6", "-s", "-D"):
             raise Log(proc).fail(f'unknown option "{word}"; use option "-h" for help')
     if len(words) != 2:
-        raise Log(proc).fail(f"exactly 2 addresses required (there are {len(words)}); use option \"-h\" for help")
+        raise Log(proc).fail(
+            f'exactly 2 addresses required (there are {len(words)}); use option "-h" for help'
+        )
     return await Socat(proc, Address(words[0]), Address(words[1]), linger, one_way).run()
 
 
@@ -108,7 +128,9 @@ class Socat:
                 raise self.log.fail(f'unknown device/address "{address.word}"')
             wanted = PARAMETERS[address.kind]
             if len(address.parameters) != wanted and not (address.kind == "stdio" and not address.parameters):
-                raise self.log.fail(f"{address.text}: wrong number of parameters ({len(address.parameters)} instead of {wanted})")
+                raise self.log.fail(
+                    f"{address.word}: wrong number of parameters ({len(address.parameters)} instead of {wanted})"
+                )
             for option in address.options:
                 if option not in KNOWN_OPTIONS:
                     raise self.log.fail(f'parseopts_table(): unknown option "{option}"')
@@ -163,19 +185,21 @@ class Socat:
 
     # -- opening ----------------------------------------------------------------------------
     def _port(self, text: str, protocol: str) -> int:
-        if text.isascii() and text.isdigit() and int(text) < 65536:
-            return int(text)
+        if text.isascii() and text.isdigit():
+            return int(text) % 65536
         found = service_port(self.proc, text, protocol)
         if found is None:
-            raise self.log.fail(f'getaddrinfo("NULL", "{text}", {{1,0,1,6}}, {{}}): Servname not supported for ai_socktype')
+            raise self.log.fail(
+                f'getaddrinfo("NULL", "{text}", {{1,0,1,6}}, {{}}): Servname not supported for ai_socktype'
+            )
         return found
 
-    async def _resolve(self, address: Address, host: str, port: str) -> Any:
+    async def _resolve(self, address: Address, host: str) -> Any:
         family = 6 if "6" in address.word else 4 if "4" in address.word else 0
         try:
             return (await getaddrinfo(self.proc, host, family))[0].address
         except ResolverError as problem:
-            raise self.log.fail(f'getaddrinfo("{host}", "{port}", {{1,0,1,6}}, {{}}): {problem}') from None
+            raise self.log.fail(f'getaddrinfo("{host}", "NULL", {{1,0,1,6}}, {{}}): {problem}') from None
 
     def _listen(self, address: Address) -> Any:
         port = self._port(address.parameters[0], "tcp")
@@ -215,7 +239,7 @@ class Socat:
             return DatagramEnd(self.proc, sock)
         host, port_text = address.parameters
         port = self._port(port_text, "tcp" if address.kind == "connect" else "udp")
-        target = await self._resolve(address, host, port_text)
+        target = await self._resolve(address, host)
         kind = SOCK_STREAM if address.kind == "connect" else SOCK_DGRAM
         sock = open_socket(self.proc, AF_INET if target.family == 4 else AF_INET6, kind)
         sock.broadcast = "broadcast" in address.options
@@ -237,7 +261,9 @@ class Socat:
         try:
             child = self.proc.spawn(argv, stdin=inward, stdout=outward)
         except KernelError as failure:
-            raise self.log.fail(f'execvp("{argv[0] if argv else ""}", "{argv[0] if argv else ""}"): {failure.strerror}') from None
+            raise self.log.fail(
+                f'execvp("{argv[0] if argv else ""}", "{argv[0] if argv else ""}"): {failure.strerror}'
+            ) from None
         return ProgramEnd(child, inward, outward)
 
 
@@ -298,7 +324,11 @@ class StandardEnd:
 class FileEnd:
     def __init__(self, proc: Process, log: Log, path: str):
         try:
-            self.reader = proc.files.open_reader(path, proc, proc.cwd) if proc.files.exists(path, proc, proc.cwd) else None
+            self.reader = (
+                proc.files.open_reader(path, proc, proc.cwd)
+                if proc.files.exists(path, proc, proc.cwd)
+                else None
+            )
             self.writer = proc.files.open_writer(path, proc, append=True, cwd=proc.cwd)
         except KernelError as failure:
             raise log.fail(f'open("{path}", 02, 0666): {failure.strerror}') from None

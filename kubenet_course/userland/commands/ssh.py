@@ -31,10 +31,16 @@ USAGE = """usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-B bind_interface]
 
 async def main(proc: Process, argv: list[str]) -> int:
     try:
-        options, words = parse(argv, "1246AaCfGgKkMNnqsTtVvXxYyB:b:c:D:E:e:F:I:i:J:L:l:m:O:o:p:Q:R:S:W:w:", permute=False)
+        options, words = parse(
+            argv, "1246AaCfGgKkMNnqsTtVvXxYyB:b:c:D:E:e:F:I:i:J:L:l:m:O:o:p:Q:R:S:W:w:", permute=False
+        )
         more: list[tuple[str, str]] = []
         if words:
-            more, rest = parse(["ssh", *words[1:]], "1246AaCfGgKkMNnqsTtVvXxYyB:b:c:D:E:e:F:I:i:J:L:l:m:O:o:p:Q:R:S:W:w:", permute=False)
+            more, rest = parse(
+                ["ssh", *words[1:]],
+                "1246AaCfGgKkMNnqsTtVvXxYyB:b:c:D:E:e:F:I:i:J:L:l:m:O:o:p:Q:R:S:W:w:",
+                permute=False,
+            )
             words = [words[0], *rest]
     except OptionError as problem:
         letter = problem.message.rpartition("'")[0][-1:]
@@ -86,7 +92,11 @@ async def _connect(proc: Process, settings: dict[str, str], words: list[str]) ->
             await sock.connect(info.address, port, limit, scope=info.scope)
         except KernelError as failure:
             close_socket(proc, sock)
-            words_ = KernelError(errno.ETIMEDOUT).strerror if failure.errno == errno.EINPROGRESS else failure.strerror
+            words_ = (
+                KernelError(errno.ETIMEDOUT).strerror
+                if failure.errno == errno.EINPROGRESS
+                else failure.strerror
+            )
             proc.error(f"ssh: connect to host {host} port {port}: {words_}")
             continue
         return await _greet(proc, settings, EmulatedStream(proc, sock), host, str(info.address), port, user)
@@ -94,7 +104,13 @@ async def _connect(proc: Process, settings: dict[str, str], words: list[str]) ->
 
 
 async def _greet(
-    proc: Process, settings: dict[str, str], stream: EmulatedStream, host: str, address: str, port: int, user: str
+    proc: Process,
+    settings: dict[str, str],
+    stream: EmulatedStream,
+    host: str,
+    address: str,
+    port: int,
+    user: str,
 ) -> int:
     """Both sides say who they are; then the host's key would be checked."""
     try:
@@ -106,7 +122,9 @@ async def _greet(
             if line.startswith(b"SSH-") or not line:
                 break
     except KernelError:
-        proc.error(f"kex_exchange_identification: read: Connection reset by peer\r\nConnection reset by {address} port {port}")
+        proc.error(
+            f"kex_exchange_identification: read: Connection reset by peer\r\nConnection reset by {address} port {port}"
+        )
         return 255
     except HttpError:
         line = b""

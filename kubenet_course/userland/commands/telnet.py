@@ -22,13 +22,19 @@ async def main(proc: Process, argv: list[str]) -> int:
     try:
         options, words = parse(argv, "4678acdEe:KLl:n:rX:", {"ipv4": "4", "ipv6": "6", "user=": "l"})
     except OptionError as problem:
-        return problem.report(proc, "telnet", 64, "Try 'telnet --help' or 'telnet --usage' for more information.")
+        return problem.report(
+            proc, "telnet", 64, "Try 'telnet --help' or 'telnet --usage' for more information."
+        )
     if not words:
         proc.error("kubenet: telnet: the command mode is not emulated; give a host")
         return 1
     family = next((int(name) for name, _ in options if name in "46"), 0)
     host, service = words[0], words[1] if len(words) > 1 else "telnet"
-    port = int(service) if service.isascii() and service.isdigit() and int(service) < 65536 else service_port(proc, service, "tcp")
+    port = (
+        int(service)
+        if service.isascii() and service.isdigit() and int(service) < 65536
+        else service_port(proc, service, "tcp")
+    )
     if port is None:
         proc.error(f"Server lookup failure:  {host}:{service}, Servname not supported for ai_socktype")
         return 1

@@ -117,7 +117,12 @@ class _Connection:
         if files.isdir(path, proc):
             if not request.path.endswith("/"):
                 query = f"?{request.query}" if request.query else ""
-                await self._respond(request, 301, "Moved Permanently", [("Location", request.path + "/" + query), ("Content-Length", "0")])
+                await self._respond(
+                    request,
+                    301,
+                    "Moved Permanently",
+                    [("Location", request.path + "/" + query), ("Content-Length", "0")],
+                )
                 return
             for index in ("index.html", "index.htm"):
                 if files.isfile(path.rstrip("/") + "/" + index, proc):
@@ -149,7 +154,14 @@ class _Connection:
         """list_directory()."""
         names = sorted(self.proc.files.listdir(path, self.proc), key=str.lower)
         title = f"Directory listing for {html.escape(request.path, quote=False)}"
-        lines = ["<!DOCTYPE HTML>", '<html lang="en">', "<head>", '<meta charset="utf-8">', f"<title>{title}</title>", "</head>"]
+        lines = [
+            "<!DOCTYPE HTML>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f"<title>{title}</title>",
+            "</head>",
+        ]
         lines += ["<body>", f"<h1>{title}</h1>", "<hr>", "<ul>"]
         for name in names:
             full = path.rstrip("/") + "/" + name
@@ -158,13 +170,17 @@ class _Connection:
                 shown = link = name + "/"
             if self.proc.files.islink(full, self.proc):
                 shown = name + "@"
-            lines.append(f'<li><a href="{quote(link, errors="surrogatepass")}">{html.escape(shown, quote=False)}</a></li>')
+            lines.append(
+                f'<li><a href="{quote(link, errors="surrogatepass")}">{html.escape(shown, quote=False)}</a></li>'
+            )
         lines += ["</ul>", "<hr>", "</body>", "</html>", ""]
         body = "\n".join(lines).encode("utf-8", "surrogateescape")
         fields = [("Content-type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))]
         await self._respond(request, 200, "OK", fields, body)
 
-    async def _respond(self, request: Request, status: int, reason: str, fields: list[tuple[str, str]], body: bytes = b"") -> None:
+    async def _respond(
+        self, request: Request, status: int, reason: str, fields: list[tuple[str, str]], body: bytes = b""
+    ) -> None:
         self._log(f'"{self.line}" {status} -')
         if self.version != "HTTP/0.9":
             await self.stream.write(self._head(status, reason, fields))
@@ -174,8 +190,14 @@ class _Connection:
     async def _error(self, code: int, message: str) -> None:
         self._log(f"code {code}, message {message}")
         self._log(f'"{self.line}" {code} -')
-        page = ERROR_PAGE.format(code=code, message=html.escape(message, quote=False), explain=EXPLANATIONS.get(code, "???")).encode()
-        fields = [("Connection", "close"), ("Content-Type", "text/html;charset=utf-8"), ("Content-Length", str(len(page)))]
+        page = ERROR_PAGE.format(
+            code=code, message=html.escape(message, quote=False), explain=EXPLANATIONS.get(code, "???")
+        ).encode()
+        fields = [
+            ("Connection", "close"),
+            ("Content-Type", "text/html;charset=utf-8"),
+            ("Content-Length", str(len(page))),
+        ]
         if self.version != "HTTP/0.9":
             await self.stream.write(self._head(code, message, fields))
         if not self.line.startswith("HEAD "):

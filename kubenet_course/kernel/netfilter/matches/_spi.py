@@ -33,7 +33,7 @@ def nft(extension: Extension, key: str, field: str, *, full_shown: bool = False)
     value = extension.values.get(key, FULL)
     if value == FULL and not (full_shown and key in extension.inverted):
         return ""
-    return f"{field} {'!= ' if key in extension.inverted else ''}{range_text(*value, separator='-')}"
+    return f"{field} {'!= ' if key in extension.inverted else ''}{range_text(*value, separator='-')}"  # type: ignore[misc]
 
 
 def within(extension: Extension, key: str, value: int) -> bool:

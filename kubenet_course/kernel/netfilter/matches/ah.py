@@ -20,7 +20,7 @@ class Ah(Extension):
     def __init__(self, family: int):
         super().__init__(family)
         if family == 4:
-            self.options = self.options[:1]  # type: ignore[misc]
+            self.options = self.options[:1]  # type: ignore[assignment,misc]
 
     def refused(self, place: Place, rule: XtRule) -> int:
         return 22 if self.family == 4 and (rule.protocol != 51 or rule.protocol_inverted) else 0

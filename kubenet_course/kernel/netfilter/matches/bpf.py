@@ -50,7 +50,7 @@ def parse_program(text: str) -> list[Instruction]:
         raise problem("bpf: error parsing program length")
     if length > 64:
         raise problem("bpf: number of instructions exceeds maximum")
-    program = []
+    program = []  # type: ignore[var-annotated]
     for line in rest.split(","):
         words = line.split()
         values = [number(word) for word in words]

@@ -69,7 +69,7 @@ class Dccp(Extension):
         if "dccp-option" in self.values:
             return None
         words = [
-            f"dccp {key} {'!= ' if key in self.inverted else ''}{range_text(*self.values[key], separator='-')}"
+            f"dccp {key} {'!= ' if key in self.inverted else ''}{range_text(*self.values[key], separator='-')}"  # type: ignore[misc]
             for key in ("sport", "dport")
             if key in self.values
         ]

@@ -31,7 +31,7 @@ class Icmp6(Icmp):
     families = (6,)
     protocols = (58,)
     options = (Opt("icmpv6-type", "string", invert=True, mand=True),)
-    types = TYPES6
+    types = TYPES6  # type: ignore[assignment]
     word = "ICMPv6"
     flag = "icmpv6-type"
     listed = ("ipv6-icmptype", "ipv6-icmp")

@@ -23,7 +23,7 @@ class Length(Extension):
         return f"length {'!' if 'length' in self.inverted else ''}{range_text(*self.values['length'])}"
 
     def nft(self, rule: XtRule) -> str | None:
-        return f"meta length {'!= ' if 'length' in self.inverted else ''}{range_text(*self.values['length'], separator='-')}"
+        return f"meta length {'!= ' if 'length' in self.inverted else ''}{range_text(*self.values['length'], separator='-')}"  # type: ignore[misc]
 
     def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool]:
         (low, high), inverted = self.values["length"], "length" in self.inverted

@@ -129,11 +129,11 @@ class Tcp(Extension):
         words.append(_ports.nft(f"{field} dport", self.values.get("dport", PORTS), "dport" in self.inverted))
         return " ".join(word for word in words if word)
 
-    def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool] | None:
+    def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool] | None:  # type: ignore[override]
         tests: list[Callable[[Any], bool]] = []
         for index, key in ((0, "sport"), (1, "dport")):
             if key in self.values:
-                tests.append(port_test(index, *self.values[key], key in self.inverted))
+                tests.append(port_test(index, *self.values[key], key in self.inverted))  # type: ignore[call-arg]
         if "flags" in self.values:
             (mask, comparison), inverted = self.values["flags"], "flags" in self.inverted
             tests.append(lambda header: (header[4] & mask == comparison) != inverted)

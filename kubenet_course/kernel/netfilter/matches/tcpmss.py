@@ -25,7 +25,7 @@ class Tcpmss(Extension):
         return f"tcpmss match {'!' if self.inverted else ''}{range_text(*self.values['mss'])}"
 
     def nft(self, rule: XtRule) -> str | None:
-        return f"tcp option maxseg size {'!= ' if self.inverted else ''}{range_text(*self.values['mss'], separator='-')}"
+        return f"tcp option maxseg size {'!= ' if self.inverted else ''}{range_text(*self.values['mss'], separator='-')}"  # type: ignore[misc]
 
     def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool]:
         (low, high), inverted = self.values["mss"], bool(self.inverted)

@@ -52,9 +52,9 @@ class Udp(Extension):
         )
         return " ".join(word for word in words if word)
 
-    def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool] | None:
+    def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool] | None:  # type: ignore[override]
         tests = [
-            port_test(index, *self.values[key], key in self.inverted)
+            port_test(index, *self.values[key], key in self.inverted)  # type: ignore[call-arg]
             for index, key in ((0, "sport"), (1, "dport"))
             if key in self.values
         ]

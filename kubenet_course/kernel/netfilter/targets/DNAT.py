@@ -13,7 +13,7 @@ class Dnat(Snat):
     kind = DST
     flag = "to-destination"
     word = "dnat"
-    options = (Opt("to-destination", "string", mand=True), Opt("random"), Opt("persistent"))
+    options = (Opt("to-destination", "string", mand=True), Opt("random"), Opt("persistent"))  # type: ignore[assignment]
 
 
 EXTENSION = Dnat

@@ -80,7 +80,7 @@ class Request:
             return False
         values = {"s": ct.orig[0], "d": ct.orig[1], "r": ct.reply[0], "q": ct.reply[1]}
         for key, (address, mask) in self.addresses.items():
-            if values[key].family != address.family or values[key] & mask != address & mask:
+            if values[key].family != address.family or values[key] & mask != address & mask:  # type: ignore[attr-defined]
                 return False
         ports = {"sport": ct.orig[3], "dport": ct.orig[4], "rsport": ct.reply[3], "rdport": ct.reply[4]}
         if any(ports[key] != port for key, port in self.ports.items()):

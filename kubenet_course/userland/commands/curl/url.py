@@ -142,7 +142,9 @@ def _range(inner: str, at: int, end: int) -> list[str]:
     letters = re.fullmatch(r"([A-Za-z])-([A-Za-z])(?::(\d+))?", inner)
     found = numbers or letters
     if end < 0 or found is None:
-        raise GlobError("bad range specification in URL position" if end >= 0 else "bad range in URL position", at + 2)
+        raise GlobError(
+            "bad range specification in URL position" if end >= 0 else "bad range in URL position", at + 2
+        )
     step = int(found.group(3) or 1)
     if numbers:
         low, high = int(found.group(1)), int(found.group(2))

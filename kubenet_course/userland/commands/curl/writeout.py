@@ -112,6 +112,13 @@ def _json(known: dict[str, Any], result: Result, which: str) -> str:
         fields: dict[str, list[str]] = {}
         for name, value in result.response.headers if result.response is not None else ():
             fields.setdefault(name.lower(), []).append(value)
-        return "{" + ",\n".join(f"{json.dumps(name)}:{json.dumps(found)}" for name, found in fields.items()) + "\n}"
-    parts = [f'"{name}":{value:.6f}' if isinstance(value, float) else f'"{name}":{json.dumps(value)}' for name, value in known.items()]
+        return (
+            "{"
+            + ",\n".join(f"{json.dumps(name)}:{json.dumps(found)}" for name, found in fields.items())
+            + "\n}"
+        )
+    parts = [
+        f'"{name}":{value:.6f}' if isinstance(value, float) else f'"{name}":{json.dumps(value)}'
+        for name, value in known.items()
+    ]
     return "{" + ",".join(parts) + ',"curl_version":"libcurl/7.88.1"}'

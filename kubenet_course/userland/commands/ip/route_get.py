@@ -165,7 +165,7 @@ def _get4(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
     if line.table == fib.RT_TABLE_LOCAL and not session.net.ipv4.rules.custom:
         line.table = fib.RT_TABLE_MAIN  # one trie for both, under main's number, until there are custom rules
     if rt.iif is None or iif is None:
-        line.prefsrc = rt.source if asked.source is None else None
+        line.prefsrc = rt.source or None if asked.source is None else None
         line.uid = asked.uid or 0
     line.mark = asked.mark
     _cache_flags(rt, line)

@@ -104,9 +104,9 @@ class RouteWords:
             self.session.usage("route")
         if self.prefix is not None:
             duparg2("to", word)
-        self.prefix = get_prefix(word, self.family)
-        if not self.prefix.unspec:
-            self.family = self.prefix.family
+        self.prefix = get_prefix(word, self.family)  # type: ignore[assignment]
+        if not self.prefix.unspec:  # type: ignore[attr-defined]
+            self.family = self.prefix.family  # type: ignore[attr-defined]
 
     def _option(self, word: str, words: Words) -> bool:
         if word == "src":

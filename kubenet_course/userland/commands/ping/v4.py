@@ -67,7 +67,7 @@ class Ping4(PingSession):
         if self.target == 0:
             self.target = IPv4Address(self.source or 0)
         sock = self.sock = make_socket(net, AF_INET, SOCK_RAW, IPPROTO_ICMP)
-        sock.accept = self._wanted
+        sock.accept = self._wanted  # type: ignore[attr-defined]
         sock.recv_errors = True
         sock.broadcast = options.broadcast
         sock.mark = options.mark

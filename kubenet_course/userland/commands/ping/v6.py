@@ -46,7 +46,7 @@ class Ping6(PingSession):
             self.source = self._probe_source(scoped or device)
         self.multicast = self.target.is_multicast
         sock = self.sock = make_socket(net, AF_INET6, SOCK_RAW, IPPROTO_ICMPV6)
-        sock.accept = self._wanted
+        sock.accept = self._wanted  # type: ignore[attr-defined]
         sock.recv_errors = True
         sock.mark = options.mark
         sock.tos = options.tos

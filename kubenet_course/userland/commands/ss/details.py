@@ -83,7 +83,13 @@ def tcp_info(record: SocketRecord) -> str:
         parts.append(f"rtt:{_ms(snd.srtt)}/{_ms(snd.mdev)}")
     if rcv.ato:
         parts.append(f"ato:{rcv.ato // MILLISECOND}")
-    parts += [f"mss:{snd.mss}", f"pmtu:{snd.pmtu}", f"rcvmss:{rcv.mss}", f"advmss:{rcv.advmss}", f"cwnd:{snd.congestion.cwnd}"]
+    parts += [
+        f"mss:{snd.mss}",
+        f"pmtu:{snd.pmtu}",
+        f"rcvmss:{rcv.mss}",
+        f"advmss:{rcv.advmss}",
+        f"cwnd:{snd.congestion.cwnd}",
+    ]
     if snd.congestion.ssthresh != INFINITE:
         parts.append(f"ssthresh:{snd.congestion.ssthresh}")
     sent = snd.nxt - snd.una + snd.bytes_acked - 1 + snd.bytes_retransmitted

@@ -65,7 +65,9 @@ class FileSource(Source):
 
     async def next(self) -> tuple[Record | None, bool]:
         record = next(self.records, None)
-        outgoing = self.link_type == LINKTYPE_LINUX_SLL2 and record is not None and record.data[10:11] == b"\x04"
+        outgoing = (
+            self.link_type == LINKTYPE_LINUX_SLL2 and record is not None and record.data[10:11] == b"\x04"
+        )
         return record, outgoing
 
 
@@ -78,7 +80,11 @@ class LiveSource(Source):
         if self.device is None and name != "any":
             raise KernelError(ENODEV, f"{name}: No such device exists\n(No such device exists)")
         ethernet = self.device is None or self.device.header_length == 14
-        super().__init__(name, LINKTYPE_LINUX_SLL2 if self.device is None else LINKTYPE_ETHERNET if ethernet else LINKTYPE_RAW, snapshot)
+        super().__init__(
+            name,
+            LINKTYPE_LINUX_SLL2 if self.device is None else LINKTYPE_ETHERNET if ethernet else LINKTYPE_RAW,
+            snapshot,
+        )
         self.socket: Any = open_socket(proc, AF_PACKET, SOCK_RAW, ETH_P_ALL)
         self.promiscuous = promiscuous and self.device is not None
         if self.device is not None:
@@ -107,12 +113,19 @@ class LiveSource(Source):
         if self.link_type == LINKTYPE_LINUX_SLL2:
             mac = frame.eth.source.encode() if frame.eth is not None else bytes(6)
             kind = 0 if frame.dev.is_loopback and frame.pkt_type != PACKET_OUTGOING else frame.pkt_type
-            data = sll2_header(frame.ethertype, frame.dev.ifindex, kind, mac, 772 if frame.dev.is_loopback else 1) + data
+            data = (
+                sll2_header(
+                    frame.ethertype, frame.dev.ifindex, kind, mac, 772 if frame.dev.is_loopback else 1
+                )
+                + data
+            )
         return Record(EPOCH + frame.time, data, len(data))
 
     def received(self) -> int:
         """What the kernel's filter let through, those not yet read included."""
-        waiting = sum(not (frame.dev.is_loopback and frame.pkt_type == PACKET_OUTGOING) for frame in self.socket.frames)
+        waiting = sum(
+            not (frame.dev.is_loopback and frame.pkt_type == PACKET_OUTGOING) for frame in self.socket.frames
+        )
         return self.matched + waiting
 
     def close(self) -> None:
@@ -166,5 +179,7 @@ def device_list(net: NetNamespace) -> list[str]:
         "dbus-system (D-Bus system bus) [none]",
         "dbus-session (D-Bus session bus) [none]",
     ]
-    entries += [f"{dev.name} [Loopback]" if dev.is_loopback else f"{dev.name} [none, Disconnected]" for dev in down]
+    entries += [
+        f"{dev.name} [Loopback]" if dev.is_loopback else f"{dev.name} [none, Disconnected]" for dev in down
+    ]
     return [f"{number}.{entry}" for number, entry in enumerate(entries, 1)]

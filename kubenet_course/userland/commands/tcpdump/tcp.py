@@ -22,7 +22,9 @@ FTP_COMMANDS = frozenset(
     "ACCT APPE CWD DELE EPRT EPSV FEAT HELP LIST MDTM MKD MODE NLST NOOP OPTS PASS PASV PORT PWD QUIT RETR RMD RNFR RNTO STAT "
     "STOR STOU SYST TYPE USER".split()
 )
-SMTP_COMMANDS = frozenset("ATRN AUTH BDAT DATA EHLO ETRN EXPN HELO HELP MAIL NOOP QUIT RCPT RSET SAML SEND SOML STARTTLS TURN VRFY".split())
+SMTP_COMMANDS = frozenset(
+    "ATRN AUTH BDAT DATA EHLO ETRN EXPN HELO HELP MAIL NOOP QUIT RCPT RSET SAML SEND SOML STARTTLS TURN VRFY".split()
+)
 
 
 def show(printer: Printer, body: bytes, length: int, source: Any, destination: Any, fragment: bool) -> str:
@@ -97,7 +99,17 @@ def _checksum(source: Any, destination: Any, segment: bytes, given: int) -> str:
 def _options(data: bytes) -> str:
     words = []
     for kind, value in walk(data):
-        name = {0: "eol", 1: "nop", 2: "mss", 3: "wscale", 4: "sackOK", 5: "sack", 8: "TS", 30: "mptcp", 34: "tfo"}.get(kind)
+        name = {
+            0: "eol",
+            1: "nop",
+            2: "mss",
+            3: "wscale",
+            4: "sackOK",
+            5: "sack",
+            8: "TS",
+            30: "mptcp",
+            34: "tfo",
+        }.get(kind)
         if value is None:
             words.append(f"{name or f'unknown-{kind}'}[|tcp]" if kind in (2, 3, 5, 8) else "[bad opt]")
             break

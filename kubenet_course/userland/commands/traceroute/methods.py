@@ -275,7 +275,7 @@ class TcpMethod(Method):
                 and bool(getattr(skb.transport, "flags", 0) & (RST | ACK))
             )
         self.sock.ttl = probe.ttl
-        probe.sequence = net.sockets.ephemeral_port(net.sockets.tcp_bound)
+        probe.sequence = net.sockets.ephemeral_port(net.sockets.tcp_bound)  # type: ignore[arg-type]
         number = net.host.random.getrandbits(32)
         header = TcpHeader(probe.sequence, self.options.port or self.default_port, number, 0, SYN, 5840)
         probe.sent = self.proc.loop.now

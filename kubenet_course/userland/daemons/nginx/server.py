@@ -234,7 +234,7 @@ class Nginx:
             if found is None:
                 continue
             target = re.sub(
-                r"\$(\d)", lambda match, found=found: found.group(int(match.group(1))) or "", one.arguments[1]
+                r"\$(\d)", lambda match, found=found: found.group(int(match.group(1))) or "", one.arguments[1]  # type: ignore[misc]
             )  # type: ignore[misc]
             target = self.expand(target, context)
             flag = one.arguments[2] if len(one.arguments) > 2 else ""
