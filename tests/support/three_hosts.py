@@ -136,7 +136,7 @@ class Real:
     def run(self, host: str, command: str, limit: float = 90) -> tuple[str, str, int]:
         argv = ["timeout", "-k", "1", str(limit), *self._enter(host), "bash", "-c", command]
         environment = {
-            "PATH": "/tmp/inet6/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "HOME": "/root",
         }

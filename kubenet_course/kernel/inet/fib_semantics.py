@@ -230,10 +230,9 @@ def _gateway_lookup(
             return found
     key = fib.FlowKey(int(hop.gateway), oif=hop.dev.name if hop.dev else "")
     for rule in net.ipv4.rules.walk(key):
-        asked = net.ipv4.tables.get(rule.table)
-        if asked is None or rule.action != "lookup":
+        if rule.action != "lookup":
             continue
-        found = asked.lookup(hop.gateway, oif=oif, scope=wanted)
+        found = net.ipv4.lookup(rule.table, hop.gateway, oif=oif, scope=wanted)
         if found is not None:
             return found if found[0].type != fib.THROW else None
     return None

@@ -3,6 +3,8 @@
 An `Rtable` is the answer, kept on the packet as `skb.dst`: for input it names what happens next
 (`deliver`, `forward`, or the error to send back), for output the device, next hop and source.
 Answers are cached per namespace until anything they depend on changes.
+
+Length: one decision each way, read beside the kernel's route.c.
 """
 
 from __future__ import annotations
@@ -118,10 +120,7 @@ def fib_lookup(
         if rule.action != "lookup":
             code = {"blackhole": errno.EINVAL, "unreachable": errno.ENETUNREACH, "prohibit": errno.EACCES}
             raise KernelError(code.get(rule.action, errno.EINVAL))
-        table = ipv4.tables.get(rule.table)
-        if table is None:
-            continue
-        found = table.lookup(key.destination, oif=oif, tos=key.tos, ignore_linkdown=linkdown)
+        found = ipv4.lookup(rule.table, key.destination, oif=oif, tos=key.tos, ignore_linkdown=linkdown)
         if found is None:
             continue
         route, hops = found

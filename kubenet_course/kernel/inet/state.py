@@ -14,6 +14,7 @@ from kubenet_course.kernel.inet.peer import InetPeers
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.kernel.inet.devinet import InetAddress
+    from kubenet_course.kernel.inet.fib import FibRoute, NextHop
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.kernel.skbuff import SkBuff
 
@@ -59,6 +60,19 @@ class InetState:
         if number == RT_TABLE_LOCAL:
             self.tables[RT_TABLE_MAIN].created = True  # they share one trie until there are custom rules
         return self.tables[number]
+
+    def lookup(self, number: int, address: int, **how: Any) -> tuple[FibRoute, list[NextHop]] | None:
+        """FibTable.lookup() in table `number`. Until there are rules of one's own, local and main are one trie
+        (fib_trie_unmerge() comes with the first): the longer prefix wins, whichever of the two it is in."""
+        table = self.tables.get(number)
+        if table is None:
+            return None
+        found = table.lookup(address, **how)
+        if found is not None and number == RT_TABLE_LOCAL and found[0].prefix.prefixlen < 32 and not self.rules.custom:
+            other = self.tables[RT_TABLE_MAIN].lookup(address, **how)
+            if other is not None and other[0].prefix.prefixlen > found[0].prefix.prefixlen:
+                return other
+        return found
 
     def flush_cache(self) -> None:
         """rt_cache_flush(): something changed that routes depend on."""

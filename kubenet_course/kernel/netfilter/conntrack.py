@@ -11,6 +11,8 @@ A tuple is (source, destination, protocol, source port, destination port); for I
 the identifier and type << 8 | code. Tracking is off in a namespace until something needs it (a ct
 or state match, a NAT target), and off again when the last such rule has gone; entries stay.
 Timeouts run on the virtual clock and are checked when an entry is met, not by timers.
+
+Length: a packet's way through connection tracking, in one piece.
 """
 
 from __future__ import annotations

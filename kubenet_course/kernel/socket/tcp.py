@@ -11,6 +11,8 @@
 Errors are KernelError; `timeout` is in ns of virtual time (KernelError EAGAIN, for `connect`
 EINPROGRESS, when it is up). The protocol is in `tcp_demux` (which socket), `tcp_input`, `tcp_ack`,
 `tcp_output`, `tcp_timer` and `tcp_minisocks` (requests, TIME_WAIT).
+
+Length: the socket's calls and its state are one thing.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 tcp_rcv ┬ LISTEN       → a request (tcp_listen.py)
         ├ SYN_SENT     → rcv_synsent
         └ all others   → validate_incoming → tcp_ack → state → data_queue → ack_snd_check
+
+Length: the states of a connection, in the order of tcp_input.c.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 send() → queue → write_xmit: window? Nagle? cwnd? → transmit → ip_local_out
                                  └ retransmit ← timers, duplicate ACKs
+
+Length: what may be sent when is one set of rules.
 """
 
 from __future__ import annotations

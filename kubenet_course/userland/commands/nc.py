@@ -1,6 +1,8 @@
 """nc: OpenBSD's netcat as Debian ships it (1.219): connect, listen, scan, over TCP and UDP.
 
 Not here: UNIX domain sockets (-U), proxies (-x, -X, -P), TCP MD5 (-S), DCCP (-Z), passing descriptors (-F).
+
+Length: one program with many modes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""wget 1.21: files over HTTP, with its log lines and dots. No TLS, FTP or recursion."""
+"""wget 1.21: files over HTTP, with its log lines and dots. No TLS, FTP or recursion.
+
+Length: one program; half of it is what it says.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One URL after the other: connect, ask, receive, follow (lib/http.c, lib/multi.c, src/tool_operate.c)."""
+"""One URL after the other: connect, ask, receive, follow (lib/http.c, lib/multi.c, src/tool_operate.c).
+
+Length: one transfer, from name to last byte.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The command line of iptables (xtables' do_parse(): iptables/xshared.c)."""
+"""The command line of iptables (xtables' do_parse(): iptables/xshared.c).
+
+Length: the grammar of one command line.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@
 
 Parsed with the grammar in `filter.lark`. Reading a byte that the frame does not have makes the whole
 filter false, as BPF does. FilterError holds libpcap's sentence.
+
+Length: one filter language, grammar and meaning.
 """
 
 from __future__ import annotations

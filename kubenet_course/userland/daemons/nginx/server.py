@@ -1,4 +1,7 @@
-"""Answers requests as the configuration says (the core, static, return, autoindex, proxy and log modules)."""
+"""Answers requests as the configuration says (the core, static, return, autoindex, proxy and log modules).
+
+Length: a request's phases, in their order.
+"""
 
 from __future__ import annotations
 
