@@ -19,7 +19,7 @@ step "types" $bin/mypy kubenet_course
 step "tests" $bin/pytest -n 2 --dist loadfile -rs
 if compgen -G 'notebooks/*.ipynb' >/dev/null; then
     step "notebooks" $bin/pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-cell-timeout=60 notebooks
-    step "notebooks give the same bytes" $bin/python scripts/same_bytes.py notebooks/*.ipynb
+    step "notebooks give the same bytes" $bin/python -m tests.support.notebooks check
 fi
 if [ "${#failed[@]}" -gt 0 ]; then
     printf 'failed: %s\n' "${failed[@]}" >&2

@@ -101,7 +101,9 @@ class _Builder:
         """Conversations that the command's machine began, with ARP and the errors about them."""
         wanted: set[Any] = set()
         for group in groups:
-            if group[0].space == self.target and group[0].out:
+            # Not by who comes first: two captures of one instant may come in either order.
+            here = [one for one in group if one.space == self.target and one.device != "lo"]
+            if group[0].space == self.target and group[0].out or here and all(one.out for one in here):
                 wanted |= {key for one in group for key in flow_keys(one.network, one.transport)}
         changed = True
         while changed:  # NAT: another name of the same conversation
