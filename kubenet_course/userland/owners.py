@@ -37,6 +37,24 @@ def group_name(proc: Process, gid: int) -> str:
     return _name(proc, "/etc/group", gid)
 
 
+def known_user(proc: Process, name: str) -> bool:
+    """Whether /etc/passwd has the name."""
+    return any(row[0] == name for row in _table(proc, "/etc/passwd"))
+
+
+def home_directory(proc: Process, name: str) -> str | None:
+    """A user's home, or None for an unknown user."""
+    return next((row[5] for row in _table(proc, "/etc/passwd") if row[0] == name and len(row) > 5), None)
+
+
+def user_group(proc: Process, name: str) -> int:
+    """The gid of a user's line in /etc/passwd, 0 where there is none."""
+    for row in _table(proc, "/etc/passwd"):
+        if row[0] == name and len(row) > 3 and row[3].isdecimal():
+            return int(row[3])
+    return 0
+
+
 def user_number(proc: Process, name: str) -> int | None:
     """The uid of a name or number; None for an unknown name."""
     return _number(proc, "/etc/passwd", name)

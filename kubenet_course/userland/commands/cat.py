@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from kubenet_course.errors import KernelError
+from kubenet_course.userland.files.nodes import FileReader, FileWriter
 from kubenet_course.userland.files_io import complain, each_input
 from kubenet_course.userland.options import OptionError, letters, parse
 from kubenet_course.userland.process import Process
-from kubenet_course.userland.streams import Reader, WriteError
+from kubenet_course.userland.quoting import quotef
+from kubenet_course.userland.streams import Reader, WriteError, Writer
 
 LONG = {
     "show-all": "A", "number-nonblank": "b", "show-ends": "E", "number": "n", "squeeze-blank": "s",
@@ -54,6 +56,13 @@ def _visible(byte: int) -> bytes:
     return b"^?" if byte == 127 else bytes([byte])
 
 
+def same_file(reader: Reader, writer: Writer) -> bool:
+    """Whether reading would go on for ever, because what is read is what is written."""
+    if not isinstance(reader, FileReader) or not isinstance(writer, FileWriter):
+        return False
+    return reader.node is writer.node and bool(reader.node.data)
+
+
 async def _copy(proc: Process, reader: Reader, show: _Lines | None) -> None:
     while True:
         chunk = await (reader.readline() if show else reader.read(65536))
@@ -71,6 +80,10 @@ async def main(proc: Process, argv: list[str]) -> int:
     show = _Lines(flags) if flags else None
     failures: list[str] = []
     async for name, reader in each_input(proc, names, failures):
+        if same_file(reader, proc.stdout):
+            proc.error(f"{argv[0]}: {quotef(name)}: input file is output file")
+            failures.append(name)
+            continue
         try:
             await _copy(proc, reader, show)
         except WriteError:

@@ -116,6 +116,8 @@ class _Search:
             if any(matches(child, one) for one in self.patterns.get("exclude-dir", ())):
                 if self.proc.files.isdir(path, self.proc):
                     continue
+            if not self.proc.files.isdir(path, self.proc) and not self.proc.files.isfile(path, self.proc):
+                continue
             await self.path(path, False)
 
     def _wanted(self, name: str, top: bool) -> bool:

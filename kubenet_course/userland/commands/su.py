@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from kubenet_course.userland.execute import run_program
 from kubenet_course.userland.options import OptionError, letters, parse, value
-from kubenet_course.userland.owners import user_number
+from kubenet_course.userland.owners import known_user
 from kubenet_course.userland.process import Process
 
 NAMES = ("su", "sudo", "runuser")
-
-
-def _known(proc: Process, name: str) -> bool:
-    text = proc.files.read_text("/etc/passwd", proc)
-    return user_number(proc, name) is not None and any(
-        line.startswith(f"{name}:") for line in text.splitlines()
-    )
 
 
 async def main(proc: Process, argv: list[str]) -> int:
@@ -28,7 +21,7 @@ async def main(proc: Process, argv: list[str]) -> int:
         return error.report(proc, argv[0])
     words = [word for word in words if word != "-"]
     name = value(options, "u") or (words.pop(0) if words else "root")
-    if not _known(proc, name):
+    if not known_user(proc, name):
         proc.error(
             f"{argv[0]}: user {name} does not exist or the user entry does not contain all the required "
             "fields"
@@ -56,7 +49,7 @@ async def _sudo(proc: Process, argv: list[str]) -> int:
         name, _, text = words.pop(0).partition("=")
         env[name] = text
     user = value(options, "u") or "root"
-    if not _known(proc, user):
+    if not known_user(proc, user):
         proc.error(f"sudo: unknown user {user}\nsudo: error initializing audit plugin sudoers_audit")
         return 1
     if not words:

@@ -232,7 +232,12 @@ class _Tar:
         elif isinstance(node, Symlink):
             info.type, info.linkname = tarfile.SYMTYPE, node.readlink(self.proc)
         elif isinstance(node, RegularFile) or node.kind == stat.S_IFREG:
-            content = node.read(self.proc)
+            try:
+                content = node.read(self.proc)
+            except KernelError as error:
+                self.complain(f"{name}: Cannot open: {error.strerror}")
+                self.failed = True
+                return
             info.size = len(content)
         else:
             self.complain(f"{name}: file type is not supported; ignored")

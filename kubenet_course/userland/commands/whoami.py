@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from kubenet_course.userland.options import OptionError, extra_operand, letters, parse
-from kubenet_course.userland.owners import group_name, user_number
+from kubenet_course.userland.owners import group_name, known_user, user_group, user_number
 from kubenet_course.userland.process import Process
 from kubenet_course.userland.quoting import quote
 
 NAMES = ("whoami", "id", "groups")
 LONG = {"user": "u", "group": "g", "groups": "G", "name": "n", "real": "r", "zero": "z"}
-
-
-def _gid(proc: Process, name: str) -> int:
-    for line in proc.files.read_text("/etc/passwd", proc).splitlines():
-        fields = line.split(":")
-        if fields[0] == name and len(fields) > 3 and fields[3].isdecimal():
-            return int(fields[3])
-    return 0
 
 
 async def main(proc: Process, argv: list[str]) -> int:
@@ -33,14 +25,11 @@ async def main(proc: Process, argv: list[str]) -> int:
     status = 0
     for name in words or [proc.user]:
         uid = user_number(proc, name)
-        known = any(
-            line.startswith(f"{name}:") for line in proc.files.read_text("/etc/passwd", proc).splitlines()
-        )
-        if uid is None or not known:
+        if uid is None or not known_user(proc, name):
             proc.error(f"{argv[0]}: {quote(name)}: no such user")
             status = 1
             continue
-        gid = _gid(proc, name)
+        gid = user_group(proc, name)
         group = group_name(proc, gid)
         if program == "groups":
             proc.print(f"{name} : {group}" if words else group)

@@ -94,7 +94,8 @@ def _batches(text: str, options: list[tuple[str, str]], flags: set[str]) -> list
     if flags & {"I", "i"} and delimiter is None:
         return [[line.lstrip(" \t")] for line in text.split("\n") if line.strip()]
     if delimiter is not None:
-        delimiter = delimiter.encode().decode("unicode_escape") or "\0"
+        escapes = {"\\n": "\n", "\\t": "\t", "\\0": "\0", "\\\\": "\\"}
+        delimiter = escapes.get(delimiter, delimiter) or "\0"
         pieces = text.split(delimiter[0])
         lines = [[piece] for piece in (pieces if pieces[-1] else pieces[:-1])]
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import stat as _stat
 from collections.abc import Callable, Iterable
-from errno import EACCES, EINVAL, EPERM
+from errno import EACCES, EINVAL, ENOSPC, EPERM
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 #: What every file of the tree that nobody touched bears as its time: 2025-12-01 00:00:00 UTC, in ns.
 IMAGE_TIME = 1_764_547_200 * 1_000_000_000
+
+
+#: A file grows no further; then the disk is full.
+MAX_SIZE = 1 << 26
 
 
 class Node:
@@ -303,6 +307,8 @@ class FileWriter(Writer):
 
     def write(self, data: bytes) -> None:
         node = self.node
+        if len(node.data) + len(data) > MAX_SIZE:
+            raise WriteError(ENOSPC)
         if not isinstance(node.data, bytearray):
             node.data = bytearray(node.data)
         if self.append or self.position == len(node.data):

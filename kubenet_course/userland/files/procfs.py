@@ -169,7 +169,7 @@ def _stat(tree: FileTree) -> str:
 
 
 # -- /proc/PID ------------------------------------------------------------------------------
-def _process_directory(tree: FileTree, whose: Process) -> Directory:
+def _process_directory(tree: FileTree, whose: Process, thread: bool = False) -> Directory:
     def start_ticks() -> int:
         return whose.started * 100 // SECOND
 
@@ -211,11 +211,12 @@ def _process_directory(tree: FileTree, whose: Process) -> Directory:
         "root": VirtualSymlink(lambda proc: "/"),
         "stat": _text(stat),
         "status": _text(status),
-        "task": VirtualDirectory(
-            lambda proc: [str(whose.pid)],
-            lambda name, proc: _process_directory(tree, whose) if name == str(whose.pid) else None,
-        ),
     }
+    if not thread:
+        entries["task"] = VirtualDirectory(
+            lambda proc: [str(whose.pid)],
+            lambda name, proc: _process_directory(tree, whose, True) if name == str(whose.pid) else None,
+        )
     return VirtualDirectory(lambda proc: entries, lambda name, proc: entries.get(name))
 
 

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kubenet_course.userland.files.pattern import escape, has_magic
+from kubenet_course.userland.owners import home_directory
 from kubenet_course.userland.shell.braced import Braced
 from kubenet_course.userland.shell.errors import ExpansionError
 from kubenet_course.userland.shell.fields import Field
@@ -151,11 +152,8 @@ class Expander(Braced):
                 return match[1] + self.proc.cwd
             if name == "-":
                 return match[1] + (self.state.get("OLDPWD") or "~-")
-            for line in self.proc.files.read_text("/etc/passwd").splitlines():
-                entry = line.split(":")
-                if entry[0] == name and len(entry) > 5:
-                    return match[1] + entry[5]
-            return match[0]
+            place = home_directory(self.proc, name)
+            return match[0] if place is None else match[1] + place
 
         pattern = r"(^|[:=])~([A-Za-z0-9_.+-]*)(?=/|:|$)" if assignment else r"(^)~([A-Za-z0-9_.+-]*)(?=/|$)"
         if not first and not assignment:

@@ -378,6 +378,14 @@ class Lexer(Scanner):
 
                 redirect.body = Scanner(inner, 0, substitution_in(inner)).quoted_until_end()
 
+    def end_heredocs(self) -> None:
+        """A substitution ends before the bodies of its here-documents: they are empty."""
+        for redirect, delimiter, _, line in self.heredocs:
+            message = f"here-document at line {line} delimited by end-of-file (wanted `{delimiter.literal}')"
+            self.warnings.append((line, message))
+            redirect.body = make_word([Lit("", True)], "")
+        self.heredocs.clear()
+
 
 class _SubstitutionEnd(Exception):
     """The ``)`` that closes a command substitution."""

@@ -62,6 +62,7 @@ def _parse(lexer: Lexer) -> Script:
             try:
                 token = lexer.next(state)
             except _SubstitutionEnd:
+                lexer.end_heredocs()
                 token = Token("RPAREN", None, ")", lexer.source.line(lexer.pos), lexer.pos)
                 result = state.feed_token(Token("$END", None, ")", token.line, lexer.pos), True)
                 lexer.pos += 1
