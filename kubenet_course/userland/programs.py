@@ -1,23 +1,84 @@
-"""Which programs a machine has: every file of the command folders, by its name."""
+"""Which programs a machine has: every file of the command folders, by its name.
+
+A command's module is imported when the command is first run, for a machine has hundreds and a
+lesson uses ten. What the table needs beforehand, the module's `NAMES`, is read from its text; a
+name that two modules claim is an error at once. A test imports them all.
+"""
 
 from __future__ import annotations
 
+import ast
+import importlib
+import pkgutil
+import re
 from functools import lru_cache
+from importlib import resources
 
+from kubenet_course.errors import KubenetError
 from kubenet_course.registry import discover
-from kubenet_course.userland.process import Program
+from kubenet_course.userland.process import Process, Program
 
 COMMANDS = "kubenet_course.userland.commands"
+_NAMES = re.compile(r"^NAMES(?:\s*:[^=\n]+)?\s*=\s*(\([^()]*\)|\[[^\[\]]*\])", re.M)
+
+
+def _lazy(name: str) -> Program:
+    """The `main` of a module that is imported when it is first called."""
+
+    async def main(proc: Process, argv: list[str]) -> int:
+        return await importlib.import_module(name).main(proc, argv)
+
+    main.__module__ = name
+    return main
+
+
+def _declared(package: str, module: str, is_package: bool) -> tuple[str, ...] | None:
+    """The names of a command module by its text; None where only importing can tell."""
+    root = resources.files(package)
+    path = root.joinpath(module, "__init__.py") if is_package else root.joinpath(f"{module}.py")
+    text = path.read_text(encoding="utf-8")
+    match = _NAMES.search(text)
+    if match is None:
+        return None if "NAMES" in text.replace("SIGNAL_NAMES", "") else (module,)
+    try:
+        names = ast.literal_eval(match[1])
+    except (ValueError, SyntaxError):
+        return None
+    return tuple(names)
 
 
 @lru_cache(8)
 def _programs(packages: tuple[str, ...]) -> tuple[tuple[str, Program], ...]:
     found: dict[str, Program] = {}
     for package in packages:
-        found.update((name, module.main) for name, module in discover(package).items())
+        root = importlib.import_module(package)
+        own: dict[str, Program] = {}
+        for info in pkgutil.iter_modules(root.__path__):
+            if info.name.startswith("_"):
+                continue
+            names = _declared(package, info.name, info.ispkg)
+            if names is None:
+                names = getattr(importlib.import_module(f"{package}.{info.name}"), "NAMES", (info.name,))
+            program = _lazy(f"{package}.{info.name}")
+            for name in names:
+                if name in own:
+                    raise KubenetError(
+                        f"{name!r} is defined twice: by {own[name].__module__} and by {program.__module__}"
+                    )
+                own[name] = program
+        found.update(own)
     return tuple(found.items())
 
 
 def standard_programs(*packages: str) -> dict[str, Program]:
     """A new table of all programs in `userland.commands` and in the command folders named."""
     return dict(_programs((COMMANDS, *packages)))
+
+
+def import_all(*packages: str) -> dict[str, str]:
+    """Import every command module, as `registry.discover` does: each name and its module."""
+    return {
+        name: module.__name__
+        for package in (COMMANDS, *packages)
+        for name, module in discover(package).items()
+    }
