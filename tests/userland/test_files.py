@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 
@@ -212,3 +213,15 @@ def test_two_machines_share_nothing() -> None:
     first, second = machine("red"), machine("blue")
     run(first, "echo x > /tmp/mine; echo 1 > /proc/sys/net/ipv4/ip_forward")
     assert run(second, "ls /tmp/mine; cat /proc/sys/net/ipv4/ip_forward; hostname")[0] == b"0\nblue\n"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parent / "fib_tries").glob("*.txt")), ids=lambda path: path.stem
+)
+def test_the_trie_of_routes_has_the_shape_that_a_real_kernel_gave_it(path: Path) -> None:
+    """Each file holds the commands and what /proc/net/fib_trie then was on Linux 6.18."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    system = machine()
+    run(system, "".join(line[2:] for line in lines if line.startswith("# ")))
+    expected = "".join(line for line in lines if not line.startswith("# "))
+    assert run(system, "cat /proc/net/fib_trie")[0].decode() == expected

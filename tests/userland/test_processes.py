@@ -64,9 +64,7 @@ def test_background_processes_go_on_while_the_clock_does(system: System) -> None
 
 
 def test_processes_show_their_family(system: System) -> None:
-    out, _, _ = run(
-        system, "sleep 50 & sh -c 'ps -o pid,ppid,comm' | tail -n +2; pgrep -x sleep | wc -l"
-    )
+    out, _, _ = run(system, "sleep 50 & sh -c 'ps -o pid,ppid,comm' | tail -n +2; pgrep -x sleep | wc -l")
     rows = [line.split() for line in out.decode().splitlines()[:-1]]
     names = {row[2]: (row[0], row[1]) for row in rows}
     assert names["init"] == ("1", "0")

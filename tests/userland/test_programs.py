@@ -33,6 +33,8 @@ def test_a_machine_is_made_without_importing_its_commands() -> None:
 def test_every_program_is_found_by_its_name() -> None:
     system = machine()
     names = sorted(system.programs)
-    out, _, status = run(system, "for n in " + " ".join(f"'{name}'" for name in names) + "; do type -P $n; done")
+    out, _, status = run(
+        system, "for n in " + " ".join(f"'{name}'" for name in names) + "; do type -P $n; done"
+    )
     assert status == 0
     assert len(out.split()) == len(names)

@@ -1,7 +1,6 @@
 """/proc/PID/net: what a network namespace shows as files (the seq_file layouts of net/ipv4, net/ipv6).
 
-Numbers of packets the kernel did not count are 0. fib_trie is not served: its shape is the real
-kernel's memory layout.
+Numbers of packets the kernel did not count are 0.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.userland.files.fib_trie import fib_trie
 from kubenet_course.userland.files.nodes import Directory, VirtualDirectory, VirtualFile
 from kubenet_course.wire.addresses import IPv4Address
 
@@ -33,6 +33,7 @@ def proc_net(whose: Process) -> Directory:
         "arp": arp,
         "dev": dev,
         "icmp": lambda net: _SOCKET_HEAD_UDP,
+        "fib_trie": fib_trie,
         "if_inet6": if_inet6,
         "igmp": igmp,
         "ipv6_route": ipv6_route,

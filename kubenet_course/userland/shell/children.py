@@ -102,6 +102,10 @@ class Children(Assigner, Compound):
                 status = await self._ended(run)
             except Replaced as done:
                 return done.status
+            except Signalled as killed:
+                if "EXIT" in self.state.traps:
+                    await self._exit_trap(128 + killed.signum)
+                raise
             if "EXIT" in self.state.traps:
                 status = await self._exit_trap(status)
         except RecursionError:

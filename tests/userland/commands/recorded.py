@@ -46,7 +46,9 @@ def main() -> int:
                     lab.wait(float(command))
                     continue
                 out, err, status = lab.run(host, command)
-                lines.append(json.dumps({"host": host, "cmd": command, "stdout": out, "stderr": err, "rc": status}))
+                lines.append(
+                    json.dumps({"host": host, "cmd": command, "stdout": out, "stderr": err, "rc": status})
+                )
         finally:
             lab.close()
         (FOLDER / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
