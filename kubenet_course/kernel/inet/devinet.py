@@ -251,7 +251,10 @@ def _may_prefer(net: NetNamespace, route: fib.FibRoute) -> bool:
 
     assert route.prefsrc is not None
     own = route.type == fib.LOCAL and route.prefsrc == route.prefix.address
-    return own or fib_semantics.address_type(net, route.prefsrc) == fib.LOCAL
+    if own or fib_semantics.address_type(net, route.prefsrc) == fib.LOCAL:
+        return True
+    found = net.ipv4.table(route.table).lookup(route.prefsrc)  # a VRF's addresses are local in its own table
+    return found is not None and found[0].type == fib.LOCAL
 
 
 def _remove_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
