@@ -230,6 +230,9 @@ def _implied_routes(
 
 
 def _add_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
+    """fib_magic(RTM_NEWROUTE); not where the source is another address's broadcast address, and was so first."""
+    from kubenet_course.kernel.inet.fib_semantics import valid_prefsrc
+
     for new in _implied_routes(net, dev, address):
         table = net.ipv4.table(new.table)
         present = [
@@ -238,23 +241,11 @@ def _add_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None
             if old.type == new.type and old.dev is dev and old.metric == new.metric
             and old.prefsrc == new.prefsrc and old.protocol == new.protocol
         ]  # fmt: skip
-        if not present and _may_prefer(net, new):
+        if not present and valid_prefsrc(net, new):
             here = new.scope == fib.RT_SCOPE_HOST
             new.nexthops[0].scope = fib.RT_SCOPE_NOWHERE if here else fib.RT_SCOPE_HOST
             new.nexthops[0].linkdown = not here and not dev.carrier
             table.insert(new)
-
-
-def _may_prefer(net: NetNamespace, route: fib.FibRoute) -> bool:
-    """fib_valid_prefsrc(): not where the source is another address's broadcast address, and was so first."""
-    from kubenet_course.kernel.inet import fib_semantics
-
-    assert route.prefsrc is not None
-    own = route.type == fib.LOCAL and route.prefsrc == route.prefix.address
-    if own or fib_semantics.address_type(net, route.prefsrc) == fib.LOCAL:
-        return True
-    found = net.ipv4.table(route.table).lookup(route.prefsrc)  # a VRF's addresses are local in its own table
-    return found is not None and found[0].type == fib.LOCAL
 
 
 def _remove_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:

@@ -23,19 +23,31 @@ LEAST_SCOPE = {
 }  # fmt: skip
 
 
-def address_type(net: NetNamespace, address: int, dev: NetDevice | None = None) -> str:
-    """inet_addr_type(): what table local says of an address."""
+def address_type(
+    net: NetNamespace, address: int, dev: NetDevice | None = None, table: int = fib.RT_TABLE_LOCAL
+) -> str:
+    """inet_addr_type(): what table local (or another, as a VRF has its own) says of an address."""
     if address == 0 or address == 0xFFFFFFFF:
         return fib.BROADCAST
     if address >> 28 == 0xE:
         return fib.MULTICAST
-    found = net.ipv4.tables[fib.RT_TABLE_LOCAL].lookup(address)
+    asked = net.ipv4.tables.get(table)
+    found = asked.lookup(address) if asked is not None else None
     if found is None:
         return fib.UNICAST
     route, _ = found
     if dev is not None and route.dev is not dev:
         return fib.UNICAST
     return route.type
+
+
+def valid_prefsrc(net: NetNamespace, route: fib.FibRoute) -> bool:
+    """fib_valid_prefsrc(): an address of this host, by the route's own table or by local."""
+    assert route.prefsrc is not None
+    if route.type == fib.LOCAL and route.prefsrc == route.prefix.address:
+        return True
+    tables = {fib.RT_TABLE_LOCAL if route.table == fib.RT_TABLE_MAIN else route.table, fib.RT_TABLE_LOCAL}
+    return any(address_type(net, route.prefsrc, table=table) == fib.LOCAL for table in tables)
 
 
 def route_add(
@@ -163,8 +175,7 @@ def _check(net: NetNamespace, route: fib.FibRoute) -> None:
             for hop in route.nexthops:
                 _check_nexthop(net, hop, route.scope, route.table)
     if route.prefsrc is not None:
-        local = route.type == fib.LOCAL and route.prefix.prefixlen == 32 and route.prefsrc == route.prefix.address
-        if not local and address_type(net, route.prefsrc) != fib.LOCAL:
+        if not valid_prefsrc(net, route):
             raise KernelError(errno.EINVAL, "Invalid prefsrc address")
     for hop in route.nexthops:
         if hop.dev is not None and hop.scope != fib.RT_SCOPE_NOWHERE:
