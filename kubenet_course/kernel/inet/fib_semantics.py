@@ -31,8 +31,7 @@ def address_type(
         return fib.BROADCAST
     if address >> 28 == 0xE:
         return fib.MULTICAST
-    asked = net.ipv4.tables.get(table)
-    found = asked.lookup(address) if asked is not None else None
+    found = net.ipv4.lookup(table, address)
     if found is None:
         return fib.UNICAST
     route, _ = found
