@@ -20,6 +20,8 @@ from kubenet_course.kernel.devices._bridge_fdb import FdbEntry, ForwardingDataba
 from kubenet_course.kernel.devices._bridge_port import BridgePort
 from kubenet_course.kernel.devices._bridge_vlan import VlanFilter
 from kubenet_course.kernel.devices.base import NetDevice, netif_receive
+from kubenet_course.kernel.netfilter.bridge import bridge_resolved
+from kubenet_course.kernel.netfilter.bridge_flags import BRIDGE_DNAT
 from kubenet_course.kernel.skbuff import PACKET_HOST, SkBuff
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.wire.addresses import MacAddress
@@ -388,6 +390,9 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
 
     def xmit(self, skb: SkBuff) -> None:
         """br_dev_xmit(): the machine itself sends over its bridge."""
+        if skb.nf_flags & BRIDGE_DNAT:
+            bridge_resolved(self, skb)
+            return
         self.count_tx(skb)
         skb.physin = None
         vlan = 0

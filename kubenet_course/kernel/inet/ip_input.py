@@ -123,7 +123,7 @@ def ip_forward(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
     out = rt.dev
     if skb.len > out.mtu or rt.pmtu:  # type: ignore[union-attr]
         mtu = rt.mtu if net.sysctl.get_int("net", "ipv4", "ip_forward_use_pmtu") else out.mtu  # type: ignore[union-attr]
-        if skb.len > mtu and ip.flags_offset & IP_DF:
+        if (skb.len if not skb.cb else skb.cb.get("frag_max_size", skb.len)) > mtu and ip.flags_offset & IP_DF:
             from kubenet_course.kernel.inet.icmp import icmp_send
 
             net.count("IpFragFails")

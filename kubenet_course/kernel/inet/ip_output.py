@@ -98,6 +98,10 @@ def ip_finish_output(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
         if skb.len > mtu:
             ip_fragment(net, skb, rt, mtu)
             return
+    if skb.cb and "frag_max_size" in skb.cb:
+        # Connection tracking put it together: it leaves in pieces no larger than it came in.
+        ip_fragment(net, skb, rt, min(skb.cb["frag_max_size"], rt.dev.mtu))  # type: ignore[union-attr]
+        return
     neigh = rt.neigh
     if neigh is None or neigh.eth is None or neigh.state == "FAILED":
         neigh = rt.neighbour()
@@ -129,7 +133,9 @@ def ip_fragment(net: NetNamespace, skb: SkBuff, rt: Rtable, mtu: int) -> None:
         part.dst, part.dev, part.in_dev, part.pkt_type = rt, rt.dev, skb.in_dev, skb.pkt_type
         if part.trace is not None:
             part.trace.caused(skb, part)
-        part.physin, part.physout, part.cb = skb.physin, skb.physout, skb.cb
+        part.physin, part.physout = skb.physin, skb.physout
+        if skb.cb:
+            part.cb = {key: value for key, value in skb.cb.items() if key != "frag_max_size"}
         offset += len(piece)
         net.count("IpFragCreates")
         rt.neighbour().output(part)

@@ -70,6 +70,10 @@ def icmpv6_send(
     answer = ip6_build(net, back, IPPROTO_ICMPV6, transport, quoted, source=here, mark=mark)
     if skb.trace is not None:
         skb.trace.caused(skb, answer)
+    if skb.nfct is not None:
+        from kubenet_course.kernel.netfilter.conntrack import nf_ct_attach
+
+        nf_ct_attach(answer, skb)
     net.count("Icmp6OutMsgs")
     net.count("Icmp6OutErrors")
     ip6_local_out(net, answer)

@@ -149,7 +149,7 @@ def ip6_forward(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
         skb.drop("IP_INADDRERRORS", dev)
         return
     mtu = out.mtu if not rt.pmtu and not (rt.route is not None and rt.route.metrics) else rt.mtu  # type: ignore[union-attr]
-    if skb.len > mtu:
+    if (skb.len if not skb.cb else skb.cb.get("frag_max_size", skb.len)) > mtu:
         from kubenet_course.kernel.inet6.icmp import icmpv6_send
 
         icmpv6_send(net, skb, wire.ICMPV6_PKT_TOOBIG, 0, mtu)

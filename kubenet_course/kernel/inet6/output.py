@@ -163,6 +163,10 @@ def ip6_finish_output(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
         if skb.len > mtu:
             ip6_fragment(net, skb, rt, mtu)
             return
+    if skb.cb and "frag_max_size" in skb.cb and skb.len > skb.cb["frag_max_size"]:
+        # Connection tracking put it together: it leaves in pieces no larger than it came in.
+        ip6_fragment(net, skb, rt, min(skb.cb["frag_max_size"], dev.mtu))
+        return
     _finish2(net, skb, rt)
 
 

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.bridge_flags import BRIDGE_DNAT, BRIDGED, IN_BRIDGE
+from kubenet_course.kernel.netfilter.bridge_flags import BRIDGE_DNAT, BRIDGED, IN_BRIDGE, PREROUTED
 from kubenet_course.kernel.netfilter.hooks import (
     NF_INET_FORWARD,
     NF_INET_POST_ROUTING,
     NF_INET_PRE_ROUTING,
     nf_hook,
 )
-from kubenet_course.kernel.skbuff import PACKET_HOST, SkBuff
+from kubenet_course.kernel.skbuff import PACKET_HOST, PACKET_OTHERHOST, SkBuff
 from kubenet_course.wire.ethernet import ETH_P_IP, ETH_P_IPV6
 from kubenet_course.wire.ipv4 import IP_MF
 
@@ -37,6 +37,8 @@ PRI_FIRST = -(2**31)
 def _family(bridge: Bridge, skb: SkBuff) -> int:
     """4 or 6 where iptables wants to see the frame, else 0."""
     sysctl = bridge.net.sysctl
+    if skb.vlan_tci:
+        return 0
     if skb.ethertype == ETH_P_IP and skb.network is not None:
         wanted = bridge.nf_call_iptables or sysctl.get_int("net", "bridge", "bridge-nf-call-iptables")
         return 4 if wanted else 0
@@ -58,43 +60,59 @@ def bridge_prerouting(bridge: Bridge, port: BridgePort, skb: SkBuff, vlan: int) 
     destination = skb.network[1]
     own_dev, own_type = skb.in_dev, skb.pkt_type
     skb.in_dev = skb.dev = bridge
-    skb.pkt_type = PACKET_HOST if own_type > 2 else own_type
+    skb.pkt_type = PACKET_HOST if own_type == PACKET_OTHERHOST else own_type
     if not nf_hook(net, family, NF_INET_PRE_ROUTING, skb, bridge, None):
         return True
+    skb.pkt_type = own_type
+    skb.nf_flags |= PREROUTED
+    skb.dev = own_dev
     if skb.network[1] != destination:
         return _rewritten(bridge, skb, vlan, family)
-    skb.in_dev = skb.dev = own_dev
-    skb.pkt_type = own_type
+    skb.in_dev = own_dev
     return False
 
 
 def _rewritten(bridge: Bridge, skb: SkBuff, vlan: int, family: int) -> bool:
     """br_nf_pre_routing_finish(): the destination is another; bridge or route the packet to it."""
     net = bridge.net
-    skb.nf_flags |= BRIDGE_DNAT
     assert skb.eth is not None
+    skb.dst = None
     if family == 4:
         from kubenet_course.kernel.inet.route import ip_route_input
 
-        skb.dst = None
-        rt = ip_route_input(net, skb)
-        if rt is None:
-            return True
-        if rt.forward and rt.dev is bridge:
-            neigh = rt.neighbour()
-            if neigh.eth is None:
-                neigh.output(skb)
-                return True
-            skb.eth = skb.eth._replace(destination=neigh.mac)  # type: ignore[arg-type]
-            skb.dst = None
-            skb.in_dev = skb.dev = skb.physin
-            bridge.forward_or_deliver(skb, skb.physin.port, vlan)  # type: ignore[union-attr]
-            return True
+        rt: Any = ip_route_input(net, skb)
+    else:
+        from kubenet_course.kernel.inet6.route import ip6_route_input
+
+        rt = ip6_route_input(net, skb)
+    if rt is None:
+        return True
+    if rt.dev is bridge and rt.forward:
+        neigh = rt.neighbour()
+        skb.nf_flags |= BRIDGE_DNAT
+        if neigh.eth is None:
+            neigh.output(skb)
+        else:
+            skb.eth = skb.eth._replace(destination=neigh.mac)
+            bridge_resolved(bridge, skb, vlan)
+        return True
     skb.eth = skb.eth._replace(destination=bridge.mac)
     skb.pkt_type = PACKET_HOST
-    skb.dev = skb.physin
+    skb.in_dev = skb.dev
     bridge.pass_up(skb, vlan)
     return True
+
+
+def bridge_resolved(bridge: Bridge, skb: SkBuff, vlan: int = 0) -> None:
+    """br_nf_pre_routing_finish_bridge(): the rewritten destination's MAC is known; bridge to it."""
+    skb.nf_flags &= ~BRIDGE_DNAT
+    skb.dst = None
+    port_dev = skb.physin
+    if port_dev is None or port_dev.port is None:
+        skb.drop("NOT_SPECIFIED", bridge)
+        return
+    skb.in_dev = skb.dev = port_dev
+    bridge.forward_or_deliver(skb, port_dev.port, vlan)
 
 
 def resume(net: NetNamespace, whole: SkBuff) -> None:
@@ -115,9 +133,13 @@ def bridge_forward(bridge: Bridge, port: BridgePort, skb: SkBuff) -> bool:
     if not skb.nf_flags & IN_BRIDGE:
         return False
     net = bridge.net
+    if skb.vlan_tci:
+        return False
     family = 4 if skb.ethertype == ETH_P_IP else 6
     skb.physout = port.dev
     skb.nf_flags |= BRIDGED
+    if skb.pkt_type == PACKET_OTHERHOST:
+        skb.pkt_type = PACKET_HOST
     if not nf_hook(net, family, NF_INET_FORWARD, skb, bridge, bridge):
         return True
     if not nf_hook(net, family, NF_INET_POST_ROUTING, skb, None, bridge):
@@ -140,17 +162,18 @@ def _split(bridge: Bridge, port: BridgePort, skb: SkBuff) -> None:
         piece = body[start : start + room]
         flags = ip.flags_offset & 0x4000 | start // 8 | (IP_MF if start != starts[-1] else 0)
         header = ip._replace(total_length=ip.header_length + len(piece), flags_offset=flags)
-        part = SkBuff(bridge.net.loop, header, None, piece, length=header.total_length, mark=skb.mark, eth=skb.eth)
-        part.physin, part.physout, part.nf_flags, part.in_dev, part.dev = skb.physin, skb.physout, skb.nf_flags, skb.in_dev, skb.dev
+        part = SkBuff(bridge.net.loop, header, None, piece, length=header.total_length, mark=skb.mark)
+        part.eth = skb.eth
+        part.physin, part.physout, part.nf_flags = skb.physin, skb.physout, skb.nf_flags
+        part.in_dev, part.dev, part.trace = skb.in_dev, skb.dev, skb.trace
         bridge.send_to_port(part, port)
     skb.consume(bridge)
 
 
 def _expect_sabotage(net: NetNamespace, family: int) -> None:
     """The hook that keeps PRE_ROUTING from running twice is there once a bridge has needed it."""
-    done = net.rooms.setdefault("bridge_netfilter", set())
-    if family not in done:
-        done.add(family)
+    if not net.rooms.setdefault(f"bridge_netfilter{family}", False):
+        net.rooms[f"bridge_netfilter{family}"] = True
         net.netfilter.register(family, NF_INET_PRE_ROUTING, PRI_FIRST, ip_sabotage_in)
 
 
@@ -158,11 +181,10 @@ def ip_sabotage_in(
     net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None
 ) -> bool:
     """A packet that came up from a bridge has been through PRE_ROUTING already."""
-    if not skb.nf_flags & IN_BRIDGE or skb.in_dev is skb.physin or not getattr(skb.dev, "ports", None):
+    if not skb.nf_flags & PREROUTED:
         return True
-    if (skb.cb or {}).get("bridge_seen") is not skb.physin:
-        return True
-    if len(skb.network) == 9:
+    skb.nf_flags &= ~PREROUTED
+    if skb.ethertype == ETH_P_IP:
         from kubenet_course.kernel.inet.ip_input import ip_rcv_finish
 
         ip_rcv_finish(net, skb)

@@ -6,3 +6,5 @@ IN_BRIDGE = 2
 BRIDGED = 4
 #: Its destination was rewritten before the bridge decided; see bridge.py.
 BRIDGE_DNAT = 8
+#: It has been through PRE_ROUTING at its port: the host above the bridge does not run that again.
+PREROUTED = 32

@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter import conntrack_icmp, conntrack_tcp
+from kubenet_course.kernel.netfilter import bridge, conntrack_icmp, conntrack_tcp
+from kubenet_course.kernel.netfilter.bridge_flags import IN_BRIDGE
 from kubenet_course.kernel.netfilter.hooks import (
     NF_INET_LOCAL_IN,
     NF_INET_LOCAL_OUT,
@@ -320,10 +321,11 @@ def defrag4(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, 
     if whole is None:
         return False
     whole.trace = trace
+    whole.cb = {**(whole.cb or {}), "ignore_df": True}
     if hook == NF_INET_PRE_ROUTING:
-        resume = (whole.cb or {}).get("bridge_resume")
-        if resume is not None:
-            resume(whole)
+        if skb.nf_flags & IN_BRIDGE:
+            whole.nf_flags = skb.nf_flags
+            bridge.resume(net, whole)
             return False
         from kubenet_course.kernel.inet.ip_input import ip_rcv
 
@@ -336,8 +338,25 @@ def defrag4(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, 
 
 
 def defrag6(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None) -> bool:
-    """ipv6_defrag(): IPv6 fragments are put together by the input path before they come here."""
-    return True
+    """ipv6_defrag(): the same for IPv6."""
+    if not skb.network.extensions or skb.network.fragment is None:
+        return True
+    whole = net.ipv6.fragments.collect(skb, f"conntrack-{hook}")
+    if whole is None:
+        return False
+    if hook == NF_INET_PRE_ROUTING:
+        if skb.nf_flags & IN_BRIDGE:
+            whole.nf_flags = skb.nf_flags
+            bridge.resume(net, whole)
+            return False
+        from kubenet_course.kernel.inet6.input import ipv6_rcv
+
+        ipv6_rcv(net, whole)
+    else:
+        from kubenet_course.kernel.inet6.output import ip6_local_out
+
+        ip6_local_out(net, whole)
+    return False
 
 
 def conntrack_in(

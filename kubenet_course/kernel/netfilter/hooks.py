@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.skbuff import SkBuff
 
 NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING = range(5)
+#: The hooks a frame passes that goes through a bridge, see bridge.py.
+BRIDGED_HOOKS = (NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING)
 HOOK_NAMES = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 
 PRI_DEFRAG = -400
@@ -85,6 +87,12 @@ class Netfilter:
     def _publish(self, family: int, hook: int) -> None:
         functions = tuple(function for _, _, function in self._entries[(family, hook)])
         (self.hooks4 if family == 4 else self.hooks6)[hook] = functions
+        if any(hooks[place] for hooks in (self.hooks4, self.hooks6) for place in BRIDGED_HOOKS):
+            from kubenet_course.kernel.netfilter import bridge
+
+            self.bridge_prerouting, self.bridge_forward = bridge.bridge_prerouting, bridge.bridge_forward
+        else:
+            self.bridge_prerouting = self.bridge_forward = None
 
 
 def nf_hook(
