@@ -280,6 +280,9 @@ def _route_output(
         )
         if rt.source is None:
             rt.source = IPv4Address(0)
+    if rt.source.is_loopback and hop.dev is not None and not hop.dev.is_loopback:
+        if not any(net.sysctl.conf("ipv4", name, "route_localnet") for name in ("all", hop.dev.name)):
+            raise KernelError(errno.EINVAL)
     return rt
 
 
