@@ -79,7 +79,9 @@ async def _line(
     if record.kind == "raw":
         state = str(7 if record.state == "CLOSE" else 1)
     name = record.kind + ("6" if mapped else "")
-    line = f"{name:<4s}  {record.receive_queue:6d} {record.send_queue:6d} {local:<23s} {remote:<23s} {state:<11s}"
+    # /proc/net/tcp says nothing of a listener's backlog, which `ss` shows in this place.
+    waiting = 0 if record.state == "LISTEN" else record.send_queue
+    line = f"{name:<4s}  {record.receive_queue:6d} {waiting:6d} {local:<23s} {remote:<23s} {state:<11s}"
     if "e" in flags:
         line += f" {'root' if 'n' not in flags else '0':<10s} {record.inode:<10d}"
     if "p" in flags:
