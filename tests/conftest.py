@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -32,6 +33,13 @@ def _browser() -> str:
 
 
 _NEEDS = {"real": _real_namespaces, "browser": _browser}
+
+
+def pytest_configure() -> None:
+    """Signals as a terminal's: started with `&`, SIGINT and SIGQUIT would be ignored in every program run here."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
