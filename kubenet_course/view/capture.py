@@ -26,6 +26,9 @@ from kubenet_course.wire.udp import UdpHeader
 
 OUTGOING = 4  # PACKET_OUTGOING
 READY, SETTLE = 5.0, 0.25  # seconds: at most for tcpdump to listen; for the last packets to be written
+# A packet's slot in the ring is as long as what is kept of it: with tcpdump's own 256 KiB there are
+# eight slots, and the ninth packet of a burst is lost.
+SLOTS = ("-s", "2048", "-B", "4096")
 _TRANSPORTS: dict[int, Any] = {1: IcmpHeader, 6: TcpHeader, 17: UdpHeader, 58: Icmpv6Header}
 
 
@@ -70,7 +73,7 @@ class Capture:
         for number, space in enumerate(self.spaces):
             self.links[space] = {link.index: link for link in tables.links(lab, space)}
             path = f"/tmp/kubenet-journey-{number}.pcap"
-            argv = ["tcpdump", "-U", "--immediate-mode", "-n", "-Z", "root", "-i", "any", "-w", path]
+            argv = ["tcpdump", "-U", "--immediate-mode", *SLOTS, "-n", "-Z", "root", "-i", "any", "-w", path]
             self._dumps.append((space, path, self._machine(space).spawn(_inside(space, argv))))
         self._wait()
 

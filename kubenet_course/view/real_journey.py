@@ -157,7 +157,8 @@ class _Builder:
             text = f"the bridge {self._master(one)} passes it on to {one.device}"
             return [self._stage(number, one, start, "bridge", "bridge", text)]
         if came is not None:
-            stages = [self._route(number, one, start, "route in", came)]
+            stages = self._rewritten(number, one, came, start, "destination", "PREROUTING")
+            stages += [self._route(number, one, start, "route in", came)]
             stages += self._rules(number, one, start, ("FORWARD",))
             if came.network.ttl != one.network.ttl:
                 text = f"forwarding is on; TTL {came.network.ttl} → {one.network.ttl}"
@@ -171,13 +172,15 @@ class _Builder:
             return []
         stages += self._rules(number, one, start, ("POSTROUTING",))
         if came is not None:
-            for which in ("source", "destination"):
-                old, new = getattr(came.network, which), getattr(one.network, which)
-                if old != new:
-                    text = f"{which} {old} becomes {new}"
-                    spot = "POSTROUTING" if which == "source" else "PREROUTING"
-                    stages.append(self._stage(number, one, start, "nat", spot, text))
+            stages += self._rewritten(number, one, came, start, "source", "POSTROUTING")
         return stages
+
+    def _rewritten(
+        self, number: int, one: Seen, came: Seen, start: int, which: str, spot: str
+    ) -> list[Stage]:
+        """The change of an address between two devices, at the hook where the kernel makes it."""
+        old, new = getattr(came.network, which), getattr(one.network, which)
+        return [self._stage(number, one, start, "nat", spot, f"{which} {old} becomes {new}")] if old != new else []
 
     def _stage(
         self, number: int, one: Seen, start: int, kind: str, spot: str, text: str, **more: Any

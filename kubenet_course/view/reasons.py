@@ -78,7 +78,42 @@ def _other(case: Case) -> Finding:
 
 
 # -- routing --------------------------------------------------------------------------------------
+def _astray(case: Case) -> Finding | None:
+    """Somebody on the way sent it to where no way leads on but the one back; None where nobody did."""
+    destination = case.field("destination")
+    owner = case.segments.owner(destination)
+    turns = [s for s in case.packet.stages if s.kind == "route" and s.machine != case.last.machine]
+    if owner is None or not turns:
+        return None
+    hops = [*(s.machine for s in turns), case.last.machine]
+    for stage, hop in zip(turns, hops[1:]):
+        if hop in (stage.machine, owner.machine) or case.segments.leads(hop, owner.machine, stage.machine):
+            continue
+        who = f"{stage.machine}[{stage.namespace}]" if stage.namespace else stage.machine
+        inside = f"-n {stage.namespace} " if stage.namespace else ""
+        thing = (
+            "The packet gets to its destination, but its answer goes astray"
+            if case.role == "answer"
+            else "The packet goes astray"
+        )
+        look = f"the routing table of {who}: it needs a route to {destination}'s network"
+        if case.role == "answer" and _is_private(destination):
+            look += f", or somebody before it must translate the source address {destination} (MASQUERADE)"
+        return Finding(
+            (
+                f"{thing}: {who} has no route of its own to the network of {destination} and sends it to"
+                f" {hop}, where it is dropped.",
+            ),
+            f"{stage.machine}$ ip {inside}route get {destination}",
+            look,
+        )
+    return None
+
+
 def _forwarding_off(case: Case) -> Finding:
+    astray = _astray(case)
+    if astray is not None:
+        return astray
     family = "net.ipv6.conf.all.forwarding" if ":" in case.field("destination") else "net.ipv4.ip_forward"
     return Finding(
         (f"{case.arrival} {case.who} is not its destination and does not forward packets: {family} is 0.",),
@@ -88,6 +123,9 @@ def _forwarding_off(case: Case) -> Finding:
 
 
 def _no_route(case: Case) -> Finding:
+    astray = _astray(case)
+    if astray is not None:
+        return astray
     destination = case.field("destination")
     sentences = [f"{case.arrival} {case.who} has no route to {destination}."]
     look = f"the routing table of {case.who}: it needs a route to {destination}'s network"

@@ -67,6 +67,20 @@ class Segments:
                     found.append((other, address))
         return found
 
+    def leads(self, start: str, goal: str, without: str) -> bool:
+        """Whether links and machines other than `without` join one machine to another."""
+        links: dict[Port, set[str]] = {}
+        for port in self.links:
+            links.setdefault(self._find(port), set()).add(port.machine)
+        reached, waiting = {start}, [start]
+        while waiting:
+            machine = waiting.pop()
+            for machines in links.values():
+                if machine in machines:
+                    waiting += machines - reached - {without}
+                    reached |= machines - {without}
+        return goal in reached
+
     @staticmethod
     def includes(prefix: str, address: str) -> bool:
         """Whether ``192.168.1.10/24`` is of the same network as the address."""

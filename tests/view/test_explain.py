@@ -210,6 +210,23 @@ CASES = {
             ("A", "ip addr flush dev eth0; ip addr add 192.168.1.10/16 dev eth0"),
         ],
     ),
+    "the answer goes astray": (
+        "bridge-nat",
+        [
+            (
+                "host",
+                "ip netns add blue; ip link add veth-blue netns blue type veth peer name veth-blue-br;"
+                " ip link set veth-blue-br up; ip addr add 192.168.15.5/24 dev veth-blue-br;"
+                " ip -n blue addr add 192.168.15.2/24 dev veth-blue; ip -n blue link set veth-blue up;"
+                " ip -n blue route add default via 192.168.15.5; sysctl -w net.ipv4.ip_forward=1",
+            ),
+            ("host", "for i in 1 2 3 4 5; do ping -c1 -W1 192.168.1.1 && break; done"),
+        ],
+        "host",
+        "ip netns exec blue ping -c1 -W1 192.168.1.1",
+        ["answer goes astray", "gateway has no route of its own", "gateway$ ip route get 192.168.15.2", "MASQUERADE"],
+        [("host", "iptables -t nat -A POSTROUTING -s 192.168.15.0/24 -j MASQUERADE")],
+    ),
     "no such name": ("two-networks", (), "A", "ping -c1 nosuchname", ["name could not be looked up"], ()),
     "no such command": ("two-networks", (), "A", "pnig 1.2.3.4", ["sent no packet", "command not found"], ()),
 }
