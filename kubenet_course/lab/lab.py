@@ -13,6 +13,7 @@ takes the real time for it. `close()` leaves nothing behind; forgetting it is ha
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,11 @@ from kubenet_course.lab.topology import Topology
 
 SCENARIOS = "kubenet_course.course.scenarios"  # above this room, so it is named here, not imported
 BACKENDS = {"emulated": "EmulatedBackend", "mininet": "RealBackend"}
+
+
+def default_backend() -> str:
+    """The kernel of labs that name none: KUBENET_BACKEND of the environment, else the emulated one."""
+    return os.environ.get("KUBENET_BACKEND") or "emulated"
 
 
 class Backend(Protocol):
@@ -56,11 +62,15 @@ class Lab(Pictures):
         self,
         topology: Topology | Any,
         *,
-        backend: str = "emulated",
+        backend: str | None = None,
         seed: int = 0,
         interrupt_after: float | None = None,
     ):
-        """`topology`: a Topology, or any Mininet Topo. `interrupt_after`: seconds, else `limits.py`'s."""
+        """`topology`: a Topology, or any Mininet Topo. `interrupt_after`: seconds, else `limits.py`'s.
+
+        `backend`: "emulated" or "mininet"; if not given, what KUBENET_BACKEND in the environment says.
+        """
+        backend = backend or default_backend()
         if backend not in BACKENDS:
             raise LabError(f"there is no backend {backend!r}; there are: {', '.join(BACKENDS)}")
         if not isinstance(topology, Topology):

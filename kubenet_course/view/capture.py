@@ -160,6 +160,8 @@ def parse_pcap(space: Target, data: bytes, links: dict[int, Link]) -> Iterator[S
         name = links[index].name if index in links else f"if{index}"
         when = seconds * 1_000_000_000 + fraction * unit
         out = pkt_type == OUTGOING
+        if name == "lo" and not out:  # libpcap shows one of the two sightings of a packet on loopback
+            yield Seen(when, space, name, True, OUTGOING, mac, network, transport, payload, len(frame) - 20)
         yield Seen(when, space, name, out, pkt_type, mac, network, transport, payload, len(frame) - 20)
 
 

@@ -38,6 +38,7 @@ _PKT_TYPES = {
     3: "for another MAC address",
 }
 _UNREACHABLE = re.compile(r"(Network is unreachable|No route to host|Network unreachable)")
+_NETNS_EXEC = re.compile(r"\s*ip\s+netns\s+exec\s+(\S+)\s")
 
 
 def record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> Journey:
@@ -47,6 +48,9 @@ def record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> J
         result = lab.run(target.machine, line, **options)
     finally:
         seen, traced = capture.stop()
+    inside = _NETNS_EXEC.match(typed)
+    if inside is not None and not target.namespace:
+        target = Target(target.machine, inside[1])
     builder = _Builder(lab, target, capture, traced)
     packets = builder.build([one for one in seen if not chatter(one)])
     unsent: tuple[Unsent, ...] = ()
@@ -315,7 +319,15 @@ class _Builder:
 
     def waiting(self, packets: tuple[Packet, ...], typed: str) -> tuple[Packet, ...]:
         """Nothing but questions for a MAC address was seen: the packet that waits for the answer."""
-        questions = [p for p in packets if p.summary.startswith("ARP, Request") and p.stages]
+        here = (self.target.machine, self.target.namespace)
+        answered = {p.summary.split()[2] for p in packets if p.summary.startswith("ARP, Reply")}
+        questions = [
+            packet
+            for packet in packets
+            if packet.summary.startswith("ARP, Request")
+            and packet.summary.split()[3] not in answered
+            and any((stage.machine, stage.namespace) == here for stage in packet.stages[:1])
+        ]
         address = re.search(r"\b\d+\.\d+\.\d+\.\d+\b", typed)
         if not questions or address is None:
             return packets

@@ -50,7 +50,7 @@ def real(script: str) -> Outcome:
     Path(FOLDER).mkdir()
     try:
         done = subprocess.run(
-            ["bash", "-c", script],
+            ["env", "--default-signal=INT,QUIT", "bash", "-c", script],  # also under nohup
             capture_output=True,
             stdin=subprocess.DEVNULL,
             cwd=FOLDER,

@@ -7,7 +7,8 @@ Called once, by the agent, in a mount namespace of its own:
 * /etc, /var/lib, /var/log, /opt, /usr/local/bin and the like (SHADOWED) are writable and show what
   the computer has there: a tmpfs of symbolic links into a read-only view (kept in /run/.computer), so that it
   costs microseconds and works for any user (an overlay could not copy up files of an owner whom a
-  user namespace does not map);
+  user namespace does not map); what people edit there (COPIED) is a copy, and the folders that they
+  add files to (OPENED) are folders of links;
 * proc and sysfs are mounted anew where that is allowed: own process list, own /sys/class/net;
 * /proc/sys is read-only but for /proc/sys/net, which belongs to the network namespace.
 """
@@ -52,6 +53,16 @@ PRIVATE = {
     "/srv": None,
     "/mnt": None,
 }  # None: nothing is shown
+COPIED = (
+    "/etc/sysctl.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/networks", "/etc/dnsmasq.conf",
+    "/etc/services", "/etc/bash.bashrc", "/etc/profile", "/etc/iproute2/rt_tables", "/etc/nginx/nginx.conf",
+    "/etc/haproxy/haproxy.cfg",
+)  # fmt: skip
+OPENED = (
+    "/etc/sysctl.d", "/etc/network", "/etc/iproute2", "/etc/dnsmasq.d", "/etc/nginx", "/etc/nginx/conf.d",
+    "/etc/nginx/sites-enabled", "/etc/nginx/sites-available", "/etc/haproxy", "/etc/default", "/etc/dhcp",
+    "/etc/profile.d", "/etc/modules-load.d", "/etc/bind",
+)  # fmt: skip
 MADE = (
     "/run/netns", "/run/lock", "/run/cni", "/etc/netns", "/etc/cni/net.d", "/var/lib/cni", "/var/lib/misc",
     "/var/lib/dhcp", "/var/lib/nginx", "/var/log/nginx", "/opt/cni/bin",
@@ -74,6 +85,10 @@ def enter(fresh_proc: bool = True) -> list[str]:
     for path, descriptor in originals.items():
         _shadow(path, descriptor)
         os.close(descriptor)
+    for path in OPENED:
+        _open(path)
+    for path in COPIED:
+        _copy(path)
     for path in MADE:
         os.makedirs(path, exist_ok=True)
     _link_packaged_plugins()
@@ -104,6 +119,28 @@ def _shadow(path: str, original: int) -> None:
     for name in names:
         if name not in hidden:
             os.symlink(f"{below}/{name}", f"{path}/{name}")
+
+
+def _open(path: str) -> None:
+    """A folder of the machine's own in place of the link to one: of links to what is in that."""
+    if not os.path.islink(path) or not os.path.isdir(path):
+        return
+    below = os.readlink(path)
+    os.unlink(path)
+    os.mkdir(path, 0o755)
+    for name in os.listdir(below):
+        os.symlink(f"{below}/{name}", f"{path}/{name}")
+
+
+def _copy(path: str) -> None:
+    """A file of the machine's own in place of the link to one."""
+    if not os.path.islink(path) or not os.path.isfile(path) or not os.access(path, os.R_OK):
+        return
+    with open(path, "rb") as handle:
+        content = handle.read()
+    os.unlink(path)
+    with open(path, "wb") as handle:
+        handle.write(content)
 
 
 def _link_packaged_plugins() -> None:
