@@ -9,6 +9,7 @@ import pytest
 
 from kubenet_course.course.quiz import names as quiz_names
 from kubenet_course.course.session import exercises, faults
+from tests.support import nbval_mininet
 from tests.support.notebooks import notebooks
 
 NOTEBOOKS = notebooks()
@@ -66,6 +67,15 @@ def test_what_it_names_exists(notebook) -> None:  # type: ignore[no-untyped-def]
         assert name in quiz_names()
     for link in re.findall(r"\]\(([^)#]+\.ipynb)\)", words):
         assert (path.parent / link).exists(), f"{path.name} leads to {link}, which is not there"
+
+
+def test_what_does_not_hold_on_a_real_kernel_says_why(notebook) -> None:  # type: ignore[no-untyped-def]
+    path, content = notebook
+    for cell in content.cells:
+        tags, reason = cell.metadata.get("tags", []), cell.metadata.get(nbval_mininet.REASON, "")
+        assert not any(tag.startswith("nbval-") and tag not in nbval_mininet.TAGS for tag in tags), "strictly compared, all of it"
+        assert bool(set(tags) & set(nbval_mininet.TAGS)) == bool(reason), f"{path.name}: {cell.source!r}: {tags}, but {reason!r}"
+        assert not reason or reason.endswith(".") and len(reason.split()) > 4, reason
 
 
 def test_it_tells_nothing_of_the_computer_it_was_run_on(notebook) -> None:  # type: ignore[no-untyped-def]

@@ -46,7 +46,7 @@ def clean(notebook: Any) -> Any:
     """Take out all that differs between two runs of the same notebook."""
     count = 0
     for cell in notebook.cells:
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "editable", "deletable")}
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key in ("tags", "editable", "deletable", "on-mininet")}
         if cell.cell_type != "code":
             continue
         count += 1
