@@ -6,7 +6,7 @@ DNS servers, where log lines go. It never opens a socket itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -20,17 +20,20 @@ import dns.rdataclass
 
 from kubenet_course.dns.corefile import CorefileError, Dispenser, Files, ServerBlock, parse
 from kubenet_course.dns.names import Address, longest_match, server_addresses
-from kubenet_course.dns.plugin import ORDER, Dropped, PluginError, Request, ServerConfig
+from kubenet_course.dns.plugin import ORDER, Dropped, Endpoint, PluginError, Request, ServerConfig
 from kubenet_course.registry import discover
 
-VERSION = "1.12.4"
-DEFAULT_COREFILE = ".:53 {\nwhoami\nlog\n}\n"
+VERSION = "1.12.1"
+RELEASE = "linux/amd64, go1.24.1, 707c7c1"
+DEFAULT_COREFILE = ".:{port} {{\nwhoami\nlog\n}}\n"
 
 
 @dataclass
 class Environment:
     """The world outside of the engine.
 
+    `time()` is seconds since 1970. `addresses()` are the machine's own, `interface(name)` those of one
+    interface. `reload(text)` puts a new Corefile in place ("" or why not), `shutdown(message)` ends all.
     `exchange(server, port, wire, protocol, timeout_ns)` asks another server and gives the bytes of its
     answer; it raises OSError (refused, unreachable) or TimeoutError. `now()` is ns of a clock that only
     moves forward, `sleep(ns)` waits on it, `spawn(coroutine)` runs something beside.
@@ -45,21 +48,28 @@ class Environment:
     random: Random = field(default_factory=lambda: Random(0))
     variables: Mapping[str, str] = field(default_factory=dict)
     hostname: str = "localhost"
-    modified: Callable[[str], float] = lambda _: 0.0
+    time: Callable[[], float] = lambda: 0.0
+    addresses: Callable[[], list[str]] = list
+    interface: Callable[[str], list[str] | None] = lambda _: None
+    reload: Callable[[str], Awaitable[str]] | None = None
+    shutdown: Callable[[str], None] | None = None
 
 
 @dataclass
 class Server:
-    """What listens on one port: the configurations of the zones there, the longest match answers."""
+    """What listens on one address ("" for all) and port: of the zones there the longest match answers."""
 
     transport: str
+    address: str
     port: str
-    listen: list[str]
-    configs: list[tuple[str, ServerConfig]]
+    configs: list[tuple[str, ServerConfig]] = field(default_factory=list)
 
-    @property
-    def zones(self) -> list[str]:
-        return [zone for zone, _ in self.configs]
+    def banner(self) -> list[str]:
+        """dnsserver.startUpZones(): a line a zone, with the port, and the address if it is not every one."""
+        prefix = "" if self.transport == "dns" else f"{self.transport}://"
+        where = f" on {self.address}" if self.address else ""
+        zones = sorted({zone for zone, _ in self.configs})
+        return [f"{prefix}{zone}:{self.port}{where}" for zone in zones]
 
 
 class Engine:
@@ -73,7 +83,7 @@ class Engine:
         known = [name for name in ORDER if name in self.modules]
         blocks = parse(text, file, files=environment.files, environment=environment.variables, known=known)
         if not blocks:
-            blocks = parse(DEFAULT_COREFILE, file)
+            blocks = parse(DEFAULT_COREFILE.format(port=default_port), file)
         self.default_port = default_port
         self.configs = [self._configure(block) for block in blocks]
         self.servers = self._servers()
@@ -91,7 +101,10 @@ class Engine:
             if name not in block.directives:
                 continue
             dispenser = Dispenser(block.directives[name], block.keys, self.environment.variables)
-            plugin = self.modules[name].setup(dispenser, config)
+            try:
+                plugin = self.modules[name].setup(dispenser, config)
+            except CorefileError as problem:
+                raise CorefileError(f"plugin/{name}: {problem}") from None
             for handler in plugin if isinstance(plugin, list) else [plugin]:
                 if handler is not None:
                     handler.name = name
@@ -102,16 +115,17 @@ class Engine:
         return config
 
     def _servers(self) -> list[Server]:
-        servers: dict[tuple[str, str, tuple[str, ...]], Server] = {}
+        """dnsContext.MakeServers(): what to listen on, and that no zone is there twice."""
+        servers: dict[tuple[str, str, str], Server] = {}
+        taken: set[tuple[str, str, str, str]] = set()
         for config in self.configs:
-            listen = config.listen or [""]
             for address in config.addresses:
-                key = (address.transport, address.port, tuple(listen))
-                server = servers.setdefault(key, Server(address.transport, address.port, list(listen), []))
-                if address.zone in server.zones and not config.filters:
-                    there = f"{address.transport}://{address.zone}:{address.port}"
-                    raise CorefileError(f"cannot serve {there} - it is already defined")
-                server.configs.append((address.zone, config))
+                for host in config.listen or [""]:
+                    _check_overlap(address, host, taken)
+                    if not config.filters:
+                        taken.add((*address, host))
+                    key = (address.transport, host, address.port)
+                    servers.setdefault(key, Server(*key)).configs.append((address.zone, config))
         return list(servers.values())
 
     # -- answering --------------------------------------------------------------------------
@@ -131,6 +145,14 @@ class Engine:
         except Dropped:
             return None
         return fit(response, request)
+
+    async def answers(
+        self, server: Server, wire: bytes, client: str, client_port: int, local: str, local_port: int
+    ) -> AsyncIterator[bytes]:
+        """The answers to a query over TCP: one, or the many messages of a zone transfer."""
+        answer = await self.answer(server, wire, client, client_port, "tcp", local, local_port)
+        if answer is not None:
+            yield answer
 
     async def serve(self, server: Server, request: Request) -> dns.message.Message:
         """dnsserver.Server.ServeDNS(): choose the zone, run its chain, turn failures into codes."""
@@ -169,19 +191,31 @@ class Engine:
             for hook in config.on_startup:
                 await hook()
 
+    def endpoints(self) -> list[Endpoint]:
+        """The HTTP servers that plugins want, one an address."""
+        found: dict[tuple[str, int], Endpoint] = {}
+        for config in self.configs:
+            for endpoint in config.endpoints:
+                there = found.setdefault((endpoint.address, endpoint.port), endpoint)
+                there.pages.update(endpoint.pages)
+        return list(found.values())
+
     def stop(self) -> None:
         for config in self.configs:
             for plugin in config.plugins:
                 plugin.stop()
 
-    def banner(self) -> list[str]:
-        """What CoreDNS prints when it starts: the zones with their ports, then its version."""
-        lines = []
-        for config in self.configs:
-            for address in config.addresses:
-                prefix = "" if address.transport == "dns" else f"{address.transport}://"
-                lines += [f"{prefix}{address.zone}:{address.port}" + (f" on {where}" if where else "") for where in config.listen or [""]]
-        return [*lines, f"CoreDNS-{VERSION}", "linux/amd64, go1.24.6, 1db4568d"]
+
+def _check_overlap(address: Address, host: str, taken: set[tuple[str, str, str, str]]) -> None:
+    """zoneOverlap: the same zone on the same listener, or on one that covers it."""
+    name = f"{address.transport}://{address.zone}:{address.port}"
+    shown = name + (f" on {host}" if host else "")
+    if (*address, host) in taken:
+        raise CorefileError(f"cannot serve {shown} - it is already defined")
+    for other in taken:
+        if other[:3] == tuple(address) and not (host and other[3]):
+            there = name + (f" on {other[3]}" if other[3] else "")
+            raise CorefileError(f"cannot serve {shown} - zone overlap listener capacity with {there}")
 
 
 def plugin_names() -> list[str]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import dns.flags
 import dns.message
@@ -197,6 +197,14 @@ class Plugin:
         """The server ends, or reloads."""
 
 
+class Endpoint(NamedTuple):
+    """An HTTP server of a plugin: path → function giving (status, media type, text)."""
+
+    address: str
+    port: int
+    pages: dict[str, Callable[[], tuple[int, str, str]]]
+
+
 @dataclass
 class ServerConfig:
     """One server block's configuration, filled by the plugins' `setup`."""
@@ -212,7 +220,7 @@ class ServerConfig:
     options: dict[str, Any] = field(default_factory=dict)
     handlers: dict[str, Plugin] = field(default_factory=dict)
     on_startup: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-    http: list[tuple[str, Callable[[str], tuple[int, str]]]] = field(default_factory=list)
+    endpoints: list[Endpoint] = field(default_factory=list)
 
     @property
     def zones(self) -> list[str]:

@@ -32,8 +32,8 @@ async def _guarded(work: Awaitable[T], timeout: float | None = None, late: int =
 class RealStream:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
         self.reader, self.writer = reader, writer
-        self.local: Peer = writer.get_extra_info("sockname")[:2]
-        self.peer: Peer = writer.get_extra_info("peername")[:2]
+        self.local: Peer = _plain(writer.get_extra_info("sockname"))
+        self.peer: Peer = _plain(writer.get_extra_info("peername"))
 
     async def read(self, size: int = 65536, timeout: float | None = None) -> bytes:
         return await _guarded(self.reader.read(size), timeout)
@@ -67,36 +67,82 @@ class RealListener:
             self.server.close()
 
 
-class RealDatagrams(asyncio.DatagramProtocol):
-    def __init__(self) -> None:
-        self.local: Peer = ("", 0)
-        self.transport: asyncio.DatagramTransport | None = None
-        self.waiting: asyncio.Queue[tuple[bytes, Peer] | int] = asyncio.Queue()
+class RealDatagrams:
+    """A UDP socket that waits through the event loop; a dual-stack one speaks of IPv4 addresses as such."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
-        self.local = transport.get_extra_info("sockname")[:2]
+    def __init__(self, sock: socket.socket):
+        self.sock = sock
+        self.six = sock.family == socket.AF_INET6
+        self.connected = False
+        self.local: Peer = _plain(sock.getsockname())
+        self._ready: asyncio.Future[None] | None = None
 
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.waiting.put_nowait((data, addr[:2]))
+    def _readable(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.sock)
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
 
-    def error_received(self, exc: Exception) -> None:
-        self.waiting.put_nowait(getattr(exc, "errno", None) or errno.EIO)
-
-    async def send(self, data: bytes, address: str, port: int) -> None:
-        assert self.transport is not None
-        self.transport.sendto(data, (address, port))
+    async def send(self, data: bytes, address: str, port: int, source: str = "") -> None:
+        there: tuple[Any, ...] = (f"::ffff:{address}" if self.six and ":" not in address else address, port)
+        ancillary = _packet_info(source, self.six) if source else []
+        try:
+            self.sock.sendmsg([data], ancillary, 0, *(() if self.connected else (there,)))
+        except BlockingIOError:
+            return  # a full queue: a datagram may get lost
+        except OSError as failure:
+            raise KernelError(failure.errno or errno.EIO) from None
 
     async def receive(self, timeout: float | None = None) -> tuple[bytes, Peer]:
-        item = await _guarded(self.waiting.get(), timeout)
-        if isinstance(item, int):
-            raise KernelError(item)
-        return item
+        data, peer, _ = await self.receive_at(timeout)
+        return data, peer
+
+    async def receive_at(self, timeout: float | None = None) -> tuple[bytes, Peer, str]:
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        while True:
+            try:
+                data, ancillary, _, peer = self.sock.recvmsg(65535, 128)
+            except (BlockingIOError, InterruptedError):
+                self._ready = loop.create_future()
+                loop.add_reader(self.sock, self._readable)
+                await _guarded(self._ready, None if deadline is None else max(0.0, deadline - loop.time()))
+                continue
+            except OSError as failure:
+                raise KernelError(failure.errno or errno.EIO) from None
+            return data, _plain(peer), _destination(ancillary)
 
     def close(self) -> None:
-        if self.transport is not None:
-            self.transport.close()
+        if self.sock.fileno() < 0:
+            return
+        asyncio.get_running_loop().remove_reader(self.sock)
+        self.sock.close()
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(KernelError(errno.EBADF))
+
+
+def _plain(name: tuple[Any, ...]) -> Peer:
+    """(address, port), an IPv4-mapped address as the IPv4 address it is."""
+    return name[0].removeprefix("::ffff:") if "." in name[0] else name[0], name[1]
+
+
+IP_PKTINFO = 8  # <linux/in.h>; Python's socket module does not name it
+
+
+def _packet_info(source: str, six: bool) -> list[tuple[int, int, bytes]]:
+    """The control message that chooses where a datagram comes from (ip(7), ipv6(7))."""
+    if six:
+        text = source if ":" in source else f"::ffff:{source}"
+        return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, socket.inet_pton(socket.AF_INET6, text) + bytes(4))]
+    return [(socket.IPPROTO_IP, IP_PKTINFO, bytes(4) + socket.inet_aton(source) + bytes(4))]
+
+
+def _destination(ancillary: list[tuple[int, int, bytes]]) -> str:
+    for level, kind, data in ancillary:
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+            return _plain((socket.inet_ntop(socket.AF_INET6, data[:16]), 0))[0]
+        if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
+            return socket.inet_ntoa(data[8:12])
+    return ""
 
 
 class RealSockets:
@@ -105,11 +151,19 @@ class RealSockets:
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[Any]] = set()
 
-    async def udp(self, address: str = "", port: int = 0) -> RealDatagrams:
-        loop = asyncio.get_running_loop()
-        local = (address or "0.0.0.0", port)
-        _, protocol = await _guarded(loop.create_datagram_endpoint(RealDatagrams, local_addr=local))
-        return protocol
+    async def udp(self, address: str = "", port: int = 0, remote: Peer | None = None) -> RealDatagrams:
+        sock = _udp_socket(address or (remote[0] if remote else ""))
+        try:
+            if remote is None or address or port:
+                sock.bind((address, port))
+            if remote is not None:
+                sock.connect(remote)
+        except OSError as failure:
+            sock.close()
+            raise KernelError(failure.errno or errno.EIO) from None
+        datagrams = RealDatagrams(sock)
+        datagrams.connected = remote is not None
+        return datagrams
 
     async def connect(self, address: str, port: int, timeout: float | None = None) -> RealStream:
         reader, writer = await _guarded(asyncio.open_connection(address, port), timeout, errno.ETIMEDOUT)
@@ -133,6 +187,25 @@ class RealSockets:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
+
+
+def _udp_socket(address: str) -> socket.socket:
+    """Of both families where `address` is "" (and IPv6 is there); it tells where datagrams were sent to."""
+    sock = None
+    if not address or ":" in address:
+        try:
+            sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if not address else 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        except OSError as failure:
+            if address:
+                raise KernelError(failure.errno or errno.EIO) from None
+            sock = None
+    if sock is None:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+    sock.setblocking(False)
+    return sock
 
 
 def _listening_socket(address: str, port: int) -> socket.socket:

@@ -56,13 +56,17 @@ class Stream(Protocol):
 
 
 class Datagrams(Protocol):
-    """A bound UDP socket."""
+    """A bound UDP socket; `local` is its name."""
 
     local: Peer
 
-    async def send(self, data: bytes, address: str, port: int) -> None: ...
+    async def send(self, data: bytes, address: str, port: int, source: str = "") -> None:
+        """One datagram; `source` is the address it shall come from (IP_PKTINFO)."""
 
     async def receive(self, timeout: float | None = None) -> tuple[bytes, Peer]: ...
+
+    async def receive_at(self, timeout: float | None = None) -> tuple[bytes, Peer, str]:
+        """As `receive`, and the address it was sent to, which is where an answer comes from."""
 
     def close(self) -> None: ...
 
@@ -78,7 +82,8 @@ class Listener(Protocol):
 class Network(Protocol):
     """What a program needs of its machine to talk, and to wait."""
 
-    async def udp(self, address: str = "", port: int = 0) -> Datagrams: ...
+    async def udp(self, address: str = "", port: int = 0, remote: Peer | None = None) -> Datagrams:
+        """`address` "" is every address of both families. With `remote` only that one is heard (connect(2))."""
 
     async def connect(self, address: str, port: int, timeout: float | None = None) -> Stream: ...
 
@@ -223,12 +228,18 @@ class EmulatedDatagrams:
         self.proc, self.sock = proc, sock
         self.local: Peer = (_name(sock), sock.local_port)
 
-    async def send(self, data: bytes, address: str, port: int) -> None:
-        self.sock.sendto(data, parse_address(address), port)
+    async def send(self, data: bytes, address: str, port: int, source: str = "") -> None:
+        here = parse_address(source) if source else None
+        self.sock.sendto(data, parse_address(address), port, source=here)
 
     async def receive(self, timeout: float | None = None) -> tuple[bytes, Peer]:
         datagram = await self.sock.recv(_ns(timeout))
         return datagram.data, (str(datagram.source), datagram.port)
+
+    async def receive_at(self, timeout: float | None = None) -> tuple[bytes, Peer, str]:
+        datagram = await self.sock.recv(_ns(timeout))
+        there = datagram.network.destination
+        return datagram.data, (str(datagram.source), datagram.port), "" if there.is_multicast else str(there)
 
     def close(self) -> None:
         close_socket(self.proc, self.sock)
@@ -244,13 +255,16 @@ class Sockets:
     def __init__(self, proc: Process):
         self.proc = proc
 
-    async def udp(self, address: str = "", port: int = 0) -> EmulatedDatagrams:
+    async def udp(self, address: str = "", port: int = 0, remote: Peer | None = None) -> EmulatedDatagrams:
         wanted = parse_address(address) if address else None
-        sock = open_socket(
-            self.proc, AF_INET6 if wanted is not None and wanted.family == 6 else AF_INET, SOCK_DGRAM
-        )
+        there = parse_address(remote[0]) if remote else None
+        named = wanted or there
+        sock = open_socket(self.proc, AF_INET if named is not None and named.family == 4 else AF_INET6, SOCK_DGRAM)
         try:
-            sock.bind(wanted, port)
+            if remote is None or wanted is not None or port:
+                sock.bind(wanted, port)
+            if remote is not None:
+                sock.connect(there, remote[1])
         except KernelError:
             close_socket(self.proc, sock)
             raise

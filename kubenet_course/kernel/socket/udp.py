@@ -67,22 +67,25 @@ class UdpSocket(Socket):
             self.local = rt.source
         self.remote, self.remote_port = address, port
 
-    def _route(self, address: IpAddress, port: int, scope: str = "") -> Any:
+    def _route(self, address: IpAddress, port: int, scope: str = "", source: IpAddress | None = None) -> Any:
+        local = source or self.local or 0
         if isinstance(address, IPv4Address):
             from kubenet_course.kernel.inet.route import ip_route_output
 
             return ip_route_output(
-                self.net, address, self.local or 0, oif=self.device, mark=self.mark, tos=self.tos,
+                self.net, address, local, oif=self.device, mark=self.mark, tos=self.tos,
                 protocol=IPPROTO_UDP, source_port=self.local_port, destination_port=port,
             )  # fmt: skip
         from kubenet_course.kernel.inet6.route import ip6_route_output
 
         dev = self.device or (self.net.device(scope) if scope else None)
-        return ip6_route_output(self.net, address, self.local or 0, oif=dev, mark=self.mark)
+        return ip6_route_output(self.net, address, local, oif=dev, mark=self.mark)
 
     # -- data -------------------------------------------------------------------------------
-    def sendto(self, data: bytes, address: IpAddress | None = None, port: int = 0, *, scope: str = "") -> None:
-        """Send one datagram.
+    def sendto(
+        self, data: bytes, address: IpAddress | None = None, port: int = 0, *, scope: str = "", source: IpAddress | None = None
+    ) -> None:
+        """Send one datagram; `source` is the address it comes from (IP_PKTINFO), else the socket's or the route's.
 
         KernelError: EDESTADDRREQ, EMSGSIZE, ECONNREFUSED (an earlier answer), no route, EACCES
         (broadcast without SO_BROADCAST), EPERM (a firewall rule of OUTPUT).
@@ -95,23 +98,24 @@ class UdpSocket(Socket):
             raise KernelError(errno.EINVAL)
         if len(data) > 65507:
             raise KernelError(errno.EMSGSIZE)
-        rt = self._route(target, target_port, scope)
+        source = source or self.local
+        rt = self._route(target, target_port, scope, source)
         if not self.local_port:
             self.bind(None, 0)
         header = UdpHeader(self.local_port, target_port, 8 + len(data))
         if isinstance(target, IPv6Address):
             from kubenet_course.kernel.inet6.output import ip6_build, ip6_local_out
 
-            source6 = self.local if isinstance(self.local, IPv6Address) else None
+            source6 = source if isinstance(source, IPv6Address) else None
             skb = ip6_build(self.net, rt, IPPROTO_UDP, header, data, source=source6, hop_limit=self.ttl, sk=self, mark=self.mark)
             sent = ip6_local_out(self.net, skb)
         else:
-            sent = self._send4(rt, header, data)
+            sent = self._send4(rt, header, data, source if isinstance(source, IPv4Address) else None)
         self.net.count("UdpOutDatagrams")
         if not sent:
             raise KernelError(errno.EPERM)
 
-    def _send4(self, rt: Any, header: UdpHeader, data: bytes) -> bool:
+    def _send4(self, rt: Any, header: UdpHeader, data: bytes, source: IPv4Address | None) -> bool:
         from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
 
         if rt.type == "broadcast" and not self.broadcast:
@@ -119,7 +123,6 @@ class UdpSocket(Socket):
         df = self.dont_fragment
         if df is None:
             df = False
-        source = self.local if isinstance(self.local, IPv4Address) else None
         skb = ip_build(
             self.net, rt, IPPROTO_UDP, header, data, source=source, ttl=self.ttl, tos=self.tos,
             df=df or (self.dont_fragment is None and not (rt.mtu < 28 + len(data))), mark=self.mark, sk=self,

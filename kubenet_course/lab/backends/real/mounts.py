@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 
-from kubenet_course.lab.backends.real import linux
+from kubenet_course.lab.backends.real import linux, programs
 
 EMPTY = {
     "/run": 0o755,
@@ -78,6 +78,7 @@ def enter(fresh_proc: bool = True) -> list[str]:
     originals = {
         path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in SHADOWED if _plain_directory(path)
     }
+    hidden = programs.hidden_folders(tuple(EMPTY))
     linux.set_readonly("/")
     for path, mode in EMPTY.items():
         if _plain_directory(path):
@@ -92,6 +93,7 @@ def enter(fresh_proc: bool = True) -> list[str]:
     for path in MADE:
         os.makedirs(path, exist_ok=True)
     _link_packaged_plugins()
+    programs.install(hidden, BELOW)
     missing += _proc(fresh_proc)
     missing += _fresh_sys()
     os.chdir("/root" if os.access("/root", os.X_OK) else "/")

@@ -1,0 +1,64 @@
+"""Programs of this package as commands of a real machine: `coredns` is `python -m kubenet_course.dns`, and so on.
+
+Each becomes a script in the machine's /usr/local/bin, unless the computer has a program of that name.
+Where Python or this package lies in a folder that machines do not see (/home, /root, /tmp), it is
+mounted, read-only, below /run/.computer.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+
+from kubenet_course.lab.backends.real import linux
+
+#: Command → the module that is run.
+PROGRAMS = {"coredns": "kubenet_course.dns"}
+FOLDER = "/usr/local/bin"
+
+
+def hidden_folders(covered: tuple[str, ...]) -> dict[str, int]:
+    """Python's folders below `covered`, each opened before it is covered."""
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))))
+    wanted = [package, sys.base_prefix, sys.prefix, os.path.dirname(os.path.realpath(sys.executable)), *sys.path]
+    found: dict[str, int] = {}
+    for path in wanted:
+        path = os.path.abspath(path)
+        under = any(path == top or path.startswith(f"{top}/") for top in covered)
+        if under and os.path.isdir(path) and not any(path.startswith(f"{there}/") for there in found):
+            found.setdefault(path, os.open(path, os.O_PATH | os.O_DIRECTORY))
+    return found
+
+
+def install(hidden: dict[str, int], below: str) -> None:
+    """Write the scripts; `hidden` are then mounted in `below`."""
+    moved: dict[str, str] = {}
+    for number, (path, descriptor) in enumerate(hidden.items()):
+        place = f"{below}/python{number}"
+        os.makedirs(place)
+        linux.mount(f"/proc/self/fd/{descriptor}", place, flags=linux.MS_BIND | linux.MS_REC)
+        linux.set_readonly(place)
+        os.close(descriptor)
+        moved[path] = place
+
+    def seen(path: str) -> str:
+        for old, new in moved.items():
+            if path == old or path.startswith(f"{old}/"):
+                return new + path[len(old) :]
+        return path
+
+    python = os.path.realpath(sys.executable)
+    python = sys.executable if seen(python) == python else seen(python)  # a virtual environment's is a link
+    paths = os.pathsep.join(seen(os.path.abspath(path)) for path in sys.path if path and os.path.exists(seen(path)))
+    for name, module in PROGRAMS.items():
+        target = f"{FOLDER}/{name}"
+        if os.path.lexists(target) or shutil.which(name):
+            continue
+        with open(target, "w") as script:
+            script.write(
+                f'#!/bin/sh\nexport PYTHONPATH={shlex.quote(paths)} PYTHONDONTWRITEBYTECODE=1 KUBENET_ARGV0="${{0#{FOLDER}/}}"\n'
+                f'exec {shlex.quote(python)} -m {module} "$@"\n'
+            )
+        os.chmod(target, 0o755)
