@@ -3,7 +3,8 @@
 Values are the text that a read gives, without the newline. The defaults in
 `sysctl_defaults.json` were read from a fresh namespace of a real kernel (6.18). Directories
 `conf/<device>` and `neigh/<device>` come and go with their devices and begin as copies of
-`default`. Code that needs a value on every packet keeps its own copy (see `watch`).
+`default`. Code that needs a value on every packet keeps its own copy (see `watch`). What a file takes
+(`sysctl_ranges.json`, least and largest number; an int where it is not named) was found by trying on the same kernel.
 """
 
 from __future__ import annotations
@@ -25,10 +26,16 @@ PER_DEVICE = (("net", "ipv4", "conf"), ("net", "ipv4", "neigh"), ("net", "ipv6",
 
 #: Files whose values are words, not numbers.
 TEXT_FILES = frozenset(
-    {"tcp_congestion_control", "tcp_allowed_congestion_control", "ip_local_reserved_ports", "tcp_fastopen_key"}
+    {"tcp_congestion_control", "tcp_allowed_congestion_control", "ip_local_reserved_ports", "tcp_fastopen_key", "stable_secret"}
 )
-READ_ONLY = frozenset({"tcp_available_congestion_control", "nf_conntrack_count", "stable_secret"})
-BOOLEAN = frozenset({"ip_forward_update_priority", "nf_conntrack_acct", "nf_conntrack_events"})
+#: Of the whole computer, so to be written in its first namespace only.
+NETFILTER_LIMITS = ("nf_conntrack_max", "nf_conntrack_buckets", "nf_conntrack_expect_max")
+READ_ONLY = frozenset(
+    {"tcp_available_congestion_control", "nf_conntrack_count", "tcp_ehash_entries", "udp_hash_entries", "mc_forwarding",
+     *NETFILTER_LIMITS}
+)  # fmt: skip
+INT = (-(2**31), 2**31 - 1)
+CONGESTION_CONTROLS = ("reno", "cubic", "bbr")
 
 
 @lru_cache(1)
@@ -60,20 +67,27 @@ class Sysctl:
         if len(path) == 5:
             files = self._devices.get(path[:4])
             if files is not None and path[4] in files:
+                if path[4] == "stable_secret" and not files[path[4]]:
+                    raise KernelError(errno.EIO)  # none was set
                 return files[path[4]]
         default = _default_values().get(path)
         if default is None or path in self._gone or not self._visible(path):
             raise KernelError(errno.ENOENT)
+        if path[-1] == "stable_secret":
+            raise KernelError(errno.EIO)
         return default
 
     def write(self, path: Path, text: str) -> None:
-        self.read(path)
         name = path[-1]
-        if name in READ_ONLY:
+        if name != "stable_secret":
+            self.read(path)
+        if name in READ_ONLY and not (name in NETFILTER_LIMITS and self.net is self.net.host.init_net):
             raise KernelError(errno.EACCES)
         value = text.strip()
         if name not in TEXT_FILES:
             value = self._numbers(path, value)
+        elif name == "tcp_congestion_control" and value not in CONGESTION_CONTROLS:
+            raise KernelError(errno.ENOENT)
         self._store(path, value)
         self._after_write(path, value)
 
@@ -156,14 +170,21 @@ class Sysctl:
         words = text.split()
         old = self.read(path).split()
         if not words:
-            return self.read(path)
+            raise KernelError(errno.EINVAL)
         try:
-            numbers = [int(word, 0) for word in words[: max(1, len(old))]]
+            numbers = [int(word, 8 if word.lstrip("+-")[:1] == "0" and word.isdigit() else 0) for word in words[: max(1, len(old))]]
         except ValueError:
             raise KernelError(errno.EINVAL) from None
-        if any(not -(2**63) <= number < 2**63 for number in numbers):
+        low, high = _range_of(path)
+        if any(not low <= number <= high for number in numbers):
             raise KernelError(errno.EINVAL)
-        if path[-1] in BOOLEAN and any(number not in (0, 1) for number in numbers):
+        if path[:2] == ("net", "bridge"):
+            numbers = [int(number != 0) for number in numbers]  # brnf_sysctl_call_tables()
+        if path[-1] == "ip_local_port_range":
+            first, last = (*numbers, int(old[-1]))[:2]  # ipv4_local_port_range()
+            if not (1 <= first <= last <= 65535 and first >= self.get_int("net", "ipv4", "ip_unprivileged_port_start")):
+                raise KernelError(errno.EINVAL)
+        if path[-1] == "ip_unprivileged_port_start" and numbers[0] > self.get_int("net", "ipv4", "ip_local_port_range"):
             raise KernelError(errno.EINVAL)
         merged = [str(number) for number in numbers] + old[len(numbers) :]
         return "\t".join(merged)
@@ -205,6 +226,19 @@ class Sysctl:
 @lru_cache(1)
 def _default_values() -> dict[Path, str]:
     return dict(_defaults())
+
+
+@lru_cache(1)
+def _ranges() -> dict[str, tuple[int, int]]:
+    text = resources.files("kubenet_course.kernel").joinpath("sysctl_ranges.json").read_text()
+    return {path: (low, high) for path, (low, high) in json.loads(text).items()}
+
+
+def _range_of(path: Path) -> tuple[int, int]:
+    """The least and the largest number a file takes."""
+    if len(path) == 5 and path[:3] in PER_DEVICE:
+        path = (*path[:3], "*", path[4])
+    return _ranges().get("/".join(path), INT)
 
 
 @lru_cache(64)

@@ -37,7 +37,7 @@ def icmp_send(net: NetNamespace, skb: SkBuff, kind: int, code: int, info: int = 
     Nothing is sent about broadcasts, later fragments or other ICMP errors.
     """
     ip = skb.network
-    if not isinstance(ip, Ipv4Header):
+    if not isinstance(ip, Ipv4Header) or net.ipv4.icmp_sending:
         return
     rt: Any = skb.dst
     if skb.pkt_type != PACKET_HOST or (rt is not None and rt.type in (fib.BROADCAST, fib.MULTICAST)):
@@ -67,7 +67,14 @@ def icmp_send(net: NetNamespace, skb: SkBuff, kind: int, code: int, info: int = 
 
         nf_ct_attach(answer, skb)
     net.count("IcmpOutMsgs")
-    ip_local_out(net, answer)
+    icmp_push_reply(net, answer)
+
+
+def icmp_push_reply(net: NetNamespace, skb: SkBuff) -> None:
+    """Send under icmp_xmit_lock(): what stops this message on its way out raises no ICMP error of its own."""
+    net.ipv4.icmp_sending = True
+    ip_local_out(net, skb)
+    net.ipv4.icmp_sending = False
 
 
 def _may_send(net: NetNamespace, kind: int, rt: Rtable) -> bool:
@@ -124,7 +131,7 @@ def _echo(net: NetNamespace, skb: SkBuff, header: IcmpHeader) -> None:
     if skb.trace is not None:
         skb.trace.caused(skb, reply)
     skb.consume(net)
-    ip_local_out(net, reply)
+    icmp_push_reply(net, reply)
 
 
 def icmp_error(net: NetNamespace, skb: SkBuff, header: IcmpHeader) -> None:

@@ -85,7 +85,7 @@ def _loop_back(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
     from kubenet_course.kernel.inet.ip_input import ip_rcv
 
     twin = skb.clone(net.loop)
-    twin.dst = None
+    twin.dst = rt  # ip_mc_finish_output(): it keeps its route, so that its source is not looked into
     twin.in_dev = twin.dev = rt.dev
     twin.pkt_type = 0
     net.loop.call_soon(ip_rcv, net, twin)

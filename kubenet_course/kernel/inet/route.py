@@ -259,7 +259,7 @@ def _route_output(
         rt = Rtable(net, fib.LOCAL, net.loopback, destination)
         rt.source = IPv4Address(source) if source else (route.prefsrc or destination)
         rt.route, rt.rule = route, rule
-        rt.iif = oif
+        rt.iif = hops[0].dev if hops else oif  # FIB_RES_OIF(): traffic to itself keeps the address's device
         return rt
     hop = _choose(net, hops, source, int(destination))
     kind = route.type

@@ -37,6 +37,8 @@ class InetState:
         self.output_cache: dict[tuple, Any] = {}
         self.exceptions: dict[int, Any] = {}
         self.peers = InetPeers()
+        #: Held while an ICMP message of ours is on its way out (icmp_xmit_lock()).
+        self.icmp_sending = False
         self.fragments = fragment.FragmentQueues(net, 4)
         self.next_id = net.host.random.getrandbits(16)
         #: Handlers of IP protocols by number, called as handler(net, skb); set by `protocols()`.

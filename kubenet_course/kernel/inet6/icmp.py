@@ -44,7 +44,7 @@ def icmpv6_send(
     `device`: answer from the address of the interface the packet came in by (time exceeded).
     """
     ip = skb.network
-    if not isinstance(ip, Ipv6Header) or ip.source == 0 or ip.source.is_multicast:
+    if not isinstance(ip, Ipv6Header) or ip.source == 0 or ip.source.is_multicast or net.ipv6.icmp_sending:
         return
     here = source
     if here is None and (net.ipv6.is_local(ip.destination) or ip.destination in net.ipv6.anycasts):
@@ -76,7 +76,14 @@ def icmpv6_send(
         nf_ct_attach(answer, skb)
     net.count("Icmp6OutMsgs")
     net.count("Icmp6OutErrors")
-    ip6_local_out(net, answer)
+    icmpv6_push(net, answer)
+
+
+def icmpv6_push(net: NetNamespace, skb: SkBuff) -> None:
+    """Send under icmpv6_xmit_lock(): what stops this message on its way out raises no error of its own."""
+    net.ipv6.icmp_sending = True
+    ip6_local_out(net, skb)
+    net.ipv6.icmp_sending = False
 
 
 def _ineligible(skb: SkBuff) -> bool:
@@ -156,7 +163,7 @@ def _echo(net: NetNamespace, skb: SkBuff, header: Icmpv6Header) -> None:
         skb.trace.caused(skb, reply)
     skb.consume(net)
     net.count("Icmp6OutMsgs")
-    ip6_local_out(net, reply)
+    icmpv6_push(net, reply)
 
 
 def icmpv6_error(net: NetNamespace, skb: SkBuff, header: Icmpv6Header) -> None:

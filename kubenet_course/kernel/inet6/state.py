@@ -41,6 +41,8 @@ class Inet6State:
         self.output_cache: dict[tuple, Any] = {}
         self.exceptions: dict[int, Any] = {}
         self.peers = InetPeers()
+        #: Held while an ICMP message of ours is on its way out (icmp_xmit_lock()).
+        self.icmp_sending = False
         #: net.ipv6.conf.all.forwarding: the one that lets packets through.
         self.forwarding = bool(net.sysctl.conf("ipv6", "all", "forwarding"))
         self.fragments = fragment.FragmentQueues6(net)

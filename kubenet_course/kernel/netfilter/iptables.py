@@ -166,6 +166,7 @@ class Tables:
 
     def _place(self, table: str, name: str, rule: XtRule, position: int | None, verb: str) -> None:
         was_there = self.table(table)
+        had_chain = was_there is not None and name in was_there.chains
         chain = self.need(table, name)
         try:
             self._check(chain, rule, verb)
@@ -173,6 +174,8 @@ class Tables:
             new = self.table(table)
             if was_there is None and new is not None and not self.legacy:
                 self.ruleset.delete_table(new)  # one transaction: the table goes with the rule that was refused
+            elif not had_chain and not self.legacy:
+                chain.table.delete_chain(chain)
             raise
         chain.insert(len(chain.rules) if position is None else position, rule)
         self.ruleset.notify("rule", rule)

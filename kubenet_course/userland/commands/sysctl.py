@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from kubenet_course.userland.process import Process
 
 ROOT = "/proc/sys"
 DEFAULT_FILE = "/etc/sysctl.conf"
+#: Left out of listings unless asked for.
+DEPRECATED = ("base_reachable_time", "retrans_time")
 SYSTEM_FOLDERS = (
     "/run/sysctl.d",
     "/etc/sysctl.d",
@@ -65,6 +68,7 @@ class Mode:
     quiet: bool = False
     write: bool = False
     dry_run: bool = False
+    deprecated: bool = False
     pattern: re.Pattern[str] | None = None
 
 
@@ -73,8 +77,8 @@ async def main(proc: Process, argv: list[str]) -> int:
         options, words = parse(argv, "bneNwfp::qoxaAXr:Vdh", LONG)
     except OptionError as error:
         proc.error(f"sysctl: {error.message}")
-        proc.error(USAGE)
-        return 1
+        proc.print(USAGE)
+        return 0
     mode = Mode()
     everything = load = system = False
     files: list[str] = []
@@ -104,13 +108,14 @@ async def main(proc: Process, argv: list[str]) -> int:
             ("q", "quiet"),
             ("w", "write"),
             ("dry-run", "dry_run"),
+            ("deprecated", "deprecated"),
         ):
             if letter == flag:
                 setattr(mode, name, True)
     if system:
         return _load_system(proc, mode)
     if load:
-        return max((_load(proc, file, mode) for file in [*files, *words] or [DEFAULT_FILE]), default=0)
+        return _load(proc, [*files, *words] or [DEFAULT_FILE], mode)
     if everything:
         return _show_tree(proc, ROOT, mode)
     if not words:
@@ -121,8 +126,12 @@ async def main(proc: Process, argv: list[str]) -> int:
         return 1
     status = 0
     for word in words:
-        status |= _write(proc, word, mode) if "=" in word or mode.write else _read(proc, word, mode)
-    return status
+        if "=" in word or mode.write:
+            setting = _parse(proc, word)
+            status |= 1 if setting is None else _write(proc, *setting, mode)
+        else:
+            status += _read(proc, word, mode)
+    return status & 0xFF
 
 
 def _path(name: str) -> str:
@@ -138,6 +147,9 @@ def _name(path: str) -> str:
 
 
 def _read(proc: Process, word: str, mode: Mode) -> int:
+    if not word:
+        proc.error('sysctl: "" is an unknown key')
+        return -1
     path = _path(word)
     if proc.files.isdir(path, proc):
         return _show_tree(proc, path, mode)
@@ -153,6 +165,8 @@ def _show(proc: Process, path: str, mode: Mode, *, walking: bool = False) -> int
             if mode.ignore:
                 return 0
             proc.error(f"sysctl: cannot stat {path}: {error.strerror}")
+            return 1
+        if error.errno == errno.EIO:
             return 1
         if error.errno == errno.EACCES and walking:
             return 0
@@ -181,22 +195,33 @@ def _show_tree(proc: Process, folder: str, mode: Mode) -> int:
         path = f"{folder}/{entry}"
         if proc.files.isdir(path, proc):
             status |= _show_tree(proc, path, mode)
+        elif entry in DEPRECATED and not mode.deprecated:
+            continue
         elif mode.pattern is None or mode.pattern.search(_name(path)):
             status |= _show(proc, path, mode, walking=True)
     return status
 
 
-def _write(proc: Process, word: str, mode: Mode, where: str = "command line(0)") -> int:
-    key, equals, value = word.partition("=")
-    key, value = key.strip(), value.strip()
-    if not equals or not key:
+def _parse(proc: Process, line: str, where: str = "command line(0)") -> tuple[str, str] | None:
+    """parse_setting_line(): (key, value); None where it is none, which is said unless the line is too short."""
+    line = line.strip()
+    if len(line) < 2 or line[0] in "#;":
+        return None
+    key, equals, value = line.partition("=")
+    if not equals and not line.startswith("-"):
         proc.error(f"sysctl: {where}: invalid syntax, continuing...")
-        return 1
+        return None
+    return key.strip().removeprefix("-"), value.strip()
+
+
+def _write(proc: Process, key: str, value: str, mode: Mode) -> int:
     path = _path(key)
     name = _name(path)
-    tolerant = key.startswith("-")
+    if not key:
+        proc.error(f"sysctl: Path is not under {ROOT}/: {ROOT}/")
+        return 1
     if not proc.files.exists(path, proc):
-        if mode.ignore or tolerant:
+        if mode.ignore:
             return 0
         proc.error(f"sysctl: cannot stat {path}: No such file or directory")
         return 1
@@ -205,37 +230,37 @@ def _write(proc: Process, word: str, mode: Mode, where: str = "command line(0)")
             proc.files.write(path, f"{value}\n".encode(), proc)
         except KernelError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
-                proc.error(f'sysctl: permission denied on key "{name}"{", ignoring" if mode.ignore else ""}')
-            else:
-                proc.error(f'sysctl: setting key "{name}": {error.strerror}')
-            return 0 if mode.ignore else 1
+                proc.error(f'sysctl: setting key "{name}": {os.strerror(errno.EINVAL)}')
+                return 0
+            proc.error(f'sysctl: setting key "{name}": {error.strerror}')
+            return 1
     if not mode.quiet:
-        if mode.names:
-            proc.print(name)
-        elif mode.values:
-            proc.print(value)
-        elif mode.binary:
+        if mode.binary:
             proc.print(value, end="")
+        elif mode.names or mode.values:
+            proc.print(value)
         else:
             proc.print(f"{name} = {value}")
     return 0
 
 
-def _load(proc: Process, file: str, mode: Mode) -> int:
-    """The settings of a file (sysctl.d(5)); "-" is standard input's place, which has none here."""
-    try:
-        text = proc.files.read_text(file, proc, proc.cwd)
-    except KernelError as error:
-        proc.error(f'sysctl: cannot open "{file}": {error.strerror}')
-        return 1
+def _load(proc: Process, files: list[str], mode: Mode) -> int:
+    """The settings of some files (sysctl.d(5)): all are read, then all are set."""
     status = 0
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
-        if not line or line[0] in "#;":
+    settings: list[tuple[str, str]] = []
+    for file in files:
+        try:
+            text = proc.files.read_text(file, proc, proc.cwd)
+        except KernelError as error:
+            proc.error(f'sysctl: cannot open "{file}": {error.strerror}')
+            status = 1
             continue
-        tolerant = line.startswith("-")
-        quiet = Mode(**{**mode.__dict__, "ignore": mode.ignore or tolerant})
-        status |= _write(proc, line.removeprefix("-"), quiet, f"{file}({number})")
+        for number, line in enumerate(text.splitlines(), 1):
+            setting = _parse(proc, line, f"{file}({number})")
+            if setting is not None:
+                settings.append(setting)
+    for setting in settings:
+        status |= _write(proc, *setting, mode)
     return status
 
 
@@ -253,5 +278,5 @@ def _load_system(proc: Process, mode: Mode) -> int:
     status = 0
     for path in paths:
         proc.print(f"* Applying {path} ...")
-        status |= _load(proc, path, mode)
+        status |= _load(proc, [path], mode)
     return status

@@ -36,7 +36,7 @@ async def _run(proc: Process, name: str, options: PingOptions) -> int:
     if options.verbose:
         family = {0: "AF_UNSPEC", 4: "AF_INET", 6: "AF_INET6"}[options.family]
         proc.error(
-            f"{name}: sock4.fd: 3 (socktype: SOCK_RAW), sock6.fd: 4 (socktype: SOCK_RAW), hints.ai_family: {family}"
+            f"{name}: sock4.fd: 3 (socktype: SOCK_RAW), sock6.fd: 4 (socktype: SOCK_RAW), hints.ai_family: {family}\n"
         )
     if numeric_address_only(proc, options.target):
         options.numeric = True

@@ -190,8 +190,14 @@ class PingSession:
             self.seen.discard(sequence)
             self.send_probe(sequence, self._payload())
         except KernelError as failure:
-            self._advance()
             mtu = getattr(failure, "mtu", 0)
+            if not mtu and await self._refused() and not self.options.quiet:
+                # An ICMP error came of it as well: the errno is told after it (a hard local error).
+                if self.options.flood:
+                    self._print("E")
+                else:
+                    self.proc.error(f"{self.name}: sendmsg: {failure.strerror}")
+            self._advance()
             if mtu:
                 self.errors += 1
                 if not self.options.quiet:
@@ -205,6 +211,11 @@ class PingSession:
         if self.options.flood and not self.options.quiet:
             self._print(".")
         return self.interval - self.tokens
+
+    async def _refused(self) -> bool:
+        """Whether sending that failed left an ICMP error behind (what it set off ends before the call does)."""
+        await self.proc.loop.sleep(1)
+        return bool(self.sock.errors) and await self._take_error()
 
     def _advance(self) -> None:
         self.transmitted += 1

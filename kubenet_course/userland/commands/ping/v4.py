@@ -79,8 +79,8 @@ class Ping4(PingSession):
             sock.device = device
         if options.strict_source:
             sock.local = self.source
-        self.multicast = self.target.is_multicast
-        pmtudisc = options.pmtudisc or ("do" if options.broadcast or self.multicast else "")
+        self.multicast = options.broadcast or self.target.is_multicast
+        pmtudisc = options.pmtudisc or ("do" if self.multicast else "")
         sock.dont_fragment = {"do": True, "dont": False}.get(pmtudisc)
         if options.ttl is not None:
             if options.ttl == 0:
