@@ -19,6 +19,7 @@ from kubenet_course.sim.loop import SECOND, Cancelled, Future, Loop, Task
 from kubenet_course.userland.streams import BrokenPipe, Reader, WriteError, Writer
 
 if TYPE_CHECKING:
+    from kubenet_course.kernel.host import Host
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.userland.files import FileView
     from kubenet_course.userland.system import System
@@ -40,6 +41,13 @@ class Exit(BaseException):
     def __init__(self, status: int = 0):
         super().__init__(status)
         self.status = status
+
+
+class UtsNamespace:
+    """A host name of its own (unshare --uts); the machine's is kept by its `kernel.host.Host`."""
+
+    def __init__(self, hostname: str):
+        self.hostname = hostname
 
 
 class Process:
@@ -74,6 +82,8 @@ class Process:
         self.stderr = stderr
         self.user = user
         self.umask: int = parent.umask if parent else 0o022
+        #: Whose `hostname` this process sees and sets.
+        self.uts: UtsNamespace | Host = parent.uts if parent else system.host
         #: Open files beyond 0, 1 and 2 that the program may use as /dev/fd/N.
         self.fds: dict[int, Reader | Writer] = dict(parent.fds) if parent else {}
         self.started = system.loop.now

@@ -228,7 +228,7 @@ async def _ask(proc: Process, source: str, name: str, family: int) -> tuple[str,
         return _from_files(proc, name, family)
     if source == "dns":
         return await _ask_dns(proc, name, family)
-    if source == "myhostname" and name == proc.system.host.hostname:
+    if source == "myhostname" and name == proc.uts.hostname:
         return name, [IPv4Address.parse("127.0.1.1")] if family != 6 else [LOOPBACK6]
     return None
 

@@ -88,7 +88,7 @@ def _set(proc: Process, name: str) -> int:
     if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", name):
         proc.error("hostname: the specified hostname is invalid")
         return 1
-    proc.system.host.hostname = name
+    proc.uts.hostname = name
     return 0
 
 
@@ -122,7 +122,7 @@ async def main(proc: Process, argv: list[str]) -> int:
 
 
 def _show(proc: Process, flags: set[str]) -> int:
-    name = proc.system.host.hostname
+    name = proc.uts.hostname
     if "I" in flags:
         proc.print("".join(f"{address} " for address in _addresses(proc)))
         return 0

@@ -60,7 +60,7 @@ async def _logger(proc: Process, argv: list[str]) -> int:
     stamp = format_date("%b %e %H:%M:%S", proc.system.files.now() // SECOND * SECOND)
     tag = value(options, "t") or proc.user
     lines = "".join(
-        f"{stamp} {proc.system.host.hostname} {tag}: {line}\n" for line in text.splitlines() or [""]
+        f"{stamp} {proc.uts.hostname} {tag}: {line}\n" for line in text.splitlines() or [""]
     )
     proc.files.write("/var/log/syslog", lines.encode("utf-8", "surrogateescape"), proc, append=True)
     return 0

@@ -1,4 +1,4 @@
-"""nsenter, unshare: run a program in other namespaces (network and mount; util-linux)."""
+"""nsenter, unshare: run a program in other namespaces (network, mount, uts; util-linux)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from kubenet_course.errors import KernelError
 from kubenet_course.userland.execute import run_program
 from kubenet_course.userland.files import NetnsFile
 from kubenet_course.userland.options import OptionError, parse
-from kubenet_course.userland.process import Process
+from kubenet_course.userland.process import Process, UtsNamespace
 
 NAMES = ("nsenter", "unshare")
 ENTER = {
@@ -57,7 +57,7 @@ def _enter(proc: Process, program: str, options: list[tuple[str, str]]) -> int:
     }
     wanted = [(name, text) for name, text in options if name in names]
     if any(name == "a" for name, _ in options):
-        wanted = [("n", ""), ("m", "")]
+        wanted = [("n", ""), ("m", ""), ("u", "")]
     for name, text in wanted:
         kind = names[name]
         path = text.removeprefix("=") or (f"/proc/{target}/ns/{kind}" if target is not None else "")
@@ -76,6 +76,8 @@ def _enter(proc: Process, program: str, options: list[tuple[str, str]]) -> int:
             proc.net = node.net
         elif kind == "mnt" and process is not None:
             proc.files = process.files
+        elif kind == "uts" and process is not None:
+            proc.uts = process.uts
     if target is not None and process is None and not wanted:
         proc.error(f"{program}: no namespace specified")
         return 1
@@ -96,4 +98,6 @@ def _unshare(proc: Process, program: str, options: list[tuple[str, str]]) -> int
                     return 1
         elif name in ("m", "mount-proc"):
             proc.files = proc.files.child()
+        elif name == "u":
+            proc.uts = UtsNamespace(proc.uts.hostname)
     return 0

@@ -24,7 +24,7 @@ async def main(proc: Process, argv: list[str]) -> int:
         return extra_operand(proc, argv[0], words[0])
     host = proc.system.host
     values = {
-        "s": "Linux", "n": host.hostname, "r": host.release, "v": kernel_version(proc.system.files),
+        "s": "Linux", "n": proc.uts.hostname, "r": host.release, "v": kernel_version(proc.system.files),
         "m": "x86_64", "p": "unknown", "i": "unknown", "o": "GNU/Linux",
     }  # fmt: skip
     chosen = letters(options)

@@ -33,7 +33,7 @@ async def main(proc: Process, argv: list[str]) -> int:
         if number:
             await proc.sleep(max(seconds, 0.1))
         if "t" not in flags:
-            name = proc.system.host.hostname
+            name = proc.uts.hostname
             from kubenet_course.userland.commands.date import format_date
 
             when = format_date("%a %b %e %H:%M:%S %Y", proc.system.files.now())

@@ -342,12 +342,12 @@ def _sysctl(tree: FileTree, proc: Process | None) -> Any:
     return (proc.net if proc else tree.system.host.init_net).sysctl
 
 
-def _own(tree: FileTree) -> dict[tuple[str, ...], str]:
+def _own(tree: FileTree, proc: Process | None = None) -> dict[tuple[str, ...], str]:
     host = tree.system.host
     return {
         **KERNEL_SETTINGS,
         **tree.settings,
-        ("kernel", "hostname"): host.hostname,
+        ("kernel", "hostname"): (proc.uts if proc else host).hostname,
         ("kernel", "osrelease"): host.release,
         ("kernel", "version"): kernel_version(tree),
     }
@@ -368,7 +368,7 @@ def sys_read(tree: FileTree, path: tuple[str, ...], proc: Process | None) -> str
     if path[:1] == ("net",):
         return _sysctl(tree, proc).read(path)
     try:
-        return _own(tree)[path]
+        return _own(tree, proc)[path]
     except KeyError:
         raise KernelError(ENOENT) from None
 
@@ -380,7 +380,7 @@ def sys_write(tree: FileTree, path: tuple[str, ...], text: str, proc: Process | 
     old = sys_read(tree, path, proc)
     text = text.strip()
     if path == ("kernel", "hostname"):
-        tree.system.host.hostname = text[:64]
+        (proc.uts if proc else tree.system.host).hostname = text[:64]
         return
     if old.lstrip("-").replace("\t", "").isdecimal() and not text.lstrip("-").replace(" ", "").isdecimal():
         raise KernelError(EINVAL)

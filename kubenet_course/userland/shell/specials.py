@@ -42,7 +42,7 @@ SPECIALS = {
     "EUID": lambda shell: "0",
     "FUNCNAME": lambda shell: shell.state.call_stack[-1] if shell.state.call_stack else None,
     "GROUPS": lambda shell: "0",
-    "HOSTNAME": lambda shell: shell.proc.system.host.hostname,
+    "HOSTNAME": lambda shell: shell.proc.uts.hostname,
     "HOSTTYPE": lambda shell: "x86_64",
     "LINENO": lambda shell: str(shell.line),
     "MACHTYPE": lambda shell: "x86_64-pc-linux-gnu",

@@ -16,6 +16,8 @@ from kubenet_course.lab.backends.real import linux
 
 #: Command → the module that is run.
 PROGRAMS = {"coredns": "kubenet_course.dns"}
+#: Those of the lab's container engine, one module with many names. A real Docker's have no daemon here.
+ENGINE = ()
 FOLDER = "/usr/local/bin"
 
 
@@ -52,9 +54,11 @@ def install(hidden: dict[str, int], below: str) -> None:
     python = os.path.realpath(sys.executable)
     python = sys.executable if seen(python) == python else seen(python)  # a virtual environment's is a link
     paths = os.pathsep.join(seen(os.path.abspath(path)) for path in sys.path if path and os.path.exists(seen(path)))
-    for name, module in PROGRAMS.items():
+    for name, module in (*PROGRAMS.items(), *((name, "kubenet_course.lab.backends.real.engine") for name in ENGINE)):
         target = f"{FOLDER}/{name}"
-        if os.path.lexists(target) or shutil.which(name):
+        if name in ENGINE and os.path.islink(target):
+            os.unlink(target)
+        if os.path.lexists(target) or (name not in ENGINE and shutil.which(name)):
             continue
         with open(target, "w") as script:
             script.write(

@@ -554,7 +554,7 @@ class Nginx:
                 "query_string": request.query, "is_args": "?" if request.query else "", "host": name or context.server.names[0],
                 "remote_addr": request.peer[0], "remote_port": str(request.peer[1]), "server_addr": request.local[0],
                 "server_port": str(request.local[1]), "request_method": request.method, "scheme": "http", "https": "",
-                "server_name": context.server.names[0], "server_protocol": request.version, "hostname": self.proc.system.host.hostname,
+                "server_name": context.server.names[0], "server_protocol": request.version, "hostname": self.proc.uts.hostname,
                 "nginx_version": "1.22.1", "proxy_add_x_forwarded_for": f"{forwarded}, {request.peer[0]}" if forwarded else request.peer[0],
                 "request": f"{request.method} {request.target} {request.version}", "content_type": request.headers.get("Content-Type"),
                 "content_length": request.headers.get("Content-Length"), "pid": str(self.proc.pid), "request_body": request.body.decode("latin-1"),  # noqa: E501
