@@ -174,8 +174,10 @@ class LabMagics(Magics):
 
     @line_magic
     def hooks(self, line: str) -> Any:
-        """The diagram of the hooks in a machine."""
-        return self._picture("hooks", line, machine=False)
+        """The diagram of the hooks in a machine; %hooks POSTROUTING lights one (or more) of them."""
+        with one_sentence():
+            return self.session.need().hooks(*split(line))
+        return None
 
     @line_magic
     def routes(self, line: str) -> Any:

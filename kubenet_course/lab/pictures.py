@@ -60,9 +60,9 @@ class Pictures:
         """Who listens and who talks, with the programs."""
         return _show("sockets", self, machine, **options)
 
-    def hooks(self, **options: Any) -> Any:
-        """The diagram of the hooks that a packet passes in one machine."""
-        return _show("hooks", self, **options)
+    def hooks(self, *spots: str, **options: Any) -> Any:
+        """The diagram of the hooks that a packet passes in one machine, with `spots` lit."""
+        return _show("hooks", self, *spots, **options)
 
     def figure(self, **options: Any) -> Any:
         """The topology as a matplotlib figure, for print."""

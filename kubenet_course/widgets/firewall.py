@@ -54,6 +54,7 @@ def _rows(chain: Chain, with_table: bool) -> list[Row]:
         )
         rows.append(Row(cells, key, rule.packets))
     if chain.policy:
-        cells = ("else", "every other packet", chain.policy, str(chain.packets))
+        # A policy of nf_tables counts nothing before it was set once with -P.
+        cells = ("else", "every other packet", chain.policy, str(chain.packets or "–"))
         rows.append(Row(cells, (chain.table, chain.name, "policy"), chain.packets))
     return rows

@@ -10,10 +10,12 @@ in → PREROUTING → route → FORWARD → POSTROUTING → neighbour → out
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import traitlets
 
+from kubenet_course.errors import LabError
 from kubenet_course.widgets._base import Picture, static
 from kubenet_course.widgets._svg import picture, tag, text
 
@@ -55,8 +57,8 @@ LEGEND = (
 )
 
 
-def hooks_svg() -> str:
-    """The diagram; each box has `data-spot`, so that a script can light it."""
+def hooks_svg(lit: Sequence[str] = ()) -> str:
+    """The diagram; each box has `data-spot`, so that a script can light it. `lit` are lit from the start."""
     heads = "".join(tag("path", d=path, class_="kn-flow", marker_end="url(#kn-head)") for path in ARROWS)
     marker = tag(
         "marker",
@@ -69,7 +71,7 @@ def hooks_svg() -> str:
         markerHeight=7,
         orient="auto",
     )
-    boxes = "".join(_box(spot, *place) for spot, place in PLACES.items())
+    boxes = "".join(_box(spot, *place, lit=spot in lit) for spot, place in PLACES.items())
     return picture(
         tag("defs", marker) + heads + boxes,
         674,
@@ -79,7 +81,7 @@ def hooks_svg() -> str:
     )
 
 
-def _box(spot: str, x: int, y: int, width: int, lines: tuple[str, ...]) -> str:
+def _box(spot: str, x: int, y: int, width: int, lines: tuple[str, ...], *, lit: bool) -> str:
     height = 22 if spot == "bridge" else 34
     content = tag(
         "rect",
@@ -92,16 +94,20 @@ def _box(spot: str, x: int, y: int, width: int, lines: tuple[str, ...]) -> str:
     first = y + 4 if len(lines) == 1 else y - 3
     for number, line in enumerate(lines):
         content += text(x, first + 13 * number, line, "" if number == 0 else "kn-note", "middle")
-    return tag("g", content, class_="kn-hook", data_spot=spot)
+    return tag("g", content, class_="kn-hook kn-lit" if lit else "kn-hook", data_spot=spot)
 
 
 class HooksPicture(Picture):
-    """The bare diagram, with nothing lit."""
+    """The diagram by itself."""
 
     _esm = static("common.js", "hooks.js")
     svg = traitlets.Unicode().tag(sync=True)
 
 
-def show(lab: Any = None) -> HooksPicture:
-    """The diagram for reading; in `journey` the same one follows the packet."""
-    return HooksPicture(svg=hooks_svg(), alt=LEGEND)
+def show(lab: Any = None, *spots: str) -> HooksPicture:
+    """The diagram for reading, with some spots lit; in `journey` the same one follows the packet."""
+    for spot in spots:
+        if spot not in PLACES:
+            raise LabError(f"the diagram of hooks has no {spot!r}; it has: {', '.join(PLACES)}")
+    words = f"\nlit: {', '.join(spots)}" if spots else ""
+    return HooksPicture(svg=hooks_svg(spots), alt=LEGEND + words)
