@@ -226,7 +226,7 @@ class Topology:
             interfaces = tuple(
                 i
                 if i.mac
-                else dataclasses.replace(i, mac=f"02:00:00:{number >> 8:02x}:{number & 255:02x}:{k:02x}")
+                else dataclasses.replace(i, mac=_mac(number, k))
                 for k, i in enumerate(node.interfaces, 1)
             )
             nodes.append(dataclasses.replace(node, interfaces=interfaces))
@@ -301,6 +301,11 @@ class Topology:
         from kubenet_course.lab.mininet_topo import from_mininet
 
         return from_mininet(topo)
+
+
+def _mac(node: int, interface: int) -> str:
+    """The address of a node's n-th interface; both count from 1, up to 65535."""
+    return f"02:00:{interface >> 8:02x}:{node >> 8:02x}:{node & 255:02x}:{interface & 255:02x}"
 
 
 def duration(value: Any, what: str = "a delay") -> int:
