@@ -253,7 +253,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
     def update_carrier(self) -> None:
         """br_port_state_selection(): carrier while a port forwards; a bridge for which it never ran keeps its own."""
         if self.selected:
-            self.set_carrier(any(port.state == "forwarding" for port in self.ports.values()))
+            self.set_carrier(self.up and any(port.state == "forwarding" for port in self.ports.values()))
 
     def select(self) -> None:
         """br_port_state_selection(), after a change of what the bridge is: address, priority, ports, protocol."""

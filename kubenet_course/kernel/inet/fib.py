@@ -111,7 +111,10 @@ class FibTable:
             self._reindex()
         routes = self.by_length[length].setdefault(int(route.prefix.address), [])
         if position is None:
-            position = sum(1 for r in routes if (-r.tos, r.metric) <= (-route.tos, route.metric))
+            key = (-route.tos, route.metric)
+            position = len(routes)
+            if routes and (-routes[-1].tos, routes[-1].metric) > key:
+                position = sum(1 for r in routes if (-r.tos, r.metric) <= key)
         routes.insert(position, route)
 
     def remove(self, route: FibRoute) -> None:
@@ -127,6 +130,10 @@ class FibTable:
 
     def at(self, prefix: Network) -> list[FibRoute]:
         return self.by_length.get(prefix.prefixlen, {}).get(int(prefix.address), [])
+
+    def unordered(self) -> Iterator[FibRoute]:
+        """All routes, for whom their order does not matter."""
+        return (route for bucket in self.by_length.values() for routes in bucket.values() for route in routes)
 
     def __iter__(self) -> Iterator[FibRoute]:
         """Routes in the order the kernel dumps them: IPv4's trie by address, and where that is the same

@@ -275,7 +275,7 @@ def flush_device(net: NetNamespace, dev: NetDevice) -> None:
 def sync_linkdown(net: NetNamespace, dev: NetDevice) -> None:
     """rt6_sync_up() and rt6_sync_down_dev(): mark the next hops of a device without carrier."""
     for table in net.ipv6.tables.values():
-        for route in table:
+        for route in table.unordered():
             for hop in route.nexthops:
                 if hop.dev is dev:
                     hop.linkdown = not dev.carrier

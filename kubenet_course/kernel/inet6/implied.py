@@ -42,9 +42,11 @@ def add_prefix_route(net: NetNamespace, dev: NetDevice, address: Inet6Address) -
 
 def insert_once(net: NetNamespace, route: fib.FibRoute) -> bool:
     table = net.ipv6.table(route.table)
-    for old in table.at(route.prefix):
-        if (old.type, old.dev, old.metric, old.gateway) == (route.type, route.dev, route.metric, None):
-            return False
+    dev = route.dev
+    for old in table.at(route.prefix):  # as many as the namespace has devices
+        if old.nexthops and old.nexthops[0].dev is dev and old.nexthops[0].gateway is None:
+            if (old.type, old.metric) == (route.type, route.metric):
+                return False
     table.insert(route)
     net.ipv6.flush_cache()
     return True

@@ -147,9 +147,10 @@ def sysctl_changed(net: NetNamespace, name: str, key: str) -> None:
     """What follows from a write below /proc/sys/net/ipv6/conf/<name>/."""
     if name == "all" and key == "forwarding":
         net.ipv6.forwarding = bool(net.sysctl.conf("ipv6", "all", "forwarding"))
-    devices = (
-        list(net.devices.values()) if name == "all" else [d for d in net.devices.values() if d.name == name]
-    )
+    if name == "all":
+        devices = list(net.devices.values())
+    else:
+        devices = [net.devices[name]] if name in net.devices else []
     for dev in devices:
         idev = net.ipv6.devices.get(dev)
         if idev is None:

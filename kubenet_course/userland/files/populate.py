@@ -202,6 +202,12 @@ def _daemon_files() -> dict[str, str]:
     )
 
 
+@lru_cache(1)
+def _same_everywhere() -> dict[str, bytes]:
+    """Path → content of the files that every machine begins with; machines share the bytes."""
+    return {path: text.encode() for path, text in {**FILES, **_netdb(), **_daemon_files()}.items()}
+
+
 def _columns(line: str) -> str:
     name, number, *aliases = line.split()
     tabs = "\t" if len(name) >= 8 else "\t\t"
@@ -216,16 +222,15 @@ def populate(tree: FileTree) -> None:
     for path, target in LINKS.items():
         _put(tree, path, Symlink(target))
     name = tree.system.host.hostname
-    texts = {
-        **FILES,
-        **_netdb(),
-        **_daemon_files(),
+    own = {
         "etc/hostname": f"{name}\n",
         "etc/hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n\n"
         "# The following lines are desirable for IPv6 capable hosts\n"
         "::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n",
     }
-    for path, text in texts.items():
+    for path, data in _same_everywhere().items():
+        _put(tree, path, RegularFile(data))
+    for path, text in own.items():
         _put(tree, path, RegularFile(text.encode()))
     for where in ("usr/bin", "usr/sbin"):
         _put(tree, where, _ProgramDirectory(tree, where))
@@ -235,38 +240,52 @@ def populate(tree: FileTree) -> None:
     _put(tree, "sys", sysfs.root(tree))
 
 
+@lru_cache(8)
+def _numbered(programs: tuple[str, ...], sbin: bool) -> dict[str, int]:
+    """The programs of /usr/sbin or of /usr/bin, in the order of their names."""
+    return {name: number for number, name in enumerate(sorted(n for n in programs if (n in SBIN) == sbin))}
+
+
 class _ProgramDirectory(Directory):
-    """/usr/bin or /usr/sbin: its files come about when somebody first looks, so that a machine costs less.
+    """/usr/bin or /usr/sbin: a file comes about when somebody first asks for it, all of them when somebody
+    looks at the folder, so that a machine costs less.
 
     Their inode numbers are set aside at the start; so it makes no difference when that is.
     """
 
-    __slots__ = ("_entries", "_programs", "_sbin", "_first_ino")
+    __slots__ = ("_all", "_made", "_names", "_sbin", "_first_ino")
 
     def __init__(self, tree: FileTree, where: str):
-        self._entries: dict[str, Node] | None = None
-        self._programs = tree.system.programs
+        self._made: dict[str, Node] = {}
+        self._all = True
         self._sbin = where == "usr/sbin"
+        self._names = _numbered(tuple(tree.system.programs), self._sbin)
         super().__init__()
-        self._entries = None
-        self._first_ino = tree.reserve_inos(len(self._programs) + 1)
+        self._all = False
+        self._first_ino = tree.reserve_inos(len(tree.system.programs) + 1)
+
+    def get(self, name: str, proc: Process | None) -> Node | None:
+        node = self._made.get(name)
+        if node is None and not self._all and (name in self._names or (self._sbin and name == "ip")):
+            node = self._made[name] = self._make(name)
+        return node
+
+    def _make(self, name: str) -> Node:
+        if self._sbin and name == "ip":
+            return Symlink("/bin/ip", ino=self._first_ino + len(self._names))
+        return RegularFile(image(name), 0o755, ino=self._first_ino + self._names[name])
 
     @property
     def entries(self) -> dict[str, Node]:  # type: ignore[override]
-        if self._entries is None:
-            names = sorted(name for name in self._programs if (name in SBIN) == self._sbin)
-            made: dict[str, Node] = {
-                name: RegularFile(image(name), 0o755, ino=self._first_ino + number)
-                for number, name in enumerate(names)
-            }
-            if self._sbin:
-                made["ip"] = Symlink("/bin/ip", ino=self._first_ino + len(names))
-            self._entries = made
-        return self._entries
+        if not self._all:
+            names = [*self._names, *(["ip"] if self._sbin and "ip" not in self._names else [])]
+            self._made = {name: self._made.get(name) or self._make(name) for name in names}
+            self._all = True
+        return self._made
 
     @entries.setter
     def entries(self, value: dict[str, Node]) -> None:
-        self._entries = value
+        self._made = value
 
 
 def _put(tree: FileTree, path: str, node: Node) -> None:
