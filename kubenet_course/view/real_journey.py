@@ -183,7 +183,7 @@ class _Builder:
         self, number: int, one: Seen, came: Seen, start: int, which: str, spot: str
     ) -> list[Stage]:
         """The change of an address between two devices, at the hook where the kernel makes it."""
-        old, new = getattr(came.network, which), getattr(one.network, which)
+        old, new = _end(came, which), _end(one, which)
         return [self._stage(number, one, start, "nat", spot, f"{which} {old} becomes {new}")] if old != new else []
 
     def _stage(
@@ -357,6 +357,12 @@ class _Builder:
             end_place=first.place,
         )
         return (own, *moved)
+
+
+def _end(one: Seen, which: str) -> str:
+    """The address, with its port where there is one."""
+    address, port = getattr(one.network, which), getattr(one.transport, f"{which}_port", None)
+    return str(address) if port is None else f"[{address}]:{port}" if ":" in str(address) else f"{address}:{port}"
 
 
 def _shifted(packet: Packet, packets: int, stages: int) -> Packet:
