@@ -144,7 +144,7 @@ class Program:
         return Environment(
             files=Files(host.read, host.glob), now=host.now, sleep=sleep, spawn=host.network.spawn, exchange=ask,
             log=host.out, random=host.random, variables=host.variables, hostname=host.hostname,
-            time=host.network.time, addresses=host.addresses, interface=host.interface_addresses,
+            time=host.network.time, problem=host.problem, addresses=host.addresses, interface=host.interface_addresses,
             reload=self.reload_text, shutdown=self.fatal,
         )  # fmt: skip
 

@@ -414,3 +414,8 @@ class Dispenser:
 
     def arg_error(self) -> CorefileError:
         return self.error(f"Wrong argument count or unexpected line ending after '{self.text}'")
+
+    @staticmethod
+    def plain(message: str) -> CorefileError:
+        """An error that CoreDNS prints without file and line."""
+        return CorefileError(message)

@@ -6,21 +6,24 @@ DNS servers, where log lines go. It never opens a socket itself.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
 import dns.exception
-import dns.flags
 import dns.message
 import dns.opcode
 import dns.rcode
 import dns.rdataclass
+import dns.rdatatype
 
 from kubenet_course.dns.corefile import CorefileError, Dispenser, Files, ServerBlock, parse
-from kubenet_course.dns.names import Address, longest_match, server_addresses
+from kubenet_course.dns.names import Address, parent, server_addresses
 from kubenet_course.dns.plugin import ORDER, Dropped, Endpoint, PluginError, Request, ServerConfig
+from kubenet_course.dns.wire import fit, set_opt
 from kubenet_course.registry import discover
 
 VERSION = "1.12.1"
@@ -49,6 +52,7 @@ class Environment:
     variables: Mapping[str, str] = field(default_factory=dict)
     hostname: str = "localhost"
     time: Callable[[], float] = lambda: 0.0
+    problem: Callable[[str], str] = lambda _: "no such file or directory"
     addresses: Callable[[], list[str]] = list
     interface: Callable[[str], list[str] | None] = lambda _: None
     reload: Callable[[str], Awaitable[str]] | None = None
@@ -62,14 +66,18 @@ class Server:
     transport: str
     address: str
     port: str
-    configs: list[tuple[str, ServerConfig]] = field(default_factory=list)
+    zones: dict[str, list[ServerConfig]] = field(default_factory=dict)
+
+    @property
+    def chaos(self) -> bool:
+        """Whether classes other than IN are served: with these plugins in some block (EnableChaos)."""
+        return any({"chaos", "forward"} & set(config.handlers) for configs in self.zones.values() for config in configs)
 
     def banner(self) -> list[str]:
         """dnsserver.startUpZones(): a line a zone, with the port, and the address if it is not every one."""
         prefix = "" if self.transport == "dns" else f"{self.transport}://"
         where = f" on {self.address}" if self.address else ""
-        zones = sorted({zone for zone, _ in self.configs})
-        return [f"{prefix}{zone}:{self.port}{where}" for zone in zones]
+        return [f"{prefix}{zone}:{self.port}{where}" for zone in sorted(self.zones)]
 
 
 class Engine:
@@ -125,7 +133,7 @@ class Engine:
                     if not config.filters:
                         taken.add((*address, host))
                     key = (address.transport, host, address.port)
-                    servers.setdefault(key, Server(*key)).configs.append((address.zone, config))
+                    servers.setdefault(key, Server(*key)).zones.setdefault(address.zone, []).append(config)
         return list(servers.values())
 
     # -- answering --------------------------------------------------------------------------
@@ -133,18 +141,20 @@ class Engine:
         self, server: Server, wire: bytes, client: str, client_port: int = 0, protocol: str = "udp", local: str = "", local_port: int = 53
     ) -> bytes | None:
         """The answer's bytes, cut to what the client takes; None where none is to be sent."""
+        refusal = reject(wire)
+        if refusal is not None:
+            return refusal or None
         try:
             message = dns.message.from_wire(wire, ignore_trailing=True)
-        except dns.exception.DNSException:
-            return _format_error(wire)
-        if message.flags & dns.flags.QR:
-            return None
+        except MALFORMED:
+            return formerr(wire)
         request = Request(message, client, client_port, protocol, local, local_port)
         try:
             response = await self.serve(server, request)
         except Dropped:
             return None
-        return fit(response, request)
+        set_opt(response, message, request.size if protocol == "udp" else message.payload)
+        return fit(response, request.size, udp=protocol == "udp", six=request.family == 6)
 
     async def answers(
         self, server: Server, wire: bytes, client: str, client_port: int, local: str, local_port: int
@@ -156,32 +166,37 @@ class Engine:
 
     async def serve(self, server: Server, request: Request) -> dns.message.Message:
         """dnsserver.Server.ServeDNS(): choose the zone, run its chain, turn failures into codes."""
-        message = request.message
-        if message.opcode() != dns.opcode.QUERY or len(message.question) != 1:
-            return request.reply(dns.rcode.REFUSED if message.question else dns.rcode.FORMERR)
-        if message.edns > 0:
+        if request.qclass != dns.rdataclass.IN and not server.chaos:
+            return request.reply(dns.rcode.REFUSED)
+        if request.message.edns > 0:
             return request.reply(dns.rcode.BADVERS)
         config = self._choose(server, request)
-        if config is None or (request.qclass != dns.rdataclass.IN and not config.options.get("class_chaos")):
+        if config is None or not config.plugins:
             return request.reply(dns.rcode.REFUSED)
-        if not config.plugins:
-            return request.reply(dns.rcode.REFUSED)
+        request.lookup = partial(self.serve, server)
         try:
             return await config.plugins[0].serve_dns(request)
         except PluginError as problem:
             return request.reply(problem.rcode)
 
     def _choose(self, server: Server, request: Request) -> ServerConfig | None:
-        """The block with the longest zone whose views let the request in."""
-        candidates = [zone for zone, config in server.configs if all(allow(request) for allow in config.filters)]
-        zone = longest_match(candidates, request.name)
-        if zone is None:
-            return None
-        request.zone = zone
-        for name, config in server.configs:
-            if name == zone and all(allow(request) for allow in config.filters):
-                return config
-        return None
+        """The block with the longest zone whose views let the request in; for DS the parent's, if it is there."""
+        name, kept = request.name, None
+        while True:
+            for config in server.zones.get(name, ()):
+                for collect in config.metadata:
+                    collect(request)
+                if all(allow(request) for allow in config.filters):
+                    if request.qtype != dns.rdatatype.DS or name == ".":
+                        request.zone = name
+                        return config
+                    kept = kept or config
+                    request.zone = name
+            if name == ".":
+                return kept
+            if kept is not None and server.zones.get(".") is None and parent(name) == ".":
+                return kept
+            name = parent(name)
 
     # -- life -------------------------------------------------------------------------------
     async def start(self) -> None:
@@ -224,34 +239,28 @@ def plugin_names() -> list[str]:
     return [name for name in ORDER if name in found]
 
 
-def fit(response: dns.message.Message, request: Request) -> bytes:
-    """Request.SizeAndDo() and Scrub(): EDNS as the client used it, cut to its size with TC set."""
-    if request.message.edns >= 0 and response.edns < 0:
-        response.use_edns(0, request.message.ednsflags & dns.flags.DO, payload=request.message.payload)
-    limit = request.size
-    wire = response.to_wire(max_size=65535)
-    if len(wire) <= limit:
-        return wire
-    response.additional = [] if len(response.to_wire(max_size=65535)) > limit else response.additional
-    while len(wire := response.to_wire(max_size=65535)) > limit and (response.additional or response.authority or response.answer):
-        response.flags |= dns.flags.TC
-        for section in (response.additional, response.authority, response.answer):
-            if section:
-                rrset = section[-1]
-                if len(rrset) > 1:
-                    items = list(rrset)[:-1]
-                    shorter = type(rrset)(rrset.name, rrset.rdclass, rrset.rdtype)
-                    for item in items:
-                        shorter.add(item, rrset.ttl)
-                    section[-1] = shorter
-                else:
-                    section.pop()
-                break
-    return wire
+#: What dnspython raises for bytes that are no message.
+MALFORMED = (dns.exception.DNSException, ValueError, struct.error, IndexError)
 
 
-def _format_error(wire: bytes) -> bytes | None:
-    """FORMERR for what cannot be read, if at least its header can."""
+def reject(wire: bytes) -> bytes | None:
+    """dns.DefaultMsgAcceptFunc: None for what is to be read; b"" for what is ignored; else the answer."""
     if len(wire) < 12 or wire[2] & 0x80:
-        return None
-    return wire[:2] + bytes([0x80 | wire[2] & 0x79, dns.rcode.FORMERR]) + bytes(8)
+        return b""
+    opcode = wire[2] >> 3 & 15
+    if opcode not in (dns.opcode.QUERY, dns.opcode.NOTIFY):
+        return _header(wire, dns.rcode.NOTIMP, opcode)
+    questions, answers, authority, additional = struct.unpack_from("!HHHH", wire, 4)
+    if questions != 1 or answers > 1 or authority > 1 or additional > 2:
+        return _header(wire, dns.rcode.FORMERR)
+    return None
+
+
+def formerr(wire: bytes) -> bytes:
+    """The answer to a query that cannot be read."""
+    return _header(wire, dns.rcode.FORMERR)
+
+
+def _header(wire: bytes, rcode: int, opcode: int = 0) -> bytes:
+    """An answer of a header only: the query's id, RD and CD."""
+    return wire[:2] + bytes([0x80 | opcode << 3 | wire[2] & 0x01, wire[3] & 0x10 | rcode]) + bytes(8)

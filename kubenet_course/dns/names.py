@@ -34,6 +34,14 @@ def is_subdomain(parent: str, child: str) -> bool:
     return parent == "." or child == parent or child.endswith("." + parent)
 
 
+def parent(name: str) -> str:
+    """The name without its first label; the root's is the root."""
+    if "\\" not in name:
+        return name.partition(".")[2] or "."
+    match = re.match(r"(?:[^.\\]|\\\d{3}|\\.)*\.", name)
+    return (name[match.end() :] if match else "") or "."
+
+
 def longest_match(zones: list[str] | tuple[str, ...], name: str) -> str | None:
     """The longest of `zones` that `name` is in."""
     found = [zone for zone in zones if is_subdomain(zone, name)]

@@ -24,6 +24,7 @@ import dns.name
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
+import dns.rrset
 
 from kubenet_course.dns.corefile import Dispenser
 from kubenet_course.dns.names import Address, fqdn, is_subdomain, normalise_zone
@@ -98,9 +99,15 @@ class Dropped(Exception):
     """No answer shall be sent at all (acl drop, erratic)."""
 
 
+MAX_LOOKUPS = 8
+
+
 @dataclass
 class Request:
-    """One query on its way through the chain (request.Request)."""
+    """One query on its way through the chain (request.Request).
+
+    `question` is the name as the client wrote it, `name` the same in lower case, both with a dot at the end.
+    """
 
     message: dns.message.Message
     client: str
@@ -109,25 +116,17 @@ class Request:
     server: str = ""
     server_port: int = 53
     zone: str = "."
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, Callable[[], str]] = field(default_factory=dict)
+    lookup: Callable[[Request], Awaitable[dns.message.Message]] | None = None
+    depth: int = 0
 
-    @property
-    def name(self) -> str:
-        """The question's name, lower case, with a dot at the end."""
-        return self.qname.lower()
-
-    @property
-    def qname(self) -> str:
-        """The question's name as the client wrote it."""
-        return self.message.question[0].name.to_text() if self.message.question else "."
-
-    @property
-    def qtype(self) -> int:
-        return self.message.question[0].rdtype if self.message.question else 0
-
-    @property
-    def qclass(self) -> int:
-        return self.message.question[0].rdclass if self.message.question else 0
+    def __post_init__(self) -> None:
+        question = self.message.question[0] if self.message.question else None
+        self.question = question.name if question is not None else dns.name.root
+        self.qname = self.question.to_text()
+        self.name = self.qname.lower()
+        self.qtype = int(question.rdtype) if question is not None else 0
+        self.qclass = int(question.rdclass) if question is not None else 0
 
     @property
     def type(self) -> str:
@@ -142,30 +141,49 @@ class Request:
         return bool(self.message.ednsflags & dns.flags.DO)
 
     @property
+    def family(self) -> int:
+        return 6 if ":" in self.client else 4
+
+    @property
     def size(self) -> int:
-        """How large an answer the client takes: 65535 over TCP, else EDNS's size, else 512."""
+        """How large an answer the client takes: 65535 over TCP, else EDNS's size, else 512 (edns.Size)."""
         if self.protocol == "tcp":
             return 65535
         return max(512, self.message.payload) if self.message.edns >= 0 else 512
 
     def reply(self, rcode: int = dns.rcode.NOERROR, *, authoritative: bool = False) -> dns.message.Message:
-        """An empty answer to this query."""
-        answer = dns.message.make_response(self.message)
-        answer.set_rcode(dns.rcode.Rcode.make(rcode))
+        """An empty answer to this query (Msg.SetReply)."""
+        message = self.message
+        answer = dns.message.QueryMessage(message.id)
+        answer.flags = 0x8000 | message.flags & 0x7800
+        if not message.flags & 0x7800:
+            answer.flags |= message.flags & 0x0110  # RD and CD
         if authoritative:
-            answer.flags |= dns.flags.AA
+            answer.flags |= 0x0400
+        if rcode:
+            answer.set_rcode(dns.rcode.Rcode.make(rcode))
+        answer.question = message.question[:1]
         return answer
 
-    def asked(self, name: str, rdtype: int | None = None) -> Request:
-        """The same request about another name or type; the message is a copy."""
-        copy = dns.message.from_wire(self.message.to_wire())
-        question = copy.question[0]
-        copy.question[0] = type(question)(
-            dns.name.from_text(name), question.rdclass, question.rdtype if rdtype is None else dns.rdatatype.RdataType.make(rdtype)
-        )
-        changed = Request(**{**self.__dict__, "message": copy})
-        changed.metadata = self.metadata
-        return changed
+    def asked(self, name: str | dns.name.Name, rdtype: int | None = None) -> Request:
+        """The same request about another name or type; the message is a copy, EDNS and all."""
+        copy = dns.message.QueryMessage(self.message.id)
+        copy.flags = self.message.flags
+        copy.opt = self.message.opt
+        wanted = dns.name.from_text(name) if isinstance(name, str) else name
+        kind = dns.rdatatype.RdataType.make(self.qtype if rdtype is None else rdtype)
+        question = dns.rrset.RRset(wanted, dns.rdataclass.RdataClass.make(self.qclass or 1), kind)
+        copy.question = [question]
+        return Request(
+            copy, self.client, self.client_port, self.protocol, self.server, self.server_port, self.zone,
+            self.metadata, self.lookup, self.depth + 1,
+        )  # fmt: skip
+
+    async def resolve(self, name: dns.name.Name, rdtype: int) -> list[dns.rrset.RRset]:
+        """upstream.Lookup(): the answer section of what this same server says to another question."""
+        if self.lookup is None or self.depth >= MAX_LOOKUPS:
+            return []
+        return list((await self.lookup(self.asked(name, rdtype))).answer)
 
 
 class Handler(Protocol):
@@ -217,9 +235,12 @@ class ServerConfig:
     debug: bool = False
     plugins: list[Plugin] = field(default_factory=list)
     filters: list[Callable[[Request], bool]] = field(default_factory=list)
+    metadata: list[Callable[[Request], None]] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     handlers: dict[str, Plugin] = field(default_factory=dict)
     on_startup: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    #: What may be transferred: zones, and a function from a zone to its records.
+    authoritative: list[tuple[list[str], Callable[[str], Any]]] = field(default_factory=list)
     endpoints: list[Endpoint] = field(default_factory=list)
 
     @property

@@ -26,11 +26,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubenet_course.errors import LabError
+from kubenet_course.lab import daemons
 
 KINDS = ("host", "router", "switch")
 IMPLEMENTATIONS = ("bridge", "ovs")
 LINK_PARAMS = ("delay", "jitter", "loss", "bandwidth", "mtu", "max_queue_size")
-DAEMONS = ("openvswitch",)
 ROUTER_SYSCTLS = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
 
 _NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$")
@@ -52,6 +52,7 @@ class Interface:
 class Node:
     """One machine. `routes` are the words after `ip route add`; `commands` run at start.
 
+    `daemons` run from the start, see `daemons.py`.
     `setup(machine)` is called on the built machine; what it returns, if anything, at the end.
     """
 
@@ -350,8 +351,8 @@ def _check_node(node: Node) -> None:
     if node.implementation not in IMPLEMENTATIONS:
         raise LabError(f"{name}: an implementation is one of {', '.join(IMPLEMENTATIONS)}")
     for daemon in node.daemons:
-        if daemon not in DAEMONS:
-            raise LabError(f"{name}: there is no daemon {daemon!r}; there are: {', '.join(DAEMONS)}")
+        if daemon not in daemons.names():
+            raise LabError(f"{name}: there is no daemon {daemon!r}; there are: {', '.join(daemons.names())}")
     names = [i.name for i in node.interfaces] + ([name] if node.kind == "switch" else [])
     for interface in names:
         if not 0 < len(interface) <= 15 or set(interface) & set("/ \t\n:") or interface in (".", ".."):

@@ -36,10 +36,12 @@ class Errors(Plugin):
         try:
             return await self.next_plugin(request)
         except PluginError as problem:
-            self._note(request, str(problem))
+            if str(problem):
+                self._note(request, problem)
             raise
 
-    def _note(self, request: Request, text: str) -> None:
+    def _note(self, request: Request, problem: PluginError) -> None:
+        text = str(problem)
         environment = self.config.environment
         for pattern in self.patterns:
             if pattern.expression.search(text):
@@ -50,7 +52,7 @@ class Errors(Plugin):
                     if pattern.show_first:
                         break
                 return
-        environment.log(f"[ERROR] plugin/errors: 2 {request.qname} {request.type}: {text}")
+        environment.log(f"[ERROR] plugin/errors: {int(problem.rcode)} {request.name} {request.type}: {text}")
 
     async def _report(self, pattern: Pattern) -> None:
         await self.config.environment.sleep(pattern.period)

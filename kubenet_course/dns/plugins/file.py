@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import dns.message
+import dns.opcode
+import dns.rcode
 
 from kubenet_course.dns.corefile import Dispenser
-from kubenet_course.dns.names import go_duration, longest_match
-from kubenet_course.dns.plugin import Fallthrough, Plugin, Request, ServerConfig
+from kubenet_course.dns.names import go_duration, go_duration_text, longest_match
+from kubenet_course.dns.plugin import Fallthrough, Plugin, PluginError, Request, ServerConfig
 from kubenet_course.dns.zone import Zone, ZoneError, answer_from
 
 SECOND = 10**9
+TRANSFERS = (251, 252)  # IXFR, AXFR
 
 
 @dataclass
@@ -22,37 +25,65 @@ class File(Plugin):
     reload: int = 60 * SECOND
     fallthrough: Fallthrough = Fallthrough()
     loaded: dict[str, Zone] = field(default_factory=dict)
-    _read_at: int = 0
+    _running: bool = False
 
     def load(self) -> None:
-        """Read the file again; a zone whose serial has not changed stays as it is."""
-        self._read_at = self.config.environment.now()
-        text = self.config.environment.files.read(self.config.path(self.path))
+        """Read the file (again); a zone whose serial has not changed stays as it is. ZoneError."""
+        environment = self.config.environment
+        path = self.config.path(self.path)
+        text = environment.files.read(path)
+        if text is None:
+            raise FileNotFoundError(f"open {path}: {environment.problem(path)}")
         for zone in self.zones:
-            if text is None:
-                continue
-            new = Zone.parse(text, zone, self.path)
+            new = Zone.parse(text, zone, path, environment.files.read)
             old = self.loaded.get(zone)
             if old is None or old.serial != new.serial:
                 self.loaded[zone] = new
+                if old is not None:
+                    environment.log(
+                        f'[INFO] plugin/file: Successfully reloaded zone "{zone}" in "{path}" with {new.serial} SOA serial'
+                    )
 
     async def serve_dns(self, request: Request) -> dns.message.Message:
         origin = longest_match(self.zones, request.name)
         if origin is None:
             return await self.next_plugin(request)
+        return await serve_zone(self, self.loaded.get(origin), request, self.fallthrough)
+
+    async def start(self) -> None:
+        if self.reload and not self._running:
+            self._running = True
+            self.config.environment.spawn(self._watch())
+
+    async def _watch(self) -> None:
         environment = self.config.environment
-        if self.reload and environment.now() >= self._read_at + self.reload:
+        while self._running:
+            await environment.sleep(self.reload)
+            if not self._running:
+                return
             try:
                 self.load()
+            except FileNotFoundError as problem:
+                environment.log(f'[ERROR] plugin/file: Failed to open zone "{self.zones[0]}" in "{self.path}": {problem}')
             except ZoneError as problem:
-                environment.log(f"[ERROR] plugin/file: Failed to parse zone {origin!r}: {problem}")
-        zone = self.loaded.get(origin)
-        if zone is None:
-            return request.reply(dns.rcode.SERVFAIL)
-        answer = answer_from(zone, request)
-        if answer.rcode() == dns.rcode.NXDOMAIN and self.fallthrough.through(request.name):
-            return await self.next_plugin(request)
-        return answer
+                environment.log(f'[WARNING] plugin/file: Failed to parse zone "{self.zones[0]}": {problem}')
+
+    def stop(self) -> None:
+        self._running = False
+
+
+async def serve_zone(plugin: Plugin, zone: Zone | None, request: Request, fallthrough: Fallthrough) -> dns.message.Message:
+    """File.ServeDNS(), once the zone is found: also what `auto` and `secondary` do."""
+    if zone is None:
+        raise PluginError(plugin.name, "", dns.rcode.SERVFAIL)
+    if request.qtype in TRANSFERS:
+        raise PluginError(plugin.name, "", dns.rcode.REFUSED)
+    if request.message.opcode() == dns.opcode.NOTIFY:
+        return request.reply(authoritative=True)
+    answer = await answer_from(zone, request)
+    if answer.rcode() == dns.rcode.NXDOMAIN and fallthrough.through(request.name):
+        return await plugin.next_plugin(request)
+    return answer
 
 
 def setup(c: Dispenser, config: ServerConfig) -> list[Plugin]:
@@ -72,14 +103,21 @@ def setup(c: Dispenser, config: ServerConfig) -> list[Plugin]:
                 try:
                     handler.reload = go_duration(words[0])
                 except ValueError as problem:
-                    raise c.error(str(problem)) from None
+                    raise c.plain(str(problem)) from None
             elif c.text == "upstream":
-                c.remaining_args()
+                c.remaining_args()  # ignored since 1.5
             else:
                 raise c.error(f"unknown property '{c.text}'")
         try:
             handler.load()
+        except FileNotFoundError as problem:
+            if not handler.reload:
+                raise c.plain(str(problem)) from None
+            config.environment.log(
+                f'[WARNING] plugin/file: Failed to open "{problem}": trying again in {go_duration_text(handler.reload)}'
+            )
         except ZoneError as problem:
-            raise c.error(f"plugin/file: {problem}") from None
+            raise c.plain(str(problem)) from None
+        config.authoritative.append((handler.zones, handler.loaded.get))
         handlers.append(handler)
     return handlers

@@ -14,6 +14,7 @@ import dns.rcode
 from kubenet_course.dns.corefile import Dispenser
 from kubenet_course.dns.names import is_subdomain, normalise_zone
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
+from kubenet_course.dns.wire import plain_size
 
 COMMON = '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}'
 COMBINED = COMMON + ' "{>opcode}"'
@@ -60,14 +61,14 @@ class Log(Plugin):
             "class": request.klass,
             "name": question,
             "proto": request.protocol,
-            "size": len(request.message.to_wire()),
+            "size": plain_size(request.message),
             ">id": request.message.id,
             ">do": str(request.do).lower(),
             ">bufsize": request.size,
             ">opcode": request.message.opcode(),
             "rcode": dns.rcode.to_text(answer.rcode()) if not failed else "-",
             ">rflags": ",".join(word for word, bit in _FLAGS if answer.flags & bit) if not failed else "-",
-            "rsize": len(answer.to_wire(max_size=65535)) if not failed else 0,
+            "rsize": plain_size(answer) if not failed else 0,
             "duration": f"{seconds:.9f}".rstrip("0").rstrip(".") + "s",
         }
         text = re.sub(r"\{(/?[^{}]+)\}", lambda match: self._value(match.group(1), values, request), rule.template)
@@ -75,8 +76,13 @@ class Log(Plugin):
 
     def _value(self, key: str, values: dict[str, object], request: Request) -> str:
         if key.startswith("/"):
-            return request.metadata.get(key[1:], "-")
+            return _metadata(request, key[1:])
         return str(values.get(key, "{" + key + "}"))
+
+
+def _metadata(request: Request, key: str) -> str:
+    value = request.metadata.get(key)
+    return (value() if value else "") or "-"
 
 
 def classify(answer: dns.message.Message) -> str:

@@ -27,7 +27,7 @@ from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.devinet import InetAddress, address_add
 from kubenet_course.kernel.inet.fib_semantics import route_add
 from kubenet_course.kernel.netns import NetNamespace
-from kubenet_course.lab import limits
+from kubenet_course.lab import daemons, limits
 from kubenet_course.lab.machine import Completed
 from kubenet_course.lab.topology import Link, Node, Topology
 from kubenet_course.sim.loop import SECOND, Deadlock, Loop, TimeoutExpired
@@ -310,6 +310,12 @@ def _build(topology: Topology, backend: EmulatedBackend) -> None:
         for name in (*net.devices, "default"):
             if name != "lo":
                 net.sysctl.write((*_DAD, name, "accept_dad"), "1")
+    for node in topology.nodes:
+        for name in node.daemons:
+            daemon = daemons.find(name)
+            if daemon is not None and machines[node.name].run(daemon.start).returncode:
+                raise LabError(f"{node.name}: {name} does not start")
+    backend.loop.run_soon()
     for node in topology.nodes:
         for command in node.commands:
             result = machines[node.name].run(command)

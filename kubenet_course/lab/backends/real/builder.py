@@ -24,6 +24,7 @@ import traceback
 from errno import EACCES, EROFS
 from typing import Any
 
+from kubenet_course.lab import daemons
 from kubenet_course.lab.backends.real import linux, mounts
 from kubenet_course.lab.backends.real.agent import Agent
 from kubenet_course.lab.backends.real.channel import Channel, Message
@@ -312,6 +313,7 @@ def build(spec: Message, machines: Machines) -> None:
     for machine in spec["machines"]:
         _configure(machine, machines)
     _settle(spec, machines)
+    _daemons(spec, machines)
     for machine in spec["machines"]:
         for command in machine.get("commands", ()):
             answer = machines.shell(machine["name"], command)
@@ -340,6 +342,27 @@ ovs-vswitchd --detach --no-chdir --pidfile --log-file"""
     answer = machines.shell(machine["name"], "\n".join(lines))
     if answer["rc"]:
         raise BuildError(f"{machine['name']}: Open vSwitch does not start: {answer['stderr'].strip()}")
+
+
+def _daemons(spec: Message, machines: Machines) -> None:
+    """Start every machine's programs, then wait until all of them listen."""
+    waiting: list[tuple[str, str, str]] = []
+    for machine in spec["machines"]:
+        for name in machine.get("daemons", ()):
+            daemon = daemons.find(name)
+            if daemon is None:
+                continue
+            if name == "sshd" and not os.path.exists("/usr/sbin/sshd"):
+                machines.notices.append(f"This computer has no sshd: nobody listens on {machine['name']}'s port 22.")
+                continue
+            answer = machines.shell(machine["name"], daemons.REAL_SSHD if name == "sshd" else daemon.start)
+            if answer["rc"]:
+                raise BuildError(f"{machine['name']}: {name} does not start: {answer['stderr'].strip()}")
+            waiting.append((machine["name"], name, daemon.port))
+    for where, name, port in waiting:
+        if machines.shell(where, daemons.waiting_script(port))["rc"]:
+            log = machines.shell(where, f"cat /var/log/{name}.log")["stdout"].strip()
+            raise BuildError(f"{where}: {name} does not listen on {port}: {log}")
 
 
 def _files(machine: Message, machines: Machines) -> None:
