@@ -1,0 +1,102 @@
+"""iptables as plugins use it, and the masquerading chain of bridge and ptp.
+
+    -A POSTROUTING -s ADDRESS -j CNI-…            packets from the container
+    -A CNI-… -d NETWORK -j ACCEPT                 stay as they are within the network
+    -A CNI-… ! -d 224.0.0.0/4 -j MASQUERADE       and get the host's address elsewhere, but for multicast
+
+# containernetworking/plugins pkg/ip/ipmasq_linux.go, pkg/utils/utils.go; coreos/go-iptables
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from kubenet_course.cni.errors import CniError
+from kubenet_course.cni.result import Prefix
+from kubenet_course.userland.surroundings import Finished, Surroundings
+
+MAX_CHAIN = 28
+MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
+
+
+def chain_name(network: str, container_id: str, prefix: str = "") -> str:
+    """``CNI-``, the prefix, and the start of the SHA-512 of network and container: 28 characters."""
+    digest = hashlib.sha512((network + container_id).encode()).hexdigest()
+    return f"CNI-{prefix}{digest}"[:MAX_CHAIN]
+
+
+def comment(network: str, container_id: str) -> str:
+    return f'name: "{network}" id: "{container_id}"'
+
+
+class Iptables:
+    """One table's rules in one family, by the command."""
+
+    def __init__(self, here: Surroundings, version: int, table: str):
+        self.here = here
+        self.command = "iptables" if version == 4 else "ip6tables"
+        self.table = table
+
+    async def try_(self, *words: str) -> Finished:
+        return await self.here.run([self.command, "-t", self.table, *words, "--wait"])
+
+    async def do(self, *words: str) -> None:
+        done = await self.try_(*words)
+        if done.returncode:
+            shown = f"[/usr/sbin/{self.command} -t {self.table} {' '.join(words)} --wait]"
+            raise CniError(f"running {shown}: exit status {done.returncode}: {done.stderr}")
+
+    async def has(self, chain: str, rule: Sequence[str]) -> bool:
+        return (await self.try_("-C", chain, *rule)).returncode == 0
+
+    async def chains(self) -> list[str]:
+        """Names of the table's chains."""
+        done = await self.try_("-S")
+        return [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("-P ", "-N "))]
+
+    async def rules(self, chain: str) -> list[str]:
+        done = await self.try_("-S", chain)
+        return [line for line in done.stdout.splitlines() if line.startswith("-A ")]
+
+    async def ensure_chain(self, chain: str) -> None:
+        if chain not in await self.chains():
+            done = await self.try_("-N", chain)
+            if done.returncode and "exists" not in done.stderr:
+                await self.do("-N", chain)
+
+    async def append_once(self, chain: str, rule: Sequence[str]) -> None:
+        if not await self.has(chain, rule):
+            await self.do("-A", chain, *rule)
+
+    async def insert_once(self, chain: str, rule: Sequence[str], at: int = 1) -> None:
+        if not await self.has(chain, rule):
+            await self.do("-I", chain, str(at), *rule)
+
+    async def delete_quietly(self, chain: str, rule: Sequence[str]) -> None:
+        """Delete a rule; nothing happens where it is not there."""
+        await self.try_("-D", chain, *rule)
+
+    async def remove_chain(self, chain: str) -> None:
+        """Empty and remove a chain; nothing happens where it is not there."""
+        if chain in await self.chains():
+            await self.do("-F", chain)
+            await self.do("-X", chain)
+
+
+async def setup(here: Surroundings, address: Prefix, chain: str, text: str) -> None:
+    """Masquerade what an address sends out of its network."""
+    tables = Iptables(here, address.version, "nat")
+    note = ["-m", "comment", "--comment", text]
+    await tables.ensure_chain(chain)
+    await tables.append_once(chain, ["-d", str(address.network), "-j", "ACCEPT", *note])
+    await tables.append_once(chain, ["!", "-d", MULTICAST[address.version], "-j", "MASQUERADE", *note])
+    await tables.append_once("POSTROUTING", ["-s", str(address.ip), "-j", chain, *note])
+
+
+async def teardown(here: Surroundings, address: Prefix, chain: str, text: str) -> None:
+    """Undo `setup`."""
+    tables = Iptables(here, address.version, "nat")
+    note = ["-m", "comment", "--comment", text]
+    await tables.delete_quietly("POSTROUTING", ["-s", str(address.ip), "-j", chain, *note])
+    await tables.remove_chain(chain)

@@ -1,0 +1,123 @@
+"""static: addresses, routes and name servers as the configuration says; nothing is kept.
+
+Addresses also come from CNI_ARGS (IP=…,GATEWAY=…), args.cni.ips and runtimeConfig.ips, each of which
+takes the place of those before.
+
+# containernetworking/plugins plugins/ipam/static
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kubenet_course.cni import conf, gojson, versions
+from kubenet_course.cni.errors import CniError
+from kubenet_course.cni.gojson import IP, STRING, ListOf, Struct
+from kubenet_course.cni.result import DNS, ROUTES, Dns, IPConfig, Prefix, Result, Route, dns_of, routes_of
+from kubenet_course.cni.skel import CmdArgs, Plugin, nothing, program
+
+_ADDRESS = Struct("Address", {"address": STRING, "gateway": IP}, go="main.Address")
+_IPAM = Struct(
+    "IPAMConfig",
+    {
+        "name": STRING,
+        "type": STRING,
+        "routes": ROUTES,
+        "addresses": ListOf(_ADDRESS, go="[]main.Address"),
+        "dns": DNS,
+    },
+    go="main.IPAMConfig",
+    optional=True,
+)
+_IPS = ListOf(STRING, go="[]string")
+_NET = Struct(
+    "Net",
+    {
+        "name": STRING,
+        "cniVersion": STRING,
+        "ipam": _IPAM,
+        "runtimeConfig": Struct("", {"ips": _IPS}),
+        "args": Struct("", {"cni": Struct("IPAMArgs", {"ips": _IPS}, go="main.IPAMArgs")}),
+        "prevResult": conf.PREV_RESULT,
+    },
+)
+
+
+@dataclass
+class Config:
+    ips: list[IPConfig]
+    routes: list[Route]
+    dns: Dns
+    fields: dict[str, Any]
+
+
+def _cidr(text: str) -> Prefix:
+    try:
+        found: Prefix = gojson.read_cidr(text)
+    except gojson.GoJsonError as error:
+        raise CniError(
+            f"the 'address' field is expected to be in CIDR notation, got: '{text}'"
+            if "/" not in text
+            else f"invalid CIDR {text}: {error}"
+        ) from None
+    return found
+
+
+def load(text: bytes, env_args: str) -> Config:
+    """Read a configuration. Raises CniError."""
+    fields = conf.load(text, _NET, "")
+    ipam = fields["ipam"]
+    if ipam is None:
+        raise CniError("IPAM config missing 'ipam' key")
+    found = [IPConfig(_cidr(item["address"]), item["gateway"]) for item in ipam["addresses"] or ()]
+    given = conf.args(env_args, {"IP": None, "GATEWAY": None})
+    if given.get("IP"):
+        found += [IPConfig(_env_cidr(item.strip())) for item in given["IP"].split(",")]
+    if given.get("GATEWAY"):
+        _gateways(found, given["GATEWAY"])
+    for source in (fields["args"]["cni"]["ips"], fields["runtimeConfig"]["ips"]):
+        if source:
+            found = [IPConfig(_env_cidr(item)) for item in source]
+    families = [item.address.version for item in found]
+    if max(families.count(4), families.count(6)) > 1 and not versions.at_least(fields["cniVersion"], "0.3.0"):
+        version = fields["cniVersion"]
+        raise CniError(f"CNI version {version} does not support more than 1 address per family")
+    return Config(found, routes_of(ipam["routes"]), dns_of(ipam["dns"]), fields)
+
+
+def _env_cidr(text: str) -> Prefix:
+    try:
+        found: Prefix = gojson.read_cidr(text)
+    except gojson.GoJsonError as error:
+        raise CniError(f"invalid CIDR {text}: {error}") from None
+    return found
+
+
+def _gateways(found: list[IPConfig], text: str) -> None:
+    for item in text.split(","):
+        gateway = gojson.parse_ip(item.strip())
+        if gateway is None:
+            raise CniError(f"invalid gateway address: {item}")
+        for config in found:
+            if gateway.version == config.address.version and gateway in config.address.network:
+                config.gateway = gateway
+
+
+async def add(args: CmdArgs) -> None:
+    config = load(args.stdin, args.args)
+    args.print_result(Result(ips=config.ips, routes=config.routes, dns=config.dns))
+
+
+async def check(args: CmdArgs) -> None:
+    config = load(args.stdin, args.args)
+    before = conf.prev_result(config.fields)
+    if before is None:
+        raise CniError("Required prevResult missing")
+    for item in config.ips:
+        if not any(item.address == other.address for other in before.ips):
+            raise CniError(f"static: Failed to match addr {item.address} on interface {args.ifname}")
+
+
+PLUGIN = Plugin("static", add, nothing, check)
+main = program(PLUGIN)
