@@ -171,7 +171,7 @@ def address_words(address: Prefix) -> str:
 
 def route_line(route: Route, gateway: Address | None, name: str) -> str:
     """The words of `ip` for a route of a result."""
-    words = [f"-{route.dst.version}", "route", "add", str(route.dst.network)]
+    words = ["route", "add", str(route.dst.network)]
     words += ["via", str(gateway)] if gateway else []
     words += ["dev", name]
     if gateway is None and route.scope is None and route.dst.version == 4:

@@ -11,6 +11,7 @@ import ast
 import importlib
 import pkgutil
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 
@@ -48,9 +49,9 @@ def _declared(package: str, module: str, is_package: bool) -> tuple[str, ...] | 
 
 
 @lru_cache(8)
-def _programs(packages: tuple[str, ...]) -> tuple[tuple[str, Program], ...]:
+def _programs(packages: tuple[tuple[str, str], ...]) -> tuple[tuple[str, Program], ...]:
     found: dict[str, Program] = {}
-    for package in packages:
+    for package, prefix in packages:
         root = importlib.import_module(package)
         own: dict[str, Program] = {}
         for info in pkgutil.iter_modules(root.__path__):
@@ -66,13 +67,18 @@ def _programs(packages: tuple[str, ...]) -> tuple[tuple[str, Program], ...]:
                         f"{name!r} is defined twice: by {own[name].__module__} and by {program.__module__}"
                     )
                 own[name] = program
-        found.update(own)
+        found.update({prefix + name: program for name, program in own.items()})
     return tuple(found.items())
 
 
-def standard_programs(*packages: str) -> dict[str, Program]:
-    """A new table of all programs in `userland.commands` and in the command folders named."""
-    return dict(_programs((COMMANDS, *packages)))
+def standard_programs(*packages: str, plugins: Mapping[str, str] | None = None) -> dict[str, Program]:
+    """A new table of all programs in `userland.commands` and in the command folders named.
+
+    `plugins`: further folders, each with what its programs' names begin with (``cni/``). A name with a
+    slash is no command: its file lies where `files.populate` puts it.
+    """
+    folders = [(package, "") for package in (COMMANDS, *packages)]
+    return dict(_programs((*folders, *(plugins or {}).items())))
 
 
 def import_all(*packages: str) -> dict[str, str]:

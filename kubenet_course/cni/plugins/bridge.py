@@ -113,7 +113,7 @@ async def add(args: CmdArgs) -> None:
         return
     given = await invoke.ipam_add(args.here, kind, args.stdin, args.version)
     try:
-        await _layer3(args, host, space, fields, result, given)
+        await _layer3(args, (host, space), bridge, fields, result, given)
         await _finish(args, host, fields, result)
     except CniError:
         await invoke.ipam_release_quietly(args.here, kind, args.stdin)
@@ -121,9 +121,15 @@ async def add(args: CmdArgs) -> None:
 
 
 async def _layer3(
-    args: CmdArgs, host: Netns, space: Netns, fields: dict[str, Any], result: Result, given: Result
+    args: CmdArgs,
+    spaces: tuple[Netns, Netns],
+    bridge: Link,
+    fields: dict[str, Any],
+    result: Result,
+    given: Result,
 ) -> None:
     """Addresses inside, gateway and masquerading outside."""
+    host, space = spaces
     result.ips, result.routes, result.dns = given.ips, given.routes, given.dns
     if not result.ips:
         raise CniError("IPAM plugin returned missing IP config")
@@ -136,7 +142,7 @@ async def _layer3(
     )
     await link.configure(space, name, result)
     if fields["isGateway"]:
-        await _be_gateway(host, fields, result, gateways)
+        await _be_gateway(host, bridge, fields, result, gateways)
     if fields["ipMasq"]:
         chain = masq.chain_name(fields["name"], args.container_id)
         comment = masq.comment(fields["name"], args.container_id)
@@ -249,15 +255,14 @@ def gateway_of(address: Prefix) -> Address:
 
 
 async def _be_gateway(
-    host: Netns, fields: dict[str, Any], result: Result, gateways: dict[int, Gateways]
+    host: Netns, bridge: Link, fields: dict[str, Any], result: Result, gateways: dict[int, Gateways]
 ) -> None:
     """Give the bridge (or its VLAN's interface) the gateways' addresses, and forward packets."""
     for version, own in gateways.items():
         for address in own.addresses:
             if not fields["vlan"]:
-                await ensure_address(
-                    host, fields["bridge"], address, fields["forceAddress"], "failed to set bridge addr: "
-                )
+                failure = "failed to set bridge addr: "
+                await ensure_address(host, bridge, address, fields["forceAddress"], failure)
                 continue
             try:
                 device = await _vlan_interface(host, fields)
@@ -266,7 +271,7 @@ async def _be_gateway(
             if len(result.interfaces) == 3:
                 result.interfaces.append(Interface(device.name, device.mac))
             failure = "failed to set vlan interface for bridge with addr: "
-            await ensure_address(host, device.name, address, fields["forceAddress"], failure)
+            await ensure_address(host, device, address, fields["forceAddress"], failure)
         if own.addresses:
             path = "net/ipv4/ip_forward" if version == 4 else "net/ipv6/conf/all/forwarding"
             if host.here.read(f"/proc/sys/{path}").strip() != b"1":
@@ -288,10 +293,13 @@ async def _vlan_interface(host: Netns, fields: dict[str, Any]) -> Link:
     return await link.set_up(host, name, f"failed to up {quoted(name)}: ")
 
 
-async def ensure_address(host: Netns, name: str, address: Prefix, force: bool, failure: str) -> None:
-    """Give a bridge an address; another one of the same network is an error, or goes away by force."""
-    device = await link.get(host, name)
-    for other in device.addresses:
+async def ensure_address(host: Netns, device: Link, address: Prefix, force: bool, failure: str) -> None:
+    """Give a bridge an address; another one of the same network is an error, or goes away by force.
+
+    It then keeps the MAC address that it had before its ports came, or it would take one of theirs.
+    """
+    name = device.name
+    for other in (await link.get(host, name)).addresses:
         if other.version != address.version:
             continue
         if other == address:

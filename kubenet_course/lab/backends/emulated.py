@@ -45,6 +45,8 @@ COMMAND_FOLDERS = (
     "kubenet_course.cni.commands",
     "kubenet_course.kube.commands",
 )
+#: Folders of programs that are no commands, and what their names begin with.
+PLUGIN_FOLDERS = {"kubenet_course.cni.plugins": "cni/"}
 OWN_FOLDERS = ("/etc", "/root", "/home", "/tmp", "/opt", "/srv", "/var/lib", "/var/tmp")
 KILL_AFTER = 1.0  # seconds between an interrupt and the kill that follows
 _DAD = ("net", "ipv6", "conf")
@@ -129,7 +131,7 @@ def _digests(path: str, folder: Directory, found: dict[str, str]) -> None:
 def _programs() -> dict[str, Program]:
     """Every command of this installation."""
     there = [name for name in COMMAND_FOLDERS if _exists(name)]
-    return standard_programs(*there)
+    return standard_programs(*there, plugins={k: v for k, v in PLUGIN_FOLDERS.items() if _exists(k)})
 
 
 def _exists(module: str) -> bool:

@@ -7,7 +7,7 @@ import stat as _stat
 import time
 
 from kubenet_course.errors import KernelError
-from kubenet_course.userland.files import CharDevice, Node, Symlink
+from kubenet_course.userland.files import CharDevice, NetnsFile, Node, Symlink
 from kubenet_course.userland.options import OptionError, letters, missing_operand, parse, value
 from kubenet_course.userland.owners import group_name, user_name
 from kubenet_course.userland.process import Process
@@ -82,9 +82,38 @@ def _format(proc: Process, name: str, node: Node, form: str) -> str:
     return re.sub(r"%([-0 +#']*)(\d*)([HL]?[a-zA-Z%])", one, form)
 
 
+#: Kinds of file systems: magic number (statfs(2)) and name.
+_NSFS, _PROC, _SYSFS, _EXT4 = (0x6E736673, "nsfs"), (0x9FA0, "proc"), (0x62656572, "sysfs"), (0xEF53, "ext2/ext3")
+
+
+def _file_systems(proc: Process, command: str, names: list[str], form: str | None) -> int:
+    """stat -f with a format of %n, %t and %T."""
+    if form is None or set(re.findall(r"%(.)", form)) - set("ntT%"):
+        proc.error(f"kubenet: {command}: option -f is emulated with -c of %n, %t and %T only")
+        return 1
+    status = 0
+    for name in names:
+        try:
+            node = proc.files.node(name, None, proc)
+        except KernelError as error:
+            proc.error(f"{command}: cannot read file system information for {quoteaf(name)}: {error.strerror}")
+            status = 1
+            continue
+        real = proc.files.resolve(name, None, proc) + "/"
+        magic, kind = (
+            _NSFS if isinstance(node, NetnsFile)
+            else _PROC if real.startswith("/proc/")
+            else _SYSFS if real.startswith("/sys/")
+            else _EXT4
+        )  # fmt: skip
+        values = {"n": name, "t": f"{magic:x}", "T": kind, "%": "%"}
+        proc.print(re.sub("%(.)", lambda match: values[match[1]], form), end="")
+    return status
+
+
 async def main(proc: Process, argv: list[str]) -> int:
     try:
-        options, names = parse(argv, "Lc:t", LONG, unsupported="f")
+        options, names = parse(argv, "Lc:tf", LONG)
     except OptionError as error:
         return error.report(proc, argv[0])
     if not names:
@@ -97,6 +126,8 @@ async def main(proc: Process, argv: list[str]) -> int:
         form, end = value(options, "c") or "", "\n"
     if value(options, "printf") is not None:
         form = (value(options, "printf") or "").encode().decode("unicode_escape", "replace")
+    if "f" in flags:
+        return _file_systems(proc, argv[0], names, None if form is DEFAULT else form + end)
     status = 0
     for name in names:
         try:

@@ -184,6 +184,10 @@ SBIN = frozenset(
 )
 
 
+#: Folders of plugins: what their programs' names begin with, and where the files are that it links to.
+PLUGINS = {"usr/lib/cni": ("cni/", ""), "opt/cni/bin": ("cni/", "/usr/lib/cni")}
+
+
 @lru_cache(1)
 def _netdb() -> dict[str, str]:
     """/etc/services and /etc/protocols as text."""
@@ -232,7 +236,7 @@ def populate(tree: FileTree) -> None:
         _put(tree, path, RegularFile(data))
     for path, text in own.items():
         _put(tree, path, RegularFile(text.encode()))
-    for where in ("usr/bin", "usr/sbin"):
+    for where in ("usr/bin", "usr/sbin", *PLUGINS):
         _put(tree, where, _ProgramDirectory(tree, where))
     for path, device in _devices(tree).items():
         _put(tree, path, device)
@@ -240,26 +244,32 @@ def populate(tree: FileTree) -> None:
     _put(tree, "sys", sysfs.root(tree))
 
 
-@lru_cache(8)
-def _numbered(programs: tuple[str, ...], sbin: bool) -> dict[str, int]:
-    """The programs of /usr/sbin or of /usr/bin, in the order of their names."""
-    return {name: number for number, name in enumerate(sorted(n for n in programs if (n in SBIN) == sbin))}
+@lru_cache(16)
+def _numbered(programs: tuple[str, ...], where: str) -> dict[str, int]:
+    """The names of the files in a folder of programs, in order."""
+    if where in PLUGINS:
+        prefix = PLUGINS[where][0]
+        names = [name[len(prefix) :] for name in programs if name.startswith(prefix)]
+    else:
+        names = [name for name in programs if "/" not in name and (name in SBIN) == (where == "usr/sbin")]
+    return {name: number for number, name in enumerate(sorted(names))}
 
 
 class _ProgramDirectory(Directory):
-    """/usr/bin or /usr/sbin: a file comes about when somebody first asks for it, all of them when somebody
-    looks at the folder, so that a machine costs less.
+    """/usr/bin, /usr/sbin or a folder of plugins: a file comes about when somebody first asks for it, all of
+    them when somebody looks at the folder, so that a machine costs less.
 
     Their inode numbers are set aside at the start; so it makes no difference when that is.
     """
 
-    __slots__ = ("_all", "_made", "_names", "_sbin", "_first_ino")
+    __slots__ = ("_all", "_made", "_names", "_sbin", "_first_ino", "_prefix", "_target")
 
     def __init__(self, tree: FileTree, where: str):
         self._made: dict[str, Node] = {}
         self._all = True
         self._sbin = where == "usr/sbin"
-        self._names = _numbered(tuple(tree.system.programs), self._sbin)
+        self._prefix, self._target = PLUGINS.get(where, ("", ""))
+        self._names = _numbered(tuple(tree.system.programs), where)
         super().__init__()
         self._all = False
         self._first_ino = tree.reserve_inos(len(tree.system.programs) + 1)
@@ -273,7 +283,9 @@ class _ProgramDirectory(Directory):
     def _make(self, name: str) -> Node:
         if self._sbin and name == "ip":
             return Symlink("/bin/ip", ino=self._first_ino + len(self._names))
-        return RegularFile(image(name), 0o755, ino=self._first_ino + self._names[name])
+        if self._target:
+            return Symlink(f"{self._target}/{name}", ino=self._first_ino + self._names[name])
+        return RegularFile(image(self._prefix + name), 0o755, ino=self._first_ino + self._names[name])
 
     @property
     def entries(self) -> dict[str, Node]:  # type: ignore[override]

@@ -15,7 +15,11 @@ import sys
 from kubenet_course.lab.backends.real import linux
 
 #: Command → the module that is run.
-PROGRAMS = {"coredns": "kubenet_course.dns", "resolverd": "kubenet_course.dns.resolverd"}
+PROGRAMS = {
+    "coredns": "kubenet_course.dns",
+    "resolverd": "kubenet_course.dns.resolverd",
+    "cnitool": "kubenet_course.cni",
+}
 #: Those of the lab's container engine, one module with many names. A real Docker's have no daemon here.
 ENGINE = ()
 FOLDER = "/usr/local/bin"
