@@ -58,9 +58,7 @@ def _capabilities(text: str) -> dict[str, Any]:
         raise RuntimeFailure(str(error)) from None
     if not isinstance(data, dict):
         kind = gojson._value_name(data)
-        raise RuntimeFailure(
-            f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
-        )
+        raise RuntimeFailure(f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
     return data
 
 

@@ -313,7 +313,9 @@ class _Decoder:
     def __init__(self) -> None:
         self.saved: GoJsonError | None = None
 
-    def wrong(self, value: Any, shape: Any, owner: Struct | None, path: tuple[str, ...], name: str = "") -> Any:
+    def wrong(
+        self, value: Any, shape: Any, owner: Struct | None, path: tuple[str, ...], name: str = ""
+    ) -> Any:
         if self.saved is None:
             self.saved = GoTypeError(name or _value_name(value), _go_name(shape), _field(owner, path))
         return _zero(shape)
@@ -331,7 +333,8 @@ class _Decoder:
             if not isinstance(value, dict):
                 return self.wrong(value, shape, owner, path)
             return {
-                key: self.value(item, shape.item, owner, path, _zero(shape.item)) for key, item in value.items()
+                key: self.value(item, shape.item, owner, path, _zero(shape.item))
+                for key, item in value.items()
             }
         return self.scalar(value, shape, owner, path)
 

@@ -57,7 +57,8 @@ def failure(done: Finished) -> CniError:
         fields = gojson.decode(done.stdout, _ERROR)
     except gojson.GoJsonError as error:
         return CniError(
-            f"netplugin failed but error parsing its diagnostic message {gojson.quoted(done.stdout)}: {error}", 0
+            f"netplugin failed but error parsing its diagnostic message {gojson.quoted(done.stdout)}: {error}",
+            0,
         )
     return CniError(fields["msg"], fields["code"], fields["details"])
 
@@ -68,9 +69,7 @@ async def execute(here: Surroundings, path: str, stdin: bytes, env: Mapping[str,
         done = await here.run([path], stdin=stdin, env=env)
     except KernelError as error:
         words = error.strerror.lower()
-        raise CniError(
-            f"netplugin failed with no error message: fork/exec {path}: {words}", 0
-        ) from None
+        raise CniError(f"netplugin failed with no error message: fork/exec {path}: {words}", 0) from None
     if done.returncode:
         raise failure(done)
     if done.stderr:

@@ -159,7 +159,9 @@ async def delete(space: Netns, name: str) -> list[Prefix] | None:
     return [
         item
         for item in found.addresses
-        if not (item.ip.is_loopback or item.ip.is_link_local or item.ip.is_multicast or item.ip.is_unspecified)
+        if not (
+            item.ip.is_loopback or item.ip.is_link_local or item.ip.is_multicast or item.ip.is_unspecified
+        )
     ]
 
 
@@ -251,9 +253,7 @@ async def check_addresses(space: Netns, name: str, ips: list[IPConfig]) -> None:
         if item.address not in found.addresses:
             raise CniError(f"Failed to match addr {item.address} on interface {name}")
         if not await _route_lines(space, str(item.address.network)):
-            raise CniError(
-                f"Failed to find Gateway {item.gateway or '<nil>'} for interface {name}"
-            )
+            raise CniError(f"Failed to find Gateway {item.gateway or '<nil>'} for interface {name}")
 
 
 async def check_routes(space: Netns, routes: list[Route]) -> None:

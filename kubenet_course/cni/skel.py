@@ -110,9 +110,7 @@ def validate_interface_name(text: str) -> None:
     if not text:
         raise CniError("interface name is empty", code)
     if len(text.encode("utf-8", "surrogateescape")) > 15:
-        raise CniError(
-            "interface name is too long", code, "interface name should be less than 16 characters"
-        )
+        raise CniError("interface name is too long", code, "interface name should be less than 16 characters")
     if text in (".", ".."):
         raise CniError("interface name is . or ..", code)
     if any(char in "/:" or char.isspace() for char in text):
@@ -132,9 +130,7 @@ def environment(here: Surroundings, command: str) -> None:
     missing = [] if command else ["CNI_COMMAND"]
     missing += [name for name, commands in NEEDED.items() if command in commands and not here.env.get(name)]
     if missing:
-        raise CniError(
-            f"required env variables [{','.join(missing)}] missing", errors.INVALID_ENVIRONMENT
-        )
+        raise CniError(f"required env variables [{','.join(missing)}] missing", errors.INVALID_ENVIRONMENT)
 
 
 # -- one call -------------------------------------------------------------------------------------
@@ -174,9 +170,7 @@ def _allowed(command: str, version: str, plugin: Plugin) -> None:
     """Commands came with versions: whether configuration and plugin are of one that has this."""
     try:
         if not versions.at_least(version, SINCE[command]):
-            raise CniError(
-                f"config version does not allow {command}", errors.INCOMPATIBLE_VERSION
-            )
+            raise CniError(f"config version does not allow {command}", errors.INCOMPATIBLE_VERSION)
         for other in plugin.supported:
             if versions.at_least(other, version):
                 return

@@ -240,7 +240,9 @@ def calc_gateways(result: Result, fields: dict[str, Any]) -> dict[int, Gateways]
         if fields["isDefaultGateway"]:
             everything = "0.0.0.0/0" if item.address.version == 4 else "::/0"
             for route in result.routes:
-                own.default_route = own.default_route or (route.gw is not None and str(route.dst) == everything)
+                own.default_route = own.default_route or (
+                    route.gw is not None and str(route.dst) == everything
+                )
             if not own.default_route:
                 result.routes.append(Route(ip_interface(everything), item.gateway))
                 own.default_route = True
@@ -307,9 +309,7 @@ async def ensure_address(host: Netns, device: Link, address: Prefix, force: bool
         near = other.ip in address.network or address.ip in other.network
         if other.version == 4 or near:
             if not force:
-                raise CniError(
-                    f"{failure}{quoted(name)} already has an IP address different from {address}"
-                )
+                raise CniError(f"{failure}{quoted(name)} already has an IP address different from {address}")
             await host.do("ip", "addr", "del", str(other), "dev", name)
     problem = await host.batch(
         [f"addr add {link.address_words(address)} dev {name}", f"link set dev {name} address {device.mac}"]

@@ -103,9 +103,7 @@ def _version(data: dict[str, Any]) -> str:
     known = []
     for number, item in enumerate([*several, *([said] if said else [])]):
         if not isinstance(item, str):
-            raise RuntimeFailure(
-                f"{_LIST}invalid type for cniVersions index {number}: {_type_name(item)}"
-            )
+            raise RuntimeFailure(f"{_LIST}invalid type for cniVersions index {number}: {_type_name(item)}")
         try:
             if not versions.at_least(item, versions.CURRENT) or item == versions.CURRENT:
                 known.append(item)

@@ -235,9 +235,7 @@ class Runtime:
         raw = to_data(result, config.version)
         data["result"] = json.loads(json.dumps(raw, sort_keys=True))
         self.here.mkdir(f"{self.cache}/results")
-        self.here.write(
-            self._file(config.name, attachment), gojson.dumps(data, indent=None), mode=0o600
-        )
+        self.here.write(self._file(config.name, attachment), gojson.dumps(data, indent=None), mode=0o600)
 
     def _forget(self, config: NetworkConfigList, attachment: Attachment) -> None:
         path = self._file(config.name, attachment)

@@ -107,7 +107,7 @@ def _file_systems(proc: Process, command: str, names: list[str], form: str | Non
             else _EXT4
         )  # fmt: skip
         values = {"n": name, "t": f"{magic:x}", "T": kind, "%": "%"}
-        proc.print(re.sub("%(.)", lambda match: values[match[1]], form), end="")
+        proc.print(re.sub("%(.)", lambda match, values=values: values[match[1]], form), end="")
     return status
 
 
