@@ -140,7 +140,7 @@ def test_ranges(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", rows(LOCAL, "config"))
 def test_configuration(row: dict[str, Any]) -> None:
-    text, expect = json.dumps(row["config"]).encode(), row["expect"] if "expect" in row else {}
+    text, expect = json.dumps(row["config"]).encode(), row.get("expect", {})
     if "error" in expect:
         with pytest.raises(CniError) as failure:
             host_local.load(text, row.get("CNI_ARGS", ""))
