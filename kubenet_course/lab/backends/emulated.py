@@ -45,8 +45,7 @@ COMMAND_FOLDERS = (
     "kubenet_course.cni.commands",
     "kubenet_course.kube.commands",
 )
-#: Folders of programs that are no commands, and what their names begin with.
-PLUGIN_FOLDERS = {"kubenet_course.cni.plugins": "cni/"}
+PLUGIN_FOLDERS = {"kubenet_course.cni.plugins": "cni/"}  # programs that are no commands, their names' beginning
 OWN_FOLDERS = ("/etc", "/root", "/home", "/tmp", "/opt", "/srv", "/var/lib", "/var/tmp")
 KILL_AFTER = 1.0  # seconds between an interrupt and the kill that follows
 _DAD = ("net", "ipv6", "conf")
