@@ -97,6 +97,7 @@ def _open_lab(options: argparse.Namespace) -> tuple[Any, str]:
 
 # -- run ---------------------------------------------------------------------------------------
 def _run(options: argparse.Namespace) -> int:
+    from kubenet_course.lab.interrupts import Interrupted
     from kubenet_course.lab.statements import statements
 
     try:
@@ -115,7 +116,11 @@ def _run(options: argparse.Namespace) -> int:
         for statement in statements(lines):
             if statement.machine is not None:
                 machine = lab.spec.node(statement.machine).name
-            result = lab.run(machine, statement.text, session="main")
+            try:
+                result = lab.run(machine, statement.text, session="main")
+            except Interrupted as stop:  # Ctrl-C ends the script; what there was is shown
+                _report(statement.text, machine, stop.result, options.json, sys.stdout)
+                raise
             _report(statement.text, machine, result, options.json, sys.stdout)
     return 0
 
@@ -136,6 +141,7 @@ def _report(text: str, machine: str, result: Any, as_json: bool, out: TextIO) ->
 
 # -- sh ----------------------------------------------------------------------------------------
 def _sh(options: argparse.Namespace) -> int:
+    from kubenet_course.lab.interrupts import Interrupted
     from kubenet_course.lab.statements import is_complete, split_prompt
 
     lab, machine = _open_lab(options)
@@ -170,7 +176,14 @@ def _sh(options: argparse.Namespace) -> int:
             if text.strip() in ("exit", "logout"):
                 return 0
             if text.strip():
-                result = lab.run(machine, text, session="main")
+                try:
+                    result = lab.run(machine, text, session="main")
+                except Interrupted as stop:
+                    result = stop.result
+                    sys.stderr.write("\n")  # the terminal shows ^C by itself
+                except KeyboardInterrupt:
+                    sys.stderr.write("\n")
+                    continue
                 sys.stdout.write(result.stdout)
                 sys.stdout.flush()
                 sys.stderr.write(result.stderr)

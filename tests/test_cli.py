@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,7 @@ printf abc
 
 def course(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "kubenet_course.cli", *arguments], input=stdin, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "kubenet_course", *arguments], input=stdin, capture_output=True, text=True, check=False
     )
 
 
@@ -116,6 +118,37 @@ def test_the_prompt_runs_what_is_typed() -> None:
     done = course("sh", "--lab", "switching", stdin="hostname\nfor i in 1 2\ndo echo $i\ndone\nB$ hostname\nred$ x\nexit\nhostname\n")
     assert done.stdout == "A\n1\n2\nB\nkubenet: there is no machine red; there are: s1, A, B\n"
     assert done.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_the_prompt_in_a_terminal_edits_lines_asks_on_and_survives_ctrl_c() -> None:
+    import pty
+    import select
+
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-m", "kubenet_course", "sh", "--lab", "switching"])
+    shown = ""
+
+    def until(text: str) -> None:
+        nonlocal shown
+        shown = ""
+        while text not in shown:
+            assert select.select([terminal], [], [], 10)[0], (text, shown)
+            shown += os.read(terminal, 4096).decode()
+
+    steps = [
+        ("", "A$ "), ("hostnaem\x7f\x7fme\r", "A\r\nA$ "), ("for i in 1 2\r", "> "), ("do echo $i; done\r", "1\r\n2\r\nA$ "),
+        ("B$ echo 'a\r", "> "), ("\x03", "^C\r\nA$ "), ("while true; do ls >/dev/null; done\r", "done"), ("\x03", "A$ "),
+        ("B$ hostname\r", "B\r\nB$ "), ("exit\r", "exit"),
+    ]  # fmt: skip
+    for typed, answer in steps:
+        if typed == "\x03":
+            time.sleep(0.3)
+        os.write(terminal, typed.encode())
+        until(answer)
+    assert os.waitpid(pid, 0)[1] == 0
+    os.close(terminal)
 
 
 def test_doctor_says_what_is_there() -> None:

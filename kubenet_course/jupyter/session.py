@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kubenet_course.errors import BackendError, KubenetError, LabError
+from kubenet_course.lab.interrupts import Interrupted
 from kubenet_course.lab.lab import Lab
 from kubenet_course.lab.statements import is_complete, split_prompt
 
@@ -28,6 +29,8 @@ class NotebookSession:
         self.shell = shell
         self.lab: Lab | None = None
         self.machine = ""
+        #: Whether the last statement was ended by the notebook's ■.
+        self.interrupted = False
         #: (id of a lab, machine) → its commands; completion and the choice of cells ask for them often.
         self.command_names: dict[tuple[int, str], frozenset[str]] = {}
         #: Called with the new lab whenever another one is put to use (the course room listens).
@@ -83,7 +86,10 @@ class NotebookSession:
         where = machine or self.machine
         lab.spec.node(where)
         status = 0
+        self.interrupted = False
         for named, statement in cell_statements(text):
+            if self.interrupted:
+                break
             where = named or where
             lab.spec.node(where)
             if not statement:
@@ -93,8 +99,11 @@ class NotebookSession:
         return status
 
     def run(self, machine: str, statement: str) -> int:
-        """Run one statement and print what it printed."""
-        result = self.need().run(machine, statement, session=SESSION)
+        """Run one statement and print what it printed. The notebook's ■ ends it (and its cell), not the lab."""
+        try:
+            result = self.need().run(machine, statement, session=SESSION)
+        except Interrupted as stop:
+            result, self.interrupted = stop.result, True
         write(result.stdout)
         write(result.stderr)
         if result.returncode:

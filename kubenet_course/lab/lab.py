@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from kubenet_course.errors import LabError
 from kubenet_course.lab.diff import Diff, Snapshot, compare, snapshot
 from kubenet_course.lab.history import Checkpoint, History, Record
+from kubenet_course.lab.interrupts import Interrupted
 from kubenet_course.lab.machine import Completed, Machine, Running
 from kubenet_course.lab.pictures import Pictures
 from kubenet_course.lab.topology import Topology
@@ -320,9 +321,13 @@ class LabMachine:
         timeout: float | None = None,
         session: str | None = None,
     ) -> Completed:
-        """See `machine.Machine.run`."""
+        """See `machine.Machine.run`. Ctrl-C ends the command: KeyboardInterrupt, and the lab goes on."""
         options = {"stdin": stdin, "env": dict(env) if env else None, "timeout": timeout, "session": session}
-        result = self._real.run(command, stdin=stdin, env=env, timeout=timeout, session=session)
+        try:
+            result = self._real.run(command, stdin=stdin, env=env, timeout=timeout, session=session)
+        except Interrupted as stop:  # replayed, it is interrupted after as long
+            self._record("run", command, {**options, "timeout": stop.seconds}, stop.result)
+            raise
         self._record("run", command, options, result)
         return result
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-_OPENING = {"if": "fi", "case": "esac", "{": "}"}
+_OPENING = {"if": "fi", "case": "esac", "{": "}", "[[": "]]"}
 #: After these words (or at the start) a reserved word is one; elsewhere it is an argument.
 _COMMAND_FOLLOWS = {"if", "then", "else", "elif", "do", "while", "until", "!", "{", "time"}
 _HEREDOC = re.compile(r"<<(-?)[ \t]*(?:'([^'\n]*)'|\"([^\"\n]*)\"|([^\s'\"|&;()<>]+))")
@@ -30,11 +30,12 @@ def statements(lines: Iterable[str]) -> Iterator[Statement]:
     pending = ""
     machine: str | None = None
     for raw in lines:
-        line = raw.rstrip("\n")
+        line = raw.rstrip("\r\n")
         if not pending:
             if not line.strip() or line.lstrip().startswith("#"):
                 continue
-            machine, line = split_prompt(line)
+            named, line = split_prompt(line)
+            machine = named or machine  # a prompt alone is about the next statement
             if not line.strip():
                 continue
             pending = line
@@ -42,7 +43,7 @@ def statements(lines: Iterable[str]) -> Iterator[Statement]:
             pending += "\n" + line
         if is_complete(pending):
             yield Statement(machine, pending)
-            pending = ""
+            pending, machine = "", None
     if pending:
         yield Statement(machine, pending)
 
@@ -63,24 +64,30 @@ def is_complete(text: str) -> bool:
 class _Scanner:
     """One pass over a statement; `stack` holds what has to be closed yet."""
 
-    def __init__(self, text: str):
+    def __init__(self, text: str, position: int = 0, closing: str = ""):
         self.text = text
-        self.position = 0
-        self.stack: list[str] = []
+        self.position = position
+        #: A scanner of what is inside of `$(` ends where its `closing` is.
+        self.inner = bool(closing)
+        self.stack: list[str] = [closing] if closing else []
         self.heredocs: list[tuple[str, bool]] = []
         self.command_position = True
         self.joined = False  # the last thing was | && ||
+        self.function = False  # the last word was `function`
 
     def complete(self) -> bool:
         text, length = self.text, len(self.text)
-        while self.position < length:
+        while self.position < length and (self.stack or not self.inner):
             char = text[self.position]
             if char == "\\":
                 if self.position + 1 >= length or (
                     self.position + 2 >= length and text[self.position + 1] == "\n"
                 ):
                     return False
-                self._word()
+                if text[self.position + 1] == "\n":  # a blank, as it were
+                    self.position += 2
+                elif not self._word():
+                    return False
             elif char == "\n":
                 self.position += 1
                 if self.heredocs and not self._skip_heredocs():
@@ -117,6 +124,11 @@ class _Scanner:
         elif rest[0] == "|":
             self.position += 1
             self.joined = self.command_position = True
+        elif rest.startswith("((") and (self.command_position or self.stack[-1:] == ["do"]):
+            if not self._until(")", "(("):  # arithmetic: `<<` and `#` mean something else in it
+                self.stack.append("))")
+                self.position = len(self.text)
+            self.command_position, self.joined = False, False
         elif rest[0] == "(":
             self.position += 1
             self.stack.append(")")
@@ -140,7 +152,7 @@ class _Scanner:
             char = text[self.position]
             if char == "\\":
                 self.position += 2
-            elif char in "'\"`" or text.startswith(("$(", "${"), self.position):
+            elif char in "'\"`" or text.startswith(("$(", "${", "$'"), self.position):
                 if not self._quoted():
                     return False
             else:
@@ -152,9 +164,14 @@ class _Scanner:
         return True
 
     def _reserved(self, word: str) -> None:
+        stack = self.stack
+        if self.function:
+            self.function, self.command_position = False, True
+            return
+        if word == "]]" and stack and stack[-1] == word:
+            stack.pop()
         if not self.command_position:
             return
-        stack = self.stack
         if word == "do" and stack and stack[-1] == "do":
             stack[-1] = "done"  # the loop's head is over
         elif word in _OPENING:
@@ -163,15 +180,24 @@ class _Scanner:
             stack.append("do")
         elif stack and stack[-1] == word:
             stack.pop()
+        self.function = word == "function"
         self.command_position = word in _COMMAND_FOLLOWS
 
     def _quoted(self) -> bool:
         """Skip a quotation or substitution that begins here; False if it does not end."""
         text = self.text
-        if text.startswith("$(", self.position):
+        if text.startswith("$((", self.position):
             return self._until(")", "$(")
+        if text.startswith("$(", self.position):
+            inside = _Scanner(text, self.position + 2, ")")
+            if not inside.complete():
+                return False
+            self.position = inside.position
+            return True
         if text.startswith("${", self.position):
             return self._until("}", "${")
+        ansi = text.startswith("$'", self.position)
+        self.position += ansi
         quote = text[self.position]
         self.position += 1
         while self.position < len(text):
@@ -179,7 +205,7 @@ class _Scanner:
             if char == quote:
                 self.position += 1
                 return True
-            if char == "\\" and quote != "'":
+            if char == "\\" and (ansi or quote != "'"):
                 self.position += 2
             elif quote == '"' and text.startswith(("$(", "${"), self.position):
                 if not self._quoted():
@@ -190,13 +216,13 @@ class _Scanner:
 
     def _until(self, close: str, opener: str) -> bool:
         """Skip to the matching `close` of a substitution, minding quotes and nesting."""
-        text, depth = self.text, 1
+        text, depth = self.text, len(opener) if opener == "((" else 1
         self.position += len(opener)
         while self.position < len(text):
             char = text[self.position]
             if char == "\\":
                 self.position += 2
-            elif char in "'\"`" or text.startswith(("$(", "${"), self.position):
+            elif char in "'\"`" or text.startswith(("$(", "${", "$'"), self.position):
                 if not self._quoted():
                     return False
             else:

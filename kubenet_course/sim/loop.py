@@ -41,6 +41,10 @@ class TimeoutExpired(Exception):
     """`Loop.wait_for` gave up: the virtual time allowed had passed."""
 
 
+class Stopped(Exception):
+    """`run_until` ended between two events, because `Loop.stopping` had been set."""
+
+
 class Deadlock(Exception):
     """`run_until` was asked to wait for something that no event can bring about any more."""
 
@@ -177,6 +181,8 @@ class Loop:
 
     def __init__(self, seed: int = 0):
         self.now = 0
+        #: Set from outside (a signal's handler): `run_until` ends before its next event.
+        self.stopping = False
         self.random = random.Random(seed)
         self.tracer: Any = None
         self.skb_ledger: Any = None
@@ -250,10 +256,12 @@ class Loop:
         """Run until `future` is done and return its result.
 
         `limit`: at most so many ns of virtual time, then TimeoutExpired. Deadlock if nothing is
-        left that could finish it.
+        left that could finish it. Stopped if `stopping` is set meanwhile.
         """
         end = None if limit is None else self.now + limit
         while not future.done():
+            if self.stopping:
+                raise Stopped
             if not self._advance(end):
                 if end is not None and self._timers:
                     self.now = max(self.now, end)

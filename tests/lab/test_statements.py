@@ -17,11 +17,15 @@ COMPLETE = [
     "x=$(cat <<E\nhello\nE\n)", "until false; do if a; then b; else c; fi; done", "((i++))", "[[ a && b ]]", "echo a &",
     "function g { ls; }", "a | b", "! a", "echo a\\\nb", "ip addr add 1.2.3.4/24 dev 'eth0'", "a > f 2>&1", "a <<< b",
     "a &> f", "if a; then\nb\nfi", "case $x in\na)\n b\n ;;\nesac", "cat <<A <<B\n1\nA\n2\nB",
+    r"echo $'it\'s'", "((x=1<<2))", "for ((i=0;i<3;i++)); do echo; done", "echo $(cat <<E\nit's\nE\n)", "[[ a == b ]]",
+    "function g {\nls\n}", "echo $(case x in a) b;; esac)", "echo a \\\n# it's", "[[ a ]] || {\nls\n}",
 ]  # fmt: skip
 INCOMPLETE = [
     "echo 'a", 'echo "a', "a \\", "a |", "a &&", "a ||", "if true; then", "if true; then echo", "for i in 1 2",
     "for i in 1; do", "f() {", "{ a;", "(a", "cat <<E", "cat <<E\nx", "echo $(ls", "case x in", "case x in a) b;;",
     "while true", "while x; do y", "echo ${x", "echo `a", "if a; then b; else", "cat <<'X Y'\na", "cat <<A <<B\n1\nA\n2",
+    r"echo $'a\'", "((x=1", "function g {", "[[ a == b", "echo $(cat <<E\n)", "echo a \\\nb'", "for ((i=0;i<3;i++)); do",
+    "echo $(case x in a) b;;", 'echo "$(ls',
 ]  # fmt: skip
 
 
@@ -62,7 +66,7 @@ def test_a_script_is_cut_at_statements() -> None:
         ("blue", "ip a"),
         (None, "for i in 1\ndo\n  echo $i    # not a comment line\ndone"),
         (None, "cat <<E\n# inside\n\nE"),
-        (None, "$x"),
+        ("red", "$x"),
         (None, "echo a \\\n  b"),
     ]
 

@@ -28,9 +28,10 @@ from kubenet_course.kernel.inet.devinet import InetAddress, address_add
 from kubenet_course.kernel.inet.fib_semantics import route_add
 from kubenet_course.kernel.netns import NetNamespace
 from kubenet_course.lab import daemons, limits
+from kubenet_course.lab.interrupts import Interrupted, Pressed, stopping
 from kubenet_course.lab.machine import Completed
 from kubenet_course.lab.topology import Link, Node, Topology
-from kubenet_course.sim.loop import SECOND, Deadlock, Loop, TimeoutExpired
+from kubenet_course.sim.loop import SECOND, Deadlock, Loop, Stopped, TimeoutExpired
 from kubenet_course.userland.files.nodes import Directory, NetnsFile, RegularFile
 from kubenet_course.userland.process import Process, Program
 from kubenet_course.userland.programs import standard_programs
@@ -174,9 +175,12 @@ class EmulatedMachine:
             process = self._start(argv, stdin, env, out, err)
         except KernelError as error:
             return _not_started(argv[0], error)
-        self._finish(process, process.exited, timeout)
+        interrupted = self._finish(process, process.exited, timeout)
         status = process.returncode or 0
-        return Completed(out.text(), err.text(), status if status >= 0 else 128 - status)
+        result = Completed(out.text(), err.text(), status if status >= 0 else 128 - status)
+        if interrupted is not None:
+            raise Interrupted(result, interrupted)
+        return result
 
     def _start(
         self, argv: list[str], stdin: str, env: Mapping[str, str] | None, out: Capture, err: Capture
@@ -195,27 +199,40 @@ class EmulatedMachine:
             session = self.sessions[name] = Session(self.system, env)
         text = command if isinstance(command, str) else shlex.join(command)
         done = session.submit(text)
-        self._finish(session.process, done, timeout, spare=session.process)
+        interrupted = self._finish(session.process, done, timeout, spare=session.process)
+        if interrupted is not None:
+            raise Interrupted(session.take(), interrupted)
         return session.take()
 
-    def _finish(self, process: Process, done: Any, timeout: float, spare: Process | None = None) -> None:
-        """Run until `done`; after `timeout` interrupt, then kill; `spare` only in the third round."""
+    def _finish(
+        self, process: Process, done: Any, timeout: float, spare: Process | None = None
+    ) -> float | None:
+        """Run until `done`; after `timeout` (or on Ctrl-C) interrupt, then kill; `spare` in the third round.
+
+        Returns after how many seconds Ctrl-C came, if it did.
+        """
         loop = self.backend.loop
-        limit = timeout
+        limit, began, interrupted = timeout, loop.now, None
+        pressed = isinstance(timeout, Pressed)  # a replay
         for round_ in range(4):
             if round_:
                 for victim in self.system.foreground(process):
-                    if victim is not spare or round_ == 3:
+                    if victim is not spare or round_ == 3 or pressed and round_ == 1:
                         victim.kill(2 if round_ == 1 else 9)
             try:
-                loop.run_until(done, round(limit * SECOND))
+                with stopping(loop):
+                    loop.run_until(done, round(limit * SECOND))
                 break
+            except Stopped:
+                interrupted, pressed = max(loop.now - began, 1) / SECOND, True
+                limit = KILL_AFTER
             except TimeoutExpired:
                 limit = KILL_AFTER
             except Deadlock:
                 loop.now += round(limit * SECOND)  # nothing will ever happen: the learner waits, then Ctrl-C
                 limit = KILL_AFTER
         loop.run_soon()
+        return interrupted
 
     def spawn(
         self, argv: Sequence[str], *, stdin: str = "", env: Mapping[str, str] | None = None

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from kubenet_course.errors import BackendError, LabError
 from kubenet_course.lab import limits
 from kubenet_course.lab.backends.real.channel import Channel, Message, to_bytes, to_text
 from kubenet_course.lab.backends.real.probe import Mode, probe
+from kubenet_course.lab.interrupts import Interrupted
 from kubenet_course.lab.machine import Completed
 from kubenet_course.lab.topology import Link, Node, Topology
 
@@ -91,13 +93,30 @@ class RealBackend:
                 self._channel.send({"id": number, "op": op, "machine": machine, **fields})
             except BrokenPipeError:
                 raise BackendError(self._last_words()) from None
-        slot.event.wait()
+        interrupted = self._wait(slot, machine, op, number)
         answer = slot.answer
         if answer is None:
             raise BackendError(self._last_words())
         if "error" in answer:
             _raise(answer, fields.get("path"))
+        if interrupted is not None:
+            shown = Completed(_shown(answer["stdout"]), _shown(answer["stderr"]), answer["rc"])
+            raise Interrupted(shown, interrupted)
         return answer
+
+    def _wait(self, slot: _Slot, machine: str | None, op: str, number: int) -> float | None:
+        """Wait for the answer. Ctrl-C ends the command that runs; after how many seconds, if it came."""
+        began = time.monotonic()
+        try:
+            slot.event.wait()
+        except KeyboardInterrupt:
+            if op != "run":
+                raise
+            seconds = time.monotonic() - began
+            self.ask(machine, "interrupt", request=number)
+            slot.event.wait()
+            return seconds
+        return None
 
     def delivered(self, answer: Message) -> None:
         """An answer has come (called by the reading thread)."""

@@ -43,6 +43,7 @@ class Children(Assigner, Compound):
     """What of a shell deals with other processes."""
 
     waiting: bool
+    awaited: Process | None
     substituted: int | None
 
     if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Children(Assigner, Compound):
     async def child_exit(self, child: Process) -> int:
         """Wait for a foreground child; Ctrl-C waits for the child, then follows it."""
         before, self.waiting = self.waiting, True
-        self.interrupts = 0
+        self.interrupts, self.awaited = 0, child
         try:
             code = await child.exited
         finally:
@@ -154,8 +155,8 @@ class Children(Assigner, Compound):
 
     def interrupted(self) -> None:
         """SIGINT without a trap."""
-        if self.waiting:
-            self.interrupts += 1
+        if self.waiting and self.awaited is not None and self.awaited.returncode is None:
+            self.interrupts += 1  # the child's death decides
         elif self.proc.task is not None:
             self.proc.task.throw(Signalled(int(signal.SIGINT)))
 
@@ -190,6 +191,7 @@ class Children(Assigner, Compound):
             pipe = Pipe(self.proc.loop)
             child = self.fork(body, stdout=pipe, substituting=True)
             before, self.waiting = self.waiting, True
+            self.awaited = child
             try:
                 data = await pipe.read()
                 code = await child.exited

@@ -59,6 +59,7 @@ class Shell(Children):
         self.in_trap = False
         self.substituted: int | None = None
         self.interrupts = 0
+        self.awaited: Process | None = None
         self.interruptible = False
         self.assigned_arguments: dict[int, Assign] = {}
 

@@ -6,6 +6,7 @@ ends (and with it the machine's processes) when its connection does. Requests an
 messages of `channel.py`: {"id", "op", …} → {"id", …} or {"id", "error"}.
 
     run      argv, stdin, env, cwd, timeout, session  → stdout, stderr, rc
+    interrupt  request (the id of a run)              → {}
     spawn    argv, stdin, env, cwd                    → pid
     poll     pid                                      → stdout, stderr (since last time), rc or null
     kill     pid, signal                              → {}
@@ -55,6 +56,7 @@ class Job:
         self.on_exit: Callable[[], None] | None = None
         self.deadline: float | None = None
         self.rounds = 0
+        self.request: int | None = None  # the id of the run that it serves
 
     def take(self) -> dict[str, str]:
         """The output since last time, as message fields."""
@@ -133,6 +135,13 @@ class Agent:
 
         job.on_exit = finished
         return None
+
+    def op_interrupt(self, request: Message) -> Message:
+        """As if the time of that run had run out."""
+        for job in self.jobs.values():
+            if job.request == request["request"]:
+                job.deadline, job.rounds = time.monotonic(), 0
+        return {}
 
     def op_spawn(self, request: Message) -> Message:
         return {"pid": self._start(request).pid}
@@ -286,6 +295,7 @@ class Agent:
         timeout = request.get("timeout")
         job.deadline = None if timeout is None else time.monotonic() + timeout
         job.rounds = 0
+        job.request = request["id"]
 
     def _patience(self) -> float | None:
         deadlines = [job.deadline for job in self.jobs.values() if job.deadline is not None]
