@@ -58,7 +58,7 @@ def install(hidden: dict[str, int], below: str) -> None:
     python = os.path.realpath(sys.executable)
     python = sys.executable if seen(python) == python else seen(python)  # a virtual environment's is a link
     paths = os.pathsep.join(seen(os.path.abspath(path)) for path in sys.path if path and os.path.exists(seen(path)))
-    for name, module in (*PROGRAMS.items(), *((name, "kubenet_course.lab.backends.real.engine") for name in ENGINE)):
+    for name, module in (*PROGRAMS.items(), *((n, "kubenet_course.lab.backends.real.engine") for n in ENGINE)):
         target = f"{FOLDER}/{name}"
         if name in ENGINE and os.path.islink(target):
             os.unlink(target)
