@@ -81,7 +81,7 @@ def _statistics(text: str) -> str:
     for line in text.splitlines(keepends=True):
         counters = re.match(r"\s+\d+(\s+\d+)+\s*$", line) or re.match(r"\s+[RT]X (packets|errors)", line)
         lines.append(re.sub(r"\s+", " ", _NUMBERS.sub("N", line)).strip() + "\n" if counters else line)
-    return re.sub(r"\(\d+\.\d+ [KMGT]?i?B\)", "(N B)", "".join(lines))
+    return re.sub(r"\((?:\d+\.\d+|N) [KMGT]?i?B\)", "(N B)", "".join(lines))
 
 
 def _processes(text: str) -> str:

@@ -33,7 +33,28 @@ USAGE = """Usage:
   [txqueuelen <NN>]
   [name <newname>]
   [[-]dynamic]
-  [up|down] ..."""
+  [up|down] ...
+
+  <HW>=Hardware Type.
+  List of possible hardware types:
+{hardware}  <AF>=Address family. Default: inet
+  List of possible address families:
+{families}"""
+HARDWARE = """    loop (Local Loopback) slip (Serial Line IP) cslip (VJ Serial Line IP) 
+    slip6 (6-bit Serial Line IP) cslip6 (VJ 6-bit Serial Line IP) adaptive (Adaptive Serial Line IP) 
+    ash (Ash) ether (Ethernet) ax25 (AMPR AX.25) 
+    netrom (AMPR NET/ROM) rose (AMPR ROSE) tunnel (IPIP Tunnel) 
+    ppp (Point-to-Point Protocol) hdlc ((Cisco)-HDLC) lapb (LAPB) 
+    arcnet (ARCnet) dlci (Frame Relay DLCI) frad (Frame Relay Access Device) 
+    sit (IPv6-in-IPv4) fddi (Fiber Distributed Data Interface) hippi (HIPPI) 
+    irda (IrLAP) ec (Econet) x25 (generic X.25) 
+    eui64 (Generic EUI-64) 
+"""
+FAMILIES = """    unix (UNIX Domain) inet (DARPA Internet) inet6 (IPv6) 
+    ax25 (AMPR AX.25) netrom (AMPR NET/ROM) rose (AMPR ROSE) 
+    ipx (Novell IPX) ddp (Appletalk DDP) ec (Econet) 
+    ash (Ash) x25 (CCITT X.25) 
+"""
 
 
 class Failed(Exception):
@@ -50,7 +71,9 @@ async def main(proc: Process, argv: list[str]) -> int:
     while words and words[0].startswith("-"):
         word = words.pop(0)
         if word in ("--help", "-h", "-?"):
-            proc.error(USAGE)
+            # The lists go to the other stream: so does net-tools 2.10.
+            proc.print(USAGE.format(hardware="", families=""), end="")
+            proc.error(HARDWARE + FAMILIES, end="")
             return 0
         if word in ("-V", "--version"):
             proc.print("net-tools 2.10")
@@ -74,7 +97,7 @@ async def main(proc: Process, argv: list[str]) -> int:
 def _show(proc: Process, words: list[str], letters: str) -> int:
     if words:
         row = find(proc.net, words[0])
-        if row is None or (row.is_alias and row.address is None):
+        if row is None:
             proc.error(f"{words[0]}: error fetching interface information: Device not found")
             return 1
         rows = [row]
@@ -111,8 +134,10 @@ async def _configure(proc: Process, name: str, words: list[str]) -> list[str]:
             await _word(proc, dev, name, word, words)
         except KernelError as error:
             said.append(f"{_ioctl(word)}: {error.strerror}")
-            if word in ("mtu", "netmask", "hw", "broadcast"):
+            if word in ("mtu", "netmask", "hw", "broadcast", "add", "del"):
                 raise Failed("\n".join(said)) from None
+            if word.lstrip("-") in FLAGS:
+                raise Failed("\n".join(said), 255) from None
     return said
 
 
@@ -145,19 +170,30 @@ def _missing(name: str, word: str) -> None:
 
 
 def _ioctl(word: str) -> str:
+    if word.lstrip("-") in FLAGS:
+        return "SIOCSIFFLAGS"
     return {
-        "mtu": "SIOCSIFMTU", "netmask": "SIOCSIFNETMASK", "broadcast": "SIOCSIFBRDADDR", "hw": "SIOCSIFHWADDR", "up": "SIOCSIFFLAGS",
-        "down": "SIOCSIFFLAGS", "add": "SIOCSIFADDR", "del": "SIOCDIFADDR", "txqueuelen": "SIOCSIFTXQLEN", "name": "SIOCSIFNAME",
+        "mtu": "SIOCSIFMTU", "netmask": "SIOCSIFNETMASK", "broadcast": "SIOCSIFBRDADDR", "hw": "SIOCSIFHWADDR",
+        "del": "SIOCDIFADDR", "txqueuelen": "SIOCSIFTXQLEN", "name": "SIOCSIFNAME",
     }.get(word, "SIOCSIFADDR")  # fmt: skip
 
 
 def _argument(words: list[str]) -> str:
     if not words:
-        raise Failed(USAGE)
+        raise _usage()
     return words.pop(0)
 
 
+def _usage() -> Failed:
+    return Failed(USAGE.format(hardware=HARDWARE, families=FAMILIES).rstrip("\n"), 3)
+
+
+FLAGS = ("up", "down", "arp", "promisc", "allmulti", "multicast", "trailers", "dynamic")
+
+
 async def _word(proc: Process, dev: NetDevice, name: str, word: str, words: list[str]) -> None:
+    if ":" in name and word.lstrip("-") in FLAGS and labelled(proc.net, dev, name) is None:
+        raise KernelError(errno.EADDRNOTAVAIL)  # devinet_ioctl(): flags of a label that has no address
     if word in ("up", "down"):
         _up_down(proc, dev, name, word == "up")
     elif word in ("arp", "-arp"):
@@ -184,13 +220,13 @@ async def _word(proc: Process, dev: NetDevice, name: str, word: str, words: list
     elif word == "netmask":
         _netmask(proc, dev, name, await _resolve(proc, _argument(words)))
     elif word in ("broadcast", "-broadcast"):
-        if word == "broadcast" and words and re.match(r"\d", words[0]):
+        if word == "broadcast" and words:
             _broadcast(proc, dev, name, await _resolve(proc, words.pop(0)))
     elif word in ("pointopoint", "-pointopoint", "dstaddr"):
         if words and word != "-pointopoint" and re.match(r"\d", words[0]):
             _peer(proc, dev, name, await _resolve(proc, words.pop(0)))
     elif word in ("add", "del"):
-        _second(proc, dev, word, _argument(words))
+        await _second(proc, dev, word, _argument(words))
     elif word in ("mem_start", "io_addr", "irq", "media", "tunnel", "outfill", "keepalive"):
         raise Failed(f"kubenet: ifconfig: {word} is not emulated")
     else:
@@ -198,9 +234,9 @@ async def _word(proc: Process, dev: NetDevice, name: str, word: str, words: list
 
 
 def _number(text: str) -> int:
-    if not text.isdigit():
-        raise KernelError(errno.EINVAL)
-    return int(text)
+    """atoi(): what does not begin with digits is 0."""
+    match = re.match(r"\s*(\d+)", text)
+    return int(match[1]) if match else 0
 
 
 def _up_down(proc: Process, dev: NetDevice, name: str, up: bool) -> None:
@@ -217,6 +253,8 @@ def _up_down(proc: Process, dev: NetDevice, name: str, up: bool) -> None:
 
 
 def _hardware(dev: NetDevice, kind: str, text: str) -> None:
+    if kind not in HARDWARE.replace("(", " ").split():
+        raise _usage()
     if kind != "ether":
         raise Failed(f"hw address type `{kind}' has no handler to set address. failed.")
     if not re.fullmatch(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}", text):
@@ -224,24 +262,24 @@ def _hardware(dev: NetDevice, kind: str, text: str) -> None:
     dev.set_mac(MacAddress.parse(text))
 
 
-async def _resolve(proc: Process, text: str) -> IPv4Address:
+async def _resolve(proc: Process, text: str, hint: str = "") -> IPv4Address:
     try:
         return IPv4Address.parse(text)
     except ValueError:
         pass
-    if re.fullmatch(r"[\d.]+", text):
-        raise Failed(f"{text}: Unknown host\n{HINT}")
+    if re.fullmatch(r"[\d./]+", text):
+        raise Failed(f"{text}: Unknown host{hint}")
     try:
         found = await resolver.getaddrinfo(proc, text, 4)
     except resolver.ResolverError:
-        raise Failed(f"{text}: Host name lookup failure\n{HINT}") from None
+        raise Failed(f"{text}: Host name lookup failure{hint}") from None
     return found[0].address  # type: ignore[return-value]
 
 
 async def _address(proc: Process, dev: NetDevice, name: str, text: str) -> None:
     """SIOCSIFADDR (devinet_ioctl), and the interface comes up."""
     plain, slash, length = text.partition("/")
-    value = await _resolve(proc, plain)
+    value = await _resolve(proc, plain, f"\n{HINT}")
     net = proc.net
     old = labelled(net, dev, name)
     if old is not None and old.local != value:
@@ -257,8 +295,8 @@ async def _address(proc: Process, dev: NetDevice, name: str, text: str) -> None:
             else None
         )
         address_add(net, dev, InetAddress(value, prefixlen, name, value, broadcast))
-    if slash and length.isdigit() and int(length) <= 32:
-        _netmask(proc, dev, name, IPv4Address(prefix_mask(32, int(length))))
+    if slash and (not length or (length.isdigit() and int(length) <= 32)):
+        _netmask(proc, dev, name, IPv4Address(prefix_mask(32, int(length or 0))))
     dev.set_up()
 
 
@@ -325,15 +363,16 @@ def _peer(proc: Process, dev: NetDevice, name: str, value: IPv4Address) -> None:
     )
 
 
-def _second(proc: Process, dev: NetDevice, word: str, text: str) -> None:
-    """`add` and `del`: an IPv6 address with its prefix length."""
+async def _second(proc: Process, dev: NetDevice, word: str, text: str) -> None:
+    """`add` and `del`: an IPv6 address with its prefix length, or an IPv4 address under the next label."""
     plain, slash, length = text.partition("/")
     try:
         value = IPv6Address.parse(plain)
     except ValueError:
-        raise Failed(
-            f"kubenet: ifconfig: {word} takes an IPv6 address here; `ip addr {word} {text} dev {dev.name}` is for both"
-        ) from None
+        _alias(proc, dev, word, await _resolve(proc, text))
+        return
+    if slash and length.isdigit() and int(length) > 128:
+        raise _usage()
     prefixlen = int(length) if slash and length.isdigit() else 128 if not slash else 0
     from kubenet_course.kernel.inet6 import addrconf
 
@@ -345,3 +384,20 @@ def _second(proc: Process, dev: NetDevice, word: str, text: str) -> None:
             addrconf.address_remove(proc.net, dev, own)
             return
     raise KernelError(errno.EADDRNOTAVAIL)
+
+
+def _alias(proc: Process, dev: NetDevice, word: str, value: IPv4Address) -> None:
+    """An IPv4 address as DEV:N, with the mask and broadcast address that the device has. `del` of an
+    address that is nowhere adds it: so does net-tools 2.10."""
+    for number in range(256):
+        name = f"{dev.name}:{number}"
+        address = labelled(proc.net, dev, name)
+        if word == "del" and address is not None and address.local == value:
+            return address_remove(proc.net, dev, address)
+        if address is None:
+            break
+    base = labelled(proc.net, dev, dev.name)
+    length = base.prefixlen if base is not None else _class_length(int(value))
+    return address_add(
+        proc.net, dev, InetAddress(value, length, name, value, base.broadcast if base is not None else None)
+    )

@@ -211,7 +211,9 @@ async def _resolve(proc: Process, text: str, network: bool) -> tuple[IPv4Address
     try:
         found = await resolver.getaddrinfo(proc, text, 4)
     except resolver.ResolverError:
-        raise Refused(E_LOOKUP, f"{text}: Unknown host") from None
+        # INET_resolve() asks for networks first: then it is that look-up's error which is told.
+        why = "Host name lookup failure" if network and not text[:1].isdigit() else "Unknown host"
+        raise Refused(E_LOOKUP, f"{text}: {why}") from None
     return found[0].address, False  # type: ignore[return-value]
 
 

@@ -13,6 +13,7 @@ from kubenet_course.userland.inet6_routes import print_routes6
 from kubenet_course.userland.inet_routes import print_routes
 from kubenet_course.userland.options import OptionError, parse
 from kubenet_course.userland.process import Process
+from kubenet_course.userland.resolver import getnameinfo
 
 E_USAGE = 3
 LETTERS = "A:CFMacdeghilnNoprstuUSvVWw64xZ?"
@@ -64,7 +65,7 @@ async def _show(proc: Process, letters: list[str]) -> int:
         elif "i" in letters:
             status = _interfaces(proc, letters)
         elif "g" in letters:
-            status = _groups(proc)
+            status = await _groups(proc, "n" in letters)
         else:
             status = await sockets.show(proc, set(letters))
         if "c" not in letters:
@@ -95,7 +96,7 @@ def _interfaces(proc: Process, letters: list[str]) -> int:
     return 0
 
 
-def _groups(proc: Process) -> int:
+async def _groups(proc: Process, numeric: bool) -> int:
     """igmp_do_one(): /proc/net/igmp, then /proc/net/igmp6."""
     net = proc.net
     proc.print(
@@ -110,7 +111,8 @@ def _groups(proc: Process) -> int:
     for dev in net.devices.values():
         idev = net.ipv6.devices.get(dev)
         for entry in reversed(list(idev.groups.values())) if idev is not None else ():
-            proc.print(f"{dev.name:<15} {entry.users:<6} {entry.address}")
+            name = None if numeric else await getnameinfo(proc, entry.address)
+            proc.print(f"{dev.name:<15} {entry.users:<6} {name or entry.address}")
     return 0
 
 

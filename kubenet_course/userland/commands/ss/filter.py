@@ -165,12 +165,12 @@ class _Parser:
         return test
 
     def _port_number(self, text: str) -> int:
-        if text.isascii() and text.isdigit() and int(text) < 65536:
-            return int(text)
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            return int(text) & 0xFFFF
         found = self.lookup(text)
         if found is None:
             raise FilterError(
-                f'Error: an inet prefix is expected rather than "{text}".\nCannot parse dst/src address.',
+                f'Error: "{text}" does not look like a port.\nCannot parse dst/src address.',
                 False,
                 1,
             )
