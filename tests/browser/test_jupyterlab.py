@@ -190,3 +190,33 @@ def scrolled_to(page: Any, selector: str) -> Any:
         )
         page.wait_for_timeout(250)
     raise AssertionError(f"nothing in the notebook is {selector}")
+
+
+NOTEBOOK_07 = HERE.parent.parent / "notebooks" / "07_bridges_nat.ipynb"
+
+
+def test_notebook_07_shows_where_an_address_changes_and_which_rules_were_hit(jupyterlab, browser):
+    """NAT in a real JupyterLab: the hook is lit, the journey shows the rewritten address, the tables count."""
+    shutil.copy(NOTEBOOK_07, jupyterlab.folder / "07_bridges_nat.ipynb")
+    browser.goto(jupyterlab.url("07_bridges_nat.ipynb"))
+    ready(browser)
+    browser.get_by_role("menuitem", name="Kernel", exact=True).click()
+    browser.get_by_text("Restart Kernel and Run All Cells…", exact=True).click()
+    browser.locator(".jp-Dialog .jp-mod-accept").click()
+    hooks = scrolled_to(browser, ".kn-hooks:not(.kn-journey .kn-hooks)")
+    assert hooks.locator(".kn-hook.kn-lit").get_attribute("data-spot") == "POSTROUTING"
+    journey = scrolled_to(browser, ".kn-journey")
+    for _ in range(60):
+        if "becomes 192.168.1.2" in journey.locator(".kn-what").inner_text():
+            break
+        journey.get_by_role("button", name="one stage forward").click()
+    assert journey.locator(".kn-hook.kn-lit").get_attribute("data-spot") == "POSTROUTING"
+    assert "192.168.15.2 → 192.168.1.2" in journey.locator(".kn-diff").first.inner_text()
+    journey.scroll_into_view_if_needed()
+    picture(browser, "notebook-07-journey")
+    nat = scrolled_to(browser, "table.kn-table:has-text('NAT rules of host')")
+    nat.locator("td", has_text="destination becomes 192.168.15.2:80").first.wait_for()
+    firewall = scrolled_to(browser, "table.kn-table:has-text('Firewall of host')")
+    firewall.locator("td", has_text="REJECT").first.wait_for()
+    picture(browser, "notebook-07-firewall")
+    assert browser.failures == []
