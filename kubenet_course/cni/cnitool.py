@@ -35,7 +35,7 @@ USAGE = """{0}: Add, check, remove, gc or status network interfaces from a netwo
 
 def container_id(netns: str) -> str:
     """The id that a namespace's path stands for."""
-    return f"cnitool-{hashlib.sha512(netns.encode()).digest()[:10].hex()}"
+    return f"cnitool-{hashlib.sha512(netns.encode('utf-8', 'surrogateescape')).digest()[:10].hex()}"
 
 
 def parse_args(text: str) -> list[tuple[str, str]]:

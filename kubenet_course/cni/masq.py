@@ -22,7 +22,7 @@ MULTICAST = {4: "224.0.0.0/4", 6: "ff00::/8"}
 
 def chain_name(network: str, container_id: str, prefix: str = "") -> str:
     """``CNI-``, the prefix, and the start of the SHA-512 of network and container: 28 characters."""
-    digest = hashlib.sha512((network + container_id).encode()).hexdigest()
+    digest = hashlib.sha512((network + container_id).encode("utf-8", "surrogateescape")).hexdigest()
     return f"CNI-{prefix}{digest}"[:MAX_CHAIN]
 
 

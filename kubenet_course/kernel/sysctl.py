@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -42,6 +42,16 @@ CONGESTION_CONTROLS = ("reno", "cubic", "bbr")
 def _defaults() -> tuple[tuple[Path, str], ...]:
     text = resources.files("kubenet_course.kernel").joinpath("sysctl_defaults.json").read_text()
     return tuple((tuple(path.split("/")), value) for path, value in json.loads(text).items())
+
+
+@lru_cache(1)
+def _default_tree() -> dict[Path, frozenset[str]]:
+    """Directory → names in it, of the files that every namespace has."""
+    tree: dict[Path, set[str]] = {}
+    for path in _default_values():
+        for depth, name in enumerate(path):
+            tree.setdefault(path[:depth], set()).add(name)
+    return {path: frozenset(names) for path, names in tree.items()}
 
 
 class Sysctl:
@@ -93,12 +103,17 @@ class Sysctl:
 
     def listdir(self, path: Path) -> list[str] | None:
         """Names below `path`, sorted, or None where it is no directory."""
+        if not self._visible(path):
+            return None
         depth = len(path)
-        names = {
-            known[depth]
-            for known in (*_default_values(), *self._own, *self._device_paths())
-            if known[:depth] == path and len(known) > depth and self._visible(known)
-        }
+        names = set(_default_tree().get(path, ()))
+        names.update(known[depth] for known in self._own if len(known) > depth and known[:depth] == path)
+        if depth == 4:
+            names.update(self._devices.get(path, ()))
+        elif depth < 4:
+            names.update(known[depth] for known in self._devices if known[:depth] == path)
+        if depth == 1 and not self._visible((*path, "bridge")):
+            names.discard("bridge")
         return sorted(names) if names else None
 
     def get_int(self, *path: str) -> int:
@@ -145,11 +160,6 @@ class Sysctl:
             files = self._devices.pop((*root, old), None)
             if files is not None:
                 self._devices[(*root, new)] = files
-
-    def _device_paths(self) -> Iterator[Path]:
-        for prefix, files in self._devices.items():
-            for key in files:
-                yield (*prefix, key)
 
     # -- inside -----------------------------------------------------------------------------
     def _visible(self, path: Path) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.programs import standard_programs
 from kubenet_course.userland.shell.parser import parse_units
 from kubenet_course.userland.system import System
+from tests.support import fuzz
 from tests.userland.machines import machine
 
 SETTINGS = settings(
@@ -23,7 +26,7 @@ SHELL_PIECES = [
     "${x:-y}", "${x//a/b}", "$'\\x41'", "{1..3}", "{a,b}", "#", "function", "f()", "return", "break", "eval", "set -e",
     "read", "exit", "local", "trap", "E", "1", "+", "-", "%", "/", ",", ".", "cat", "grep", "sed s/a/b/", "ls", "time",
 ]  # fmt: skip
-#: The modules of commands that are tested here; those of the network have their own tests.
+#: The modules of text tools, which get more of it.
 MODULES = frozenset(
     """awk base64 basename cat chmod cp cut date df diff dmesg echo env expr false find free grep gzip head hostname jq
     kill less ln logger ls md5sum mkdir mktemp mount nohup nsenter od paste printenv printf ps pwd readlink rm sed seq
@@ -91,6 +94,28 @@ def test_every_program_answers_to_nothing_and_to_nonsense() -> None:
     for name in OWN:
         for words in ([], ["--no-such-option"], ["-\x01"], ["/nope", "/nope"], [""], ["a"] * 5, ["-"] * 3):
             check(machine() if name in ("yes",) else shared(), [name, *words])
+
+
+def test_any_command_of_any_room_answers_to_anything_on_a_machine_in_use() -> None:
+    """KUBENET_FUZZ=N: N rounds of all commands; `python -m tests.support.fuzz` for longer, with other seeds."""
+    found = fuzz.Fuzzer(seed=0)
+    rounds = int(os.environ.get("KUBENET_FUZZ", "10"))
+    failures = [failure for failure in map(found.run, fuzz.lines(found.random, rounds, [])) if failure]
+    assert not failures, "\n\n".join(failures)
+    assert found.count >= 200 * rounds
+
+
+def test_the_fuzzer_notices_a_defect_and_says_how_to_have_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kubenet_course.userland.commands import true
+
+    async def fail(proc: object, argv: list[str]) -> int:
+        raise ValueError("nobody thought of this")
+
+    found = fuzz.Fuzzer(seed=0)
+    assert found.run(fuzz.Line(["true"], "")) == ""
+    monkeypatch.setattr(true, "main", fail)
+    shown = found.run(fuzz.Line(["true", "a b"], ""))
+    assert shown.startswith("true 'a b'\n['true', 'a b']: Traceback") and "nobody thought of this" in shown
 
 
 @SETTINGS

@@ -58,7 +58,7 @@ class EmulatedHost:
 
     def write(self, path: str, text: str) -> str:
         try:
-            self.proc.files.write(path, text.encode(), self.proc, cwd=self.proc.cwd)
+            self.proc.files.write(path, text.encode("utf-8", "surrogateescape"), self.proc, cwd=self.proc.cwd)
         except KernelError as failure:
             return go_error(failure)
         return ""

@@ -133,7 +133,7 @@ def _signal(proc: Process, config: Configuration, name: str) -> int:
         text = proc.files.read_text(config.pid, proc).strip()
     except KernelError as failure:
         proc.stderr.write(
-            f'nginx: [error] open() "{config.pid}" failed ({failure.errno}: {failure.strerror})\n'.encode()
+            f'nginx: [error] open() "{config.pid}" failed ({failure.errno}: {failure.strerror})\n'.encode("utf-8", "surrogateescape")
         )
         return 1
     target = proc.system.processes.get(int(text)) if text.isdigit() else None
@@ -198,7 +198,7 @@ async def _master(proc: Process, path: str, extra: str) -> int:
         again.set_result("stop")
 
     proc.handlers.update({1: reload, 3: stop, 15: stop, 2: stop, 10: lambda: None})
-    proc.files.write(config.pid, f"{proc.pid}\n".encode(), proc)
+    proc.files.write(config.pid, f"{proc.pid}\n".encode("utf-8", "surrogateescape"), proc)
     while True:
         server = Nginx(proc, config)
         server.bind()

@@ -219,6 +219,8 @@ async def main(proc: Process, argv: list[str]) -> int:
 def _main(proc: Process, words: list[str]) -> int:
     while words and words[0].startswith("-") and words[0] != "--":
         word = words[0]
+        if word == "-":
+            raise OvsError("missing command name (use --help for help)")
         if word in ("--version", "-V"):
             proc.print("ovs-vsctl (Open vSwitch) 3.1.0\nDB Schema 8.3.1")
             return 0

@@ -84,11 +84,11 @@ async def _print(
         count += 1
         number = first + step * count
         if len(batch) >= BATCH:
-            proc.stdout.write(((joiner if any_one else "") + joiner.join(batch)).encode())
+            proc.stdout.write(((joiner if any_one else "") + joiner.join(batch)).encode("utf-8", "surrogateescape"))
             batch, any_one = [], True
             await proc.sleep(0.02)
     if batch:
-        proc.stdout.write(((joiner if any_one else "") + joiner.join(batch)).encode())
+        proc.stdout.write(((joiner if any_one else "") + joiner.join(batch)).encode("utf-8", "surrogateescape"))
         any_one = True
     if any_one:
         proc.stdout.write(b"\n")

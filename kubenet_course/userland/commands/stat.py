@@ -125,7 +125,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     if value(options, "c") is not None:
         form, end = value(options, "c") or "", "\n"
     if value(options, "printf") is not None:
-        form = (value(options, "printf") or "").encode().decode("unicode_escape", "replace")
+        form = (value(options, "printf") or "").encode("utf-8", "surrogateescape").decode("unicode_escape", "replace")
     if "f" in flags:
         return _file_systems(proc, argv[0], names, None if form is DEFAULT else form + end)
     status = 0

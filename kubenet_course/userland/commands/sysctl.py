@@ -227,7 +227,7 @@ def _write(proc: Process, key: str, value: str, mode: Mode) -> int:
         return 1
     if not mode.dry_run:
         try:
-            proc.files.write(path, f"{value}\n".encode(), proc)
+            proc.files.write(path, f"{value}\n".encode("utf-8", "surrogateescape"), proc)
         except KernelError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
                 proc.error(f'sysctl: setting key "{name}": {os.strerror(errno.EINVAL)}')

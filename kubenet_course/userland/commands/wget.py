@@ -132,7 +132,7 @@ class Session:
             return
         try:
             self.proc.files.write(
-                self.log_file, text.encode(), self.proc, append=not fresh, cwd=self.proc.cwd
+                self.log_file, text.encode("utf-8", "surrogateescape"), self.proc, append=not fresh, cwd=self.proc.cwd
             )
         except KernelError:
             self.log_file = None
@@ -276,7 +276,7 @@ class Session:
         if data is not None:
             fields += [
                 ("Content-Type", "application/x-www-form-urlencoded"),
-                ("Content-Length", str(len(data.encode()))),
+                ("Content-Length", str(len(data.encode("utf-8", "surrogateescape")))),
             ]
         for line in self.settings.headers:
             name, _, value = line.partition(":")

@@ -275,7 +275,7 @@ def _data(proc: Process, config: Configuration, letter: str, value: str) -> None
     if letter == "data-urlencode":
         name, equals, content = value.partition("=")
         data = (f"{name}=" if name and equals else "") + quote(content if equals else name, safe="-._~")
-        piece = data.encode()
+        piece = data.encode("utf-8", "surrogateescape")
     elif value.startswith("@") and letter != "data-raw":
         try:
             piece = proc.files.read(value[1:], proc, proc.cwd)

@@ -476,7 +476,7 @@ class Transfer:
             name = user.partition(":")[0]
             self.session.info(f"Server auth using Basic with user '{name}'")
             put(
-                "Authorization", "Basic " + b64encode((user if ":" in user else user + ":").encode()).decode()
+                "Authorization", "Basic " + b64encode((user if ":" in user else user + ":").encode("utf-8", "surrogateescape")).decode()
             )
         put("Range", f"bytes={config.range}" if config.range else None)
         put("User-Agent", config.agent)

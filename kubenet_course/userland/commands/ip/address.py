@@ -237,7 +237,7 @@ def _add4(dev: NetDevice, said: AddressWords, verb: str) -> None:
     now = dev.net.loop.now
     valid = None if said.valid == FOREVER else now + said.valid * SECOND
     preferred = None if said.preferred == FOREVER else now + said.preferred * SECOND
-    if said.label is not None and len(said.label.encode()) >= 16:
+    if said.label is not None and len(said.label.encode("utf-8", "surrogateescape")) >= 16:
         raise KernelError(errno.ERANGE, "Attribute failed policy validation")
     if said.broadcast is not None and said.broadcast.family != 4:
         raise KernelError(errno.EINVAL)

@@ -142,7 +142,7 @@ def show(proc: Process, request: Request) -> int:
         text = show_text(chosen, mode, request.flags)
     if request.file:
         try:
-            proc.files.write(request.file, text.encode(), proc=proc, cwd=proc.cwd)
+            proc.files.write(request.file, text.encode("utf-8", "surrogateescape"), proc=proc, cwd=proc.cwd)
         except KernelError as failure:
             raise Failed(f"cannot open file: {request.file} {failure.strerror}") from None
     else:

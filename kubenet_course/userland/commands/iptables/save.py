@@ -102,7 +102,7 @@ def main(proc: Process, argv: list[str], family: int, legacy: bool) -> int:
         text += "\n".join(lines) + "\n"
     if "f" in options:
         try:
-            proc.files.write(options["f"], text.encode(), proc=proc, cwd=proc.cwd)
+            proc.files.write(options["f"], text.encode("utf-8", "surrogateescape"), proc=proc, cwd=proc.cwd)
         except KernelError as failure:
             proc.error(f"Failed to open file, error: {failure.strerror}")
             return 1

@@ -247,7 +247,7 @@ def _string(value: Any, function: Callable[[str], Any], message: str) -> Any:
 
 PLAIN: dict[tuple[str, int], Callable] = {
     ("length", 0): _length, ("utf8bytelength", 0): lambda v: len(_need(v, str,
-        "only strings have UTF-8 byte length").encode()),
+        "only strings have UTF-8 byte length").encode("utf-8", "surrogateescape")),
     ("not", 0): lambda v: not truth(v), ("keys", 0): _keys, ("keys_unsorted", 0): lambda v: _keys(v, False),
     ("type", 0): kind, ("has", 1): _has, ("contains", 1): _contains, ("add", 0): _add,
     ("tostring", 0): text_of, ("tonumber", 0): _tonumber, ("tojson", 0): dump, ("fromjson", 0): _fromjson,

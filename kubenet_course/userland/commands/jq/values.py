@@ -106,7 +106,7 @@ def dump(
 def short(value: Any) -> str:
     """A value in an error message, cut at 11 bytes."""
     text = dump(value)
-    return text if len(text.encode()) <= 11 else text[:10] + "..."
+    return text if len(text.encode("utf-8", "surrogateescape")) <= 11 else text[:10] + "..."
 
 
 def text_of(value: Any) -> str:

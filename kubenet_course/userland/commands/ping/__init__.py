@@ -24,7 +24,7 @@ async def main(proc: Process, argv: list[str]) -> int:
             return 0
         return await _run(proc, name, options)
     except UsageError as error:
-        proc.stderr.write(error.text.encode())
+        proc.stderr.write(error.text.encode("utf-8", "surrogateescape"))
         return error.status
     except Fatal as error:
         proc.error(error.message if error.message.startswith("kubenet:") else f"{name}: {error.message}")

@@ -327,7 +327,7 @@ class PingSession:
         return f"[{clock // SECOND}.{clock % SECOND // MICROSECOND:06d}] "
 
     def _print(self, text: str) -> None:
-        self.proc.stdout.write(text.encode())
+        self.proc.stdout.write(text.encode("utf-8", "surrogateescape"))
 
     def _schedule_exit(self, pause: int) -> int:
         """schedule_exit(): all were sent; wait for the last answers, but not for ever."""

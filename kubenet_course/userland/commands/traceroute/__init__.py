@@ -19,7 +19,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     try:
         options = await parse(proc, name, argv)
     except Leave as leave:
-        proc.stderr.write(leave.text.encode())
+        proc.stderr.write(leave.text.encode("utf-8", "surrogateescape"))
         return leave.status
     method = METHODS[options.method](proc, options)
     options.packet_length = max(options.packet_length, method.header_length)
