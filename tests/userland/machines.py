@@ -25,8 +25,10 @@ Outcome = tuple[bytes, bytes, int]
 
 
 def machine(name: str = "red") -> System:
-    """A machine with only `lo` and all programs of the userland."""
-    return System(Host(Loop(), name), standard_programs())
+    """A machine with only `lo` and all programs of the userland, and this computer's largest process number."""
+    system = System(Host(Loop(), name), standard_programs())
+    system.files.view.write("/proc/sys/kernel/pid_max", Path("/proc/sys/kernel/pid_max").read_bytes(), system.init)
+    return system
 
 
 def run(system: System, script: str, **changes: object) -> Outcome:

@@ -143,6 +143,7 @@ def _signal(proc: Process, config: Configuration, name: str) -> int:
             problem = f"kill({text}, 15) failed (3: No such process)"
         proc.error(f"{prefix}{when} [error] {proc.pid}#{proc.pid}: {problem}")
         return 1
+    proc.stderr.write(prefix.encode())
     target.kill({"stop": 15, "quit": 3, "reopen": 10, "reload": 1}[name])
     return 0
 

@@ -79,6 +79,8 @@ def _memory(ps: _Ps, process: Process) -> str:
     return f"{RSS * 100 / MEMORY['MemTotal']:.1f}"
 
 
+#: Columns as wide as the largest process number can be.
+PIDS = ("pid", "ppid", "pgid", "sid", "tid")
 #: name: (header, right aligned, width, value)
 COLUMNS: dict[str, Column] = {
     "pid": ("PID", True, 5, lambda ps, p: str(p.pid)),
@@ -361,6 +363,8 @@ def _forest(processes: list[Process]) -> list[tuple[Process, str]]:
 
 
 async def main(proc: Process, argv: list[str]) -> int:
+    # Looking takes a moment, so the whole pipeline that ps is part of is there to be seen.
+    await proc.sleep(0.002)
     ps = _Ps(proc)
     try:
         request = _parse(argv[1:])
@@ -375,8 +379,9 @@ async def main(proc: Process, argv: list[str]) -> int:
     rows = _forest(processes) if request.forest else [(one, "") for one in processes]
     cells = [[_cell(ps, one, name, art) for name, _, _ in columns] for one, art in rows]
     heads = [COLUMNS[name][0] if head is None else head for name, head, _ in columns]
+    digits = max(5, len(proc.files.read_text("/proc/sys/kernel/pid_max", proc).strip()))  # get_pid_digits()
     widths = [
-        max(width or COLUMNS[name][2], len(head))
+        max(width or (digits if name in PIDS else COLUMNS[name][2]), len(head))
         for (name, _, width), head in zip(columns, heads, strict=True)
     ]
     if request.headers and any(heads):

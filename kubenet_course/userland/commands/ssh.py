@@ -86,20 +86,21 @@ async def _connect(proc: Process, settings: dict[str, str], words: list[str]) ->
         return 255
     timeout = settings.get("connecttimeout", "")
     limit = int(timeout) * SECOND if timeout.isdigit() and int(timeout) else None
+    why = ""
     for info in found:
         sock = open_socket(proc, AF_INET if info.family == 4 else AF_INET6, SOCK_STREAM)
         try:
             await sock.connect(info.address, port, limit, scope=info.scope)
         except KernelError as failure:
             close_socket(proc, sock)
-            words_ = (
+            why = (
                 KernelError(errno.ETIMEDOUT).strerror
                 if failure.errno == errno.EINPROGRESS
                 else failure.strerror
             )
-            proc.error(f"ssh: connect to host {host} port {port}: {words_}")
             continue
         return await _greet(proc, settings, EmulatedStream(proc, sock), host, str(info.address), port, user)
+    proc.error(f"ssh: connect to host {host} port {port}: {why}")
     return 255
 
 

@@ -120,7 +120,14 @@ def _shadow(path: str, original: int) -> None:
         return
     for name in names:
         if name not in hidden:
-            os.symlink(f"{below}/{name}", f"{path}/{name}")
+            _show(f"{below}/{name}", f"{path}/{name}")
+
+
+def _show(original: str, path: str) -> None:
+    """A link to the computer's file. Where that is itself a relative link that leads out of its folder
+    (/etc/os-release), the same link: it is right in its own place alone."""
+    target = os.readlink(original) if os.path.islink(original) else ""
+    os.symlink(target if target.startswith("../") else original, path)
 
 
 def _open(path: str) -> None:
