@@ -12,8 +12,7 @@ The fate of a packet is never an exception: it is a drop reason (`kernel/skbuff.
 
 from __future__ import annotations
 
-import errno as _errno
-import os
+from kubenet_course import errno as _errno
 
 
 class KubenetError(Exception):
@@ -36,7 +35,7 @@ class KernelError(KubenetError):
     @property
     def strerror(self) -> str:
         """The text of libc's strerror() for this errno, e.g. ``File exists``."""
-        return os.strerror(self.errno)
+        return _errno.strerror(self.errno)
 
     def __str__(self) -> str:
         name = _errno.errorcode.get(self.errno, str(self.errno))

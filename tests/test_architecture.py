@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "kubenet_course"
 
 #: Lowest first; a room imports from its own level and from those before it.
 LAYERS = (
-    ("errors", "registry"),
+    ("errno", "errors", "registry"),
     ("wire", "sim"),
     ("kernel",),
     ("userland",),

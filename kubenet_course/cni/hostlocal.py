@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from errno import EEXIST
 from typing import Any, Protocol
 
 from kubenet_course.cni.errors import CniError
 from kubenet_course.cni.gojson import IP, IPNET, ListOf, Struct, parse_ip
 from kubenet_course.cni.result import Address, IPConfig, Prefix
+from kubenet_course.errno import EEXIST
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.surroundings import Surroundings
 

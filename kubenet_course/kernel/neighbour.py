@@ -11,9 +11,9 @@ kernel's hardware header cache), so that sending costs no allocation.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import MILLISECOND, SECOND, Timer
 from kubenet_course.wire.addresses import ANY4, BROADCAST_MAC, ZERO_MAC, IpAddress, IPv6Address, MacAddress

@@ -6,9 +6,9 @@ in `NetNamespace.__init__`, so that two namespaces never share anything.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet.state import InetState
 from kubenet_course.kernel.neighbour import NeighbourTable

@@ -6,11 +6,11 @@ A device kind is found by its name among the files of `kernel/devices/`.
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice
 from kubenet_course.registry import discover

@@ -9,13 +9,13 @@ Values are the text that a read gives, without the newline. The defaults in
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 
 if TYPE_CHECKING:

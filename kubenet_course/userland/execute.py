@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from errno import ENOENT
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.errno import ENOENT
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.quoting import quote, quoteaf
 

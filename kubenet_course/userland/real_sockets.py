@@ -7,12 +7,12 @@ namespace). Nothing of the emulated kernel is imported but the shape.
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import time
 from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 
 T = TypeVar("T")

@@ -7,7 +7,6 @@ kernel is imported but the shape.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.real_sockets import RealSockets
 from kubenet_course.userland.surroundings import Finished, as_bytes

@@ -18,10 +18,10 @@ every failure is KernelError(errno):
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM, make_socket
 from kubenet_course.sim.loop import SECOND, Cancelled, Task, TimeoutExpired

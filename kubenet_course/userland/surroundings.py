@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import stat as _stat
 from collections.abc import Mapping, Sequence
-from errno import EEXIST, ENOENT
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from kubenet_course.errno import EEXIST, ENOENT
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.sockets import Network, Sockets
 from kubenet_course.userland.streams import BytesReader, Capture, Reader, Writer
@@ -57,10 +57,16 @@ class Child(Protocol):
 class Surroundings(Protocol):
     """Files, programs, streams and sockets of one machine, as one process sees them."""
 
-    env: Mapping[str, str]
-    cwd: str
-    pid: int
     net: Network
+
+    @property
+    def env(self) -> Mapping[str, str]: ...
+
+    @property
+    def cwd(self) -> str: ...
+
+    @property
+    def pid(self) -> int: ...
 
     # -- programs
     async def run(

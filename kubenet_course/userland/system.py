@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from errno import EAGAIN
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.errno import EAGAIN
 from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import Loop, TimeoutExpired
 from kubenet_course.userland.files import FileTree, FileView

@@ -8,10 +8,10 @@ needed for that but the table of drop reasons.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.skbuff import DROP_REASONS
 from kubenet_course.sim.trace import Event, NeighbourFacts
 from kubenet_course.view.firewall import split_rule
@@ -79,7 +79,7 @@ def _unsent(event: Event, name_of: Namer) -> Unsent:
     destination, error, route, _ = event.facts
     machine, namespace = name_of(event.net)
     return Unsent(
-        machine, namespace, str(destination), os.strerror(error), route_line(route) if route else ""
+        machine, namespace, str(destination), errno.strerror(error), route_line(route) if route else ""
     )
 
 

@@ -5,10 +5,9 @@ Everything is read from attributes; the objects are those that `sim/trace.py` ke
 
 from __future__ import annotations
 
-import errno
-import os
 from typing import Any
 
+from kubenet_course import errno
 from kubenet_course.sim.trace import Event, RouteFacts
 from kubenet_course.view.packet_text import PROTOCOLS
 from kubenet_course.wire.arp import ARP_REQUEST, ArpHeader
@@ -108,9 +107,9 @@ def route_words(route: RouteFacts, destination: Any) -> str:
         if route.route is None and route.type == "unreachable":
             if route.error == errno.EHOSTUNREACH:  # ip_route_input_slow(): forwarding is off on the way in
                 return f"{destination} is not an address of this machine, and it does not forward for others"
-            reason = os.strerror(route.error)
+            reason = errno.strerror(route.error)
             return f"{destination} is not an address of this machine, and no route leads there ({reason})"
-        return f"{destination} matches {line}: {os.strerror(route.error)}"
+        return f"{destination} matches {line}: {errno.strerror(route.error)}"
     if route.type == "local":
         return f"{destination} is this machine's own address" + (f": {line}" if line else "")
     if route.type in ("broadcast", "multicast"):

@@ -6,9 +6,9 @@ Entries are listed newest first. An entry is learned (ages), static (``static``:
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.wire.addresses import MacAddress

@@ -6,9 +6,9 @@ and shown but has no effect.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices._bridge_port import bridge_id
 from kubenet_course.sim.loop import SECOND

@@ -7,9 +7,9 @@ its ports are in the default VLAN 1, untagged, as with CONFIG_BRIDGE_VLAN_FILTER
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ address alone, or the fallback device tunl0, gre0 or sit0 that a module makes in
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices._stack import Encapsulated, scrub, too_deep
 from kubenet_course.kernel.devices.base import NetDevice, netif_rx

@@ -18,10 +18,10 @@ A frame comes in through `netif_receive(dev, skb)`:
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.skbuff import (
     PACKET_BROADCAST,

@@ -11,9 +11,9 @@ The forwarding database lives in `_bridge_fdb.py`, ports' settings in `_bridge_p
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices import _bridge_options
 from kubenet_course.kernel.devices._bridge_fdb import FdbEntry, ForwardingDatabase

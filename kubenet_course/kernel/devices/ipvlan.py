@@ -11,9 +11,9 @@ Mode and flag belong to the lower device: the last setting counts for all.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices._stack import cross_namespace, need_link, transfer_operstate
 from kubenet_course.kernel.devices.base import NetDevice, netif_receive, netif_rx

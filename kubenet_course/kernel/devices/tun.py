@@ -6,10 +6,10 @@ sent is dropped. `attach(function)` gives them one: it is called with every pack
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice, netif_rx
 from kubenet_course.kernel.skbuff import SkBuff

@@ -6,9 +6,9 @@ route, its conntrack entry and, between namespaces, its mark (skb_scrub_packet()
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice, netif_receive
 from kubenet_course.kernel.skbuff import SkBuff

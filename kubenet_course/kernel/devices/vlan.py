@@ -6,9 +6,9 @@ without it. The carrier is the lower device's. Without loose binding the VLAN go
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices._stack import cross_namespace, need_link, refuse_open, transfer_operstate
 from kubenet_course.kernel.devices.base import NetDevice, netif_receive

@@ -6,9 +6,9 @@ routes move there, and the rule ``1000: from all lookup [l3mdev-table]`` finds i
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice, netif_rx
 from kubenet_course.kernel.inet import fib

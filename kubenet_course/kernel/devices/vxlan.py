@@ -9,9 +9,9 @@ The MTU is the underlay's less 50 bytes (70 over IPv6) where ``dev`` names the u
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices._stack import Encapsulated, scrub, too_deep
 from kubenet_course.kernel.devices._vxlan_fdb import ForwardingDatabase, Remote, VxlanFdb

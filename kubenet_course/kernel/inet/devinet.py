@@ -6,10 +6,10 @@ Adding 10.0.1.11/24 to a device that is up makes, in table local, ``local 10.0.1
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.wire.addresses import LOOPBACK4, IPv4Address, Network

@@ -7,11 +7,11 @@ length, longest first; only lengths in use are tried. `FibRules` is the policy d
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.wire.addresses import IpAddress, Network
 
 if TYPE_CHECKING:

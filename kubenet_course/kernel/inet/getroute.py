@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import route as inet_route
 from kubenet_course.wire.addresses import IPv4Address

@@ -7,10 +7,10 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_output import ip_output
 from kubenet_course.kernel.inet.route import ip_route_input

@@ -9,9 +9,9 @@ Length: one decision each way, read beside the kernel's route.c.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.devinet import select_source

@@ -8,11 +8,11 @@ solicitation for it (after up to one second of waiting and one more for the answ
 
 from __future__ import annotations
 
-import errno
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet6 import implied, mcast

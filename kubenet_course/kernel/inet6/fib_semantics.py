@@ -7,9 +7,9 @@ unreachable (blackhole, …) route hangs on `lo`, and a metric of 0 means 1024.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.wire.addresses import IPv6Address

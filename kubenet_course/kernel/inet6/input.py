@@ -7,10 +7,10 @@ ipv6_rcv → PRE_ROUTING → ip6_rcv_finish → route ┬→ ip6_input → LOCAL
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_input import RECEIVE_TIME
 from kubenet_course.kernel.inet6.output import ip6_output

@@ -5,9 +5,9 @@ ip6_local_out → LOCAL_OUT → ip6_output → POST_ROUTING → fragment? → ne
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_output import SEND_TIME

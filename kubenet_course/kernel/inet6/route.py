@@ -6,9 +6,9 @@ the answer is an `Rt6Info`, cached per namespace until anything it depends on ch
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet6.saddr import select_source

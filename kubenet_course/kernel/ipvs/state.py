@@ -5,9 +5,9 @@ Connections end on the virtual clock and are looked after when they are met or l
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.ipvs import schedulers
 from kubenet_course.sim.loop import SECOND

@@ -7,10 +7,9 @@ makes it, with all its chains. Errors are `Refused` with iptables' own sentence.
 
 from __future__ import annotations
 
-import errno
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubenet_course import errno
 from kubenet_course.errors import KubenetError
 from kubenet_course.kernel.netfilter.rule import XtRule
 from kubenet_course.kernel.netfilter.tables import (
@@ -216,8 +215,8 @@ class Tables:
         if failure:
             if self.legacy:
                 tail = " Run `dmesg' for more information." if failure == errno.EINVAL else ""
-                raise Refused(f"{os.strerror(failure)}.{tail}")
-            raise Refused(f"RULE_{verb} failed ({os.strerror(failure)}): rule in chain {chain.name}", 4, batch=True)
+                raise Refused(f"{errno.strerror(failure)}.{tail}")
+            raise Refused(f"RULE_{verb} failed ({errno.strerror(failure)}): rule in chain {chain.name}", 4, batch=True)
 
     def _refuses(self, chain: Chain, rule: XtRule) -> int:
         place = self.place(chain)

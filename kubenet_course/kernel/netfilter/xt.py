@@ -15,11 +15,11 @@ Values of options land in `self.values[key]`; `self.inverted` holds the keys giv
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
+from kubenet_course import errno
 from kubenet_course.errors import KubenetError
 from kubenet_course.wire.addresses import IPv4Address, IPv6Address, MacAddress, parse_address
 

@@ -7,9 +7,9 @@ netem`` does.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.sched.fifo import Bfifo, FqCodel, Noqueue, Pfifo, PfifoFast, Sfq
 from kubenet_course.kernel.sched.filters import Filter, FilterBlock

@@ -8,9 +8,9 @@ no ceiling on the way is reached. Among those that may send, the lower `prio` go
 
 from __future__ import annotations
 
-import errno
 from typing import Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.sched.fifo import Pfifo
 from kubenet_course.kernel.sched.filters import classify

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import Future, Signal, TimeoutExpired
 from kubenet_course.wire.addresses import IpAddress

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.skbuff import PACKET_OUTGOING, SkBuff
 from kubenet_course.kernel.socket.base import Datagram, Socket

@@ -17,10 +17,10 @@ Length: the socket's calls and its state are one thing.
 
 from __future__ import annotations
 
-import errno
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket import tcp_output as out
 from kubenet_course.kernel.socket import tcp_timer

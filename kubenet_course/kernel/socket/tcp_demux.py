@@ -5,9 +5,9 @@ connection (4-tuple) → listener (port, address, device) → RST
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.socket import tcp_output as out
 from kubenet_course.kernel.socket.base import SocketError
 from kubenet_course.kernel.socket.tcp_input import NO_OPTIONS, tcp_rcv

@@ -9,9 +9,9 @@ Length: the states of a connection, in the order of tcp_input.c.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
+from kubenet_course import errno
 from kubenet_course.kernel.socket import tcp_output as out
 from kubenet_course.kernel.socket.tcp_ack import tcp_ack
 from kubenet_course.kernel.socket.tcp_state import TCP_ATO_MIN, TCP_MAX_QUICKACKS, unwrap

@@ -8,9 +8,9 @@ Length: what may be sent when is one set of rules.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket.tcp_state import MASK, MAX_TCP_WINDOW, TCP_ATO_MIN, TCP_DELACK_MAX, Segment
 from kubenet_course.sim.loop import MILLISECOND

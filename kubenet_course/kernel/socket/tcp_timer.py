@@ -6,9 +6,9 @@ probe ("window"), as `icsk_pending` does. Retransmission waits double up to two 
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
+from kubenet_course import errno
 from kubenet_course.kernel.socket import tcp_output as out
 from kubenet_course.kernel.socket.tcp_ack import enter_loss
 from kubenet_course.kernel.socket.tcp_state import TCP_ATO_MIN, TCP_RTO_MAX, TCP_RTO_MIN

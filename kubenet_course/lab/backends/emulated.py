@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.host import Host
 from kubenet_course.kernel.netns import NetNamespace
@@ -237,7 +238,7 @@ class EmulatedMachine:
         try:
             process = self._start(list(argv), stdin, env, out, err)
         except KernelError as error:
-            raise OSError(error.errno, error.strerror, argv[0]) from None
+            raise OSError(errno.on_this_computer(error.errno), error.strerror, argv[0]) from None
         self.backend.loop.run_soon()
         return EmulatedRunning(process, out, err, self.backend.loop)
 
@@ -249,7 +250,7 @@ class EmulatedMachine:
         try:
             return self.system.files.view.read(path, self.system.init)
         except KernelError as error:
-            raise OSError(error.errno, error.strerror, path) from None
+            raise OSError(errno.on_this_computer(error.errno), error.strerror, path) from None
 
     def write(self, path: str, content: str | bytes, mode: int | None = None, append: bool = False) -> None:
         data = content.encode() if isinstance(content, str) else content
@@ -264,7 +265,7 @@ class EmulatedMachine:
             if mode is not None:
                 view.chmod(path, mode)
         except KernelError as error:
-            raise OSError(error.errno, error.strerror, path) from None
+            raise OSError(errno.on_this_computer(error.errno), error.strerror, path) from None
 
     def exists(self, path: str) -> bool:
         return self.system.files.view.exists(path, self.system.init)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from typing import NamedTuple
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice
 from kubenet_course.kernel.inet.route import ip_route_output

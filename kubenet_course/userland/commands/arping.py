@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet.route import ip_route_output
 from kubenet_course.kernel.skbuff import PACKET_HOST, PACKET_OUTGOING
@@ -200,7 +199,7 @@ class _Arping:
             except ValueError:
                 raise Fatal(f"invalid source {options.source}") from None
             if not options.dad and not net.ipv4.is_local(source):
-                raise Fatal(f"bind: {os.strerror(errno.EADDRNOTAVAIL)}")
+                raise Fatal(f"bind: {errno.strerror(errno.EADDRNOTAVAIL)}")
             return source
         if options.dad:
             return ANY4

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Callable
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel import rtnetlink
 from kubenet_course.kernel.devices.base import NetDevice

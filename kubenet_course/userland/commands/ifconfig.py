@@ -6,9 +6,9 @@ the address unless a netmask follows.
 
 from __future__ import annotations
 
-import errno
 import re
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice
 from kubenet_course.kernel.inet.devinet import InetAddress, address_add, address_remove

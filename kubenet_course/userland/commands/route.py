@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import re
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib, fib_semantics
 from kubenet_course.userland import resolver

@@ -4,9 +4,9 @@ real ssh comes, too: ``Host key verification failed.``
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_STREAM
 from kubenet_course.sim.loop import SECOND

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from dataclasses import dataclass
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.options import OptionError, parse
 from kubenet_course.userland.process import Process
@@ -230,7 +229,7 @@ def _write(proc: Process, key: str, value: str, mode: Mode) -> int:
             proc.files.write(path, f"{value}\n".encode("utf-8", "surrogateescape"), proc)
         except KernelError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
-                proc.error(f'sysctl: setting key "{name}": {os.strerror(errno.EINVAL)}')
+                proc.error(f'sysctl: setting key "{name}": {errno.strerror(errno.EINVAL)}')
                 return 0
             proc.error(f'sysctl: setting key "{name}": {error.strerror}')
             return 1

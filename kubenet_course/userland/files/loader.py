@@ -7,9 +7,9 @@ is a script for the shell; anything else without a ``#!`` is a script too, as ex
 
 from __future__ import annotations
 
-from errno import EACCES, EISDIR, ELOOP, ENOENT, ENOEXEC
 from typing import TYPE_CHECKING
 
+from kubenet_course.errno import EACCES, EISDIR, ELOOP, ENOENT, ENOEXEC
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.files.nodes import Directory, Node
 

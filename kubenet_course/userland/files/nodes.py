@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import stat as _stat
 from collections.abc import Callable, Iterable
-from errno import EACCES, EINVAL, ENOSPC, EPERM
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.errno import EACCES, EINVAL, ENOSPC, EPERM
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.streams import BytesReader, Reader, WriteError, Writer
 

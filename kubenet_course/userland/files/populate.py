@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from errno import ENOSPC
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from kubenet_course.errno import ENOSPC
 from kubenet_course.sim.loop import MILLISECOND
 from kubenet_course.userland.files import procfs, sysfs
 from kubenet_course.userland.files.loader import image

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from errno import EINVAL, EIO, ENOENT
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.errno import EINVAL, EIO, ENOENT
 from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.files import netfs

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from errno import EINVAL, ENODEV
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.errno import EINVAL, ENODEV
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.files.nodes import (
     Directory,

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import stat as _stat
 from collections.abc import Callable, Iterator
-from errno import (
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubenet_course.errno import (
     EBUSY,
     EEXIST,
     EINVAL,
@@ -24,8 +26,6 @@ from errno import (
     ENOTEMPTY,
     EPERM,
 )
-from typing import TYPE_CHECKING, NamedTuple
-
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.files.nodes import (
     Directory,

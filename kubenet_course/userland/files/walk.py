@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import stat as _stat
-from errno import (
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kubenet_course.errno import (
     ELOOP,
     ENAMETOOLONG,
     ENOENT,
     ENOTDIR,
 )
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.files.nodes import (
     Directory,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable
-from errno import EAGAIN, ENOENT
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.errno import EAGAIN, ENOENT
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.files.loader import which
 from kubenet_course.userland.process import Process, Signalled

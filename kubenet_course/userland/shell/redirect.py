@@ -5,9 +5,9 @@ The process itself is the table: `stdin`, `stdout`, `stderr` are 0 to 2, `proc.f
 
 from __future__ import annotations
 
-from errno import EBADF
 from typing import TYPE_CHECKING
 
+from kubenet_course.errno import EBADF
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.shell.errors import ExpansionError
 from kubenet_course.userland.shell.nodes import Redirect

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from errno import EACCES, EISDIR, ELOOP, ENOENT, ENOEXEC, ENOTDIR
 from typing import TYPE_CHECKING
 
+from kubenet_course.errno import EACCES, EISDIR, ELOOP, ENOENT, ENOEXEC, ENOTDIR
 from kubenet_course.errors import KernelError
 
 if TYPE_CHECKING:

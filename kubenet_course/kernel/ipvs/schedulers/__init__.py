@@ -7,10 +7,10 @@ destinations came, went or changed, and `removing(destination)`, called before o
 
 from __future__ import annotations
 
-import errno
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.registry import discover
 

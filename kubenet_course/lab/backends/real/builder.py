@@ -21,9 +21,9 @@ import subprocess
 import sys
 import time
 import traceback
-from errno import EACCES, EROFS
 from typing import Any
 
+from kubenet_course.errno import EACCES, EROFS
 from kubenet_course.lab import daemons
 from kubenet_course.lab.backends.real import linux, mounts
 from kubenet_course.lab.backends.real.agent import Agent

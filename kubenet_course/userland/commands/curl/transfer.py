@@ -5,10 +5,10 @@ Length: one transfer, from name to last byte.
 
 from __future__ import annotations
 
-import errno
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_STREAM
 from kubenet_course.sim.loop import MILLISECOND, SECOND, TimeoutExpired

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel import rtnetlink
 from kubenet_course.userland.commands.ip import address_list

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.sim.loop import SECOND

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.vrf import L3mdevRule
 from kubenet_course.kernel.inet.fib import RT_TABLE_MAIN, FibRule, FibRules

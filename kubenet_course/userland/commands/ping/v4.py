@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
-
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet.route import ip_route_output
 from kubenet_course.kernel.packets import decode_network
@@ -63,7 +61,7 @@ class Ping4(PingSession):
         if self.source is None or self.source == 0:
             self._probe_source(device)
         elif not net.ipv4.is_local(self.source):
-            raise Fatal(2, f"bind: {os.strerror(errno.EADDRNOTAVAIL)}")
+            raise Fatal(2, f"bind: {errno.strerror(errno.EADDRNOTAVAIL)}")
         if self.target == 0:
             self.target = IPv4Address(self.source or 0)
         sock = self.sock = make_socket(net, AF_INET, SOCK_RAW, IPPROTO_ICMP)
@@ -85,7 +83,7 @@ class Ping4(PingSession):
         if options.ttl is not None:
             if options.ttl == 0:
                 sock.close()
-                raise Fatal(2, f"cannot set unicast time-to-live: {os.strerror(errno.EINVAL)}")
+                raise Fatal(2, f"cannot set unicast time-to-live: {errno.strerror(errno.EINVAL)}")
             sock.ttl = options.ttl
 
     def _probe_source(self, device: object) -> None:

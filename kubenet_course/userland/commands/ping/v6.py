@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
-
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet6.route import ip6_route_output
 from kubenet_course.kernel.skbuff import SkBuff
@@ -41,7 +39,7 @@ class Ping6(PingSession):
         if options.source is not None and options.source.family == 6:
             self.source = options.source
             if not net.ipv6.is_local(self.source):
-                raise Fatal(2, f"bind icmp socket: {os.strerror(errno.EADDRNOTAVAIL)}")
+                raise Fatal(2, f"bind icmp socket: {errno.strerror(errno.EADDRNOTAVAIL)}")
         else:
             self.source = self._probe_source(scoped or device)
         self.multicast = self.target.is_multicast

@@ -126,8 +126,7 @@ async def main(proc: Process, argv: list[str]) -> int:
 
 def _kill(record: SocketRecord) -> None:
     """SOCK_DESTROY: tcp_abort()."""
-    from errno import ECONNABORTED
-
+    from kubenet_course.errno import ECONNABORTED
     from kubenet_course.kernel.socket.tcp import TcpSocket
     from kubenet_course.kernel.socket.tcp_output import send_active_reset
 

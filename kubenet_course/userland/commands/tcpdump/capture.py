@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from errno import ENODEV
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.errno import ENODEV
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.skbuff import PACKET_OUTGOING
 from kubenet_course.kernel.socket import AF_PACKET, SOCK_RAW

@@ -6,11 +6,10 @@ probe's fields. `ready` is notified whenever something came.
 
 from __future__ import annotations
 
-import errno
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_RAW, make_socket
 from kubenet_course.kernel.socket.base import SocketError
@@ -36,7 +35,7 @@ class ProbeFailed(Exception):
     """A system call failed: ``connect: Network is unreachable``."""
 
     def __init__(self, call: str, code: int):
-        super().__init__(f"{call}: {os.strerror(code)}")
+        super().__init__(f"{call}: {errno.strerror(code)}")
 
 
 @dataclass(eq=False)
