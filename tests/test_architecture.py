@@ -289,3 +289,16 @@ def test_other_names_are_not() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'Laboratory'"):
         kubenet_course.Laboratory  # noqa: B018
+
+
+def test_error_numbers_are_those_of_linux_everywhere() -> None:
+    """`kubenet_course.errno`, not the computer's: a browser page numbers and words them differently."""
+    own = ("errno.py", "lab/backends/real/linux.py")
+    wrong = [
+        f"{name}:{line}: from kubenet_course import errno"
+        for name, tree in sources().items()
+        if name not in own
+        for module, line, _ in imports(name, tree)
+        if module == "errno" or module.startswith("errno.")
+    ]
+    assert not wrong, "\n".join(wrong)
