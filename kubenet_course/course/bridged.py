@@ -14,6 +14,8 @@ HOST_ADDRESS = "ip addr add 192.168.15.5/24 dev v-net-0"
 MASQUERADE = "iptables -t nat -A POSTROUTING -s 192.168.15.0/24 -j MASQUERADE"
 PAGE = "mkdir -p /srv/blue && echo 'Hello from blue' > /srv/blue/index.html"
 SERVER = "ip netns exec blue python3 -m http.server 80 -d /srv/blue > /tmp/blue.log 2>&1 &"
+#: A program takes a moment until it listens.
+LISTENS = "for i in $(seq 50); do ip netns exec blue curl -s -o /dev/null http://192.168.15.2 && break; sleep 0.2; done"
 
 
 def plugged(name: str, address: str, bridge: str = "v-net-0") -> str:
@@ -43,7 +45,9 @@ ROUTED: tuple[Command, ...] = (
     ("host", "sysctl -qw net.ipv4.ip_forward=1"),
 )
 #: A page in blue, and all that lets it out.
-SERVED: tuple[Command, ...] = (*SWITCHED, *ROUTED, ("host", MASQUERADE), ("host", PAGE), ("host", SERVER))
+SERVED: tuple[Command, ...] = (
+    *SWITCHED, *ROUTED, ("host", MASQUERADE), ("host", PAGE), ("host", SERVER), ("host", LISTENS)
+)  # fmt: skip
 
 
 def answers_in(expect: Expect, namespace: str, address: str, hint: int = 0, *, why: str = "") -> bool:
