@@ -219,8 +219,8 @@ def _listening_socket(address: str, port: int) -> socket.socket:
                 raise
             sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if sock.family == socket.AF_INET6 and not address:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1 if address else 0)
         sock.bind((address, port))
     except OSError as failure:
         raise KernelError(failure.errno or errno.EIO) from None

@@ -173,6 +173,18 @@ class RealSurroundings:
     def on_signal(self, signum: int, handler: object) -> None:
         asyncio.get_running_loop().add_signal_handler(signum, cast("Callable[[], Any]", handler))
 
+    async def signalled(self, *signums: int) -> int:
+        loop = asyncio.get_running_loop()
+        came: asyncio.Future[int] = loop.create_future()
+
+        def handler(signum: int) -> None:
+            if not came.done():
+                came.set_result(signum)
+
+        for signum in signums:
+            loop.add_signal_handler(signum, handler, signum)
+        return await came
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 

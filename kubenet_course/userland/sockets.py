@@ -261,6 +261,7 @@ class Sockets:
         named = wanted or there
         sock = open_socket(self.proc, AF_INET if named is not None and named.family == 4 else AF_INET6, SOCK_DGRAM)
         try:
+            sock.v6only = wanted is not None and wanted.family == 6
             if remote is None or wanted is not None or port:
                 sock.bind(wanted, port)
             if remote is not None:
@@ -288,6 +289,7 @@ class Sockets:
         family = AF_INET6 if wanted is None or wanted.family == 6 else AF_INET
         sock = open_socket(self.proc, family, SOCK_STREAM)
         sock.reuse_address = True
+        sock.v6only = wanted is not None and family == AF_INET6
         try:
             sock.bind(wanted, port)
             sock.listen(backlog)

@@ -19,7 +19,7 @@ Programs are found as execvp(3) finds them; one that cannot be started is Kernel
 from __future__ import annotations
 
 import stat as _stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kubenet_course.errno import EEXIST, ENOENT
@@ -28,6 +28,7 @@ from kubenet_course.userland.sockets import Network, Sockets
 from kubenet_course.userland.streams import BytesReader, Capture, Reader, Writer
 
 if TYPE_CHECKING:
+    from kubenet_course.sim.loop import Future
     from kubenet_course.userland.process import Process
 
 
@@ -129,6 +130,9 @@ class Surroundings(Protocol):
 
     def on_signal(self, signum: int, handler: object) -> None:
         """Call `handler()` when the signal comes, instead of ending."""
+
+    async def signalled(self, *signums: int) -> int:
+        """Wait, for ever if need be, until one of these signals comes; which one."""
 
     async def sleep(self, seconds: float) -> None: ...
 
@@ -280,6 +284,16 @@ class ProcessSurroundings:
 
     def on_signal(self, signum: int, handler: object) -> None:
         self.proc.handlers[int(signum)] = handler  # type: ignore[assignment]
+
+    async def signalled(self, *signums: int) -> int:
+        came: Future[int] = self.proc.loop.future()
+
+        def handler(signum: int) -> Callable[[], None]:
+            return lambda: None if came.done() else came.set_result(signum)
+
+        for signum in signums:
+            self.proc.handlers[signum] = handler(signum)
+        return await came
 
     async def sleep(self, seconds: float) -> None:
         await self.proc.sleep(seconds)

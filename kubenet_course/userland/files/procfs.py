@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errno import EINVAL, EIO, ENOENT
@@ -187,7 +187,7 @@ def _process_directory(tree: FileTree, whose: Process, thread: bool = False) -> 
             f"Name:\t{whose.comm}\nUmask:\t{whose.umask:04o}\nState:\t{state}\nTgid:\t{whose.pid}\nNgid:\t0\n"
             f"Pid:\t{whose.pid}\nPPid:\t{whose.ppid}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n"
             "FDSize:\t64\nGroups:\t0 \nVmSize:\t    7012 kB\nVmRSS:\t    3560 kB\nThreads:\t1\n"
-            "CapEff:\t000001ffffffffff\n"
+            f"SigIgn:\t{_mask(whose.ignored):016x}\nSigCgt:\t{_mask(whose.handlers):016x}\nCapEff:\t000001ffffffffff\n"
         )
 
     def environment(proc: Process | None) -> str:
@@ -227,6 +227,11 @@ def _executable(tree: FileTree, whose: Process) -> str:
     if found is None:
         raise KernelError(ENOENT)
     return whose.files.resolve(found, whose.cwd)
+
+
+def _mask(signums: Iterable[int]) -> int:
+    """A bit per signal, as /proc/PID/status shows sets of them."""
+    return sum(1 << (int(signum) - 1) for signum in signums)
 
 
 def _mounts(whose: Process) -> str:

@@ -21,14 +21,30 @@ PROGRAMS = {
     "cnitool": "kubenet_course.cni",
 }
 #: Those of the lab's container engine, one module with many names. A real Docker's have no daemon here.
-ENGINE = ()
+ENGINE = (
+    "docker",
+    "dockerd",
+    "containerd",
+    "containerd-shim-runc-v2",
+    "docker-proxy",
+    "docker-resolver",
+    "docker-app",
+)
 FOLDER = "/usr/local/bin"
 
 
 def hidden_folders(covered: tuple[str, ...]) -> dict[str, int]:
     """Python's folders below `covered`, each opened before it is covered."""
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))))
-    wanted = [package, sys.base_prefix, sys.prefix, os.path.dirname(os.path.realpath(sys.executable)), *sys.path]
+    package = os.path.dirname(
+        os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    )
+    wanted = [
+        package,
+        sys.base_prefix,
+        sys.prefix,
+        os.path.dirname(os.path.realpath(sys.executable)),
+        *sys.path,
+    ]
     found: dict[str, int] = {}
     for path in wanted:
         path = os.path.abspath(path)

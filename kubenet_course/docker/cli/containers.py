@@ -1,0 +1,301 @@
+"""A container's life: start, stop, restart, kill, pause, unpause, rm, rename, wait, prune."""
+
+from __future__ import annotations
+
+import signal as signals
+from typing import Any
+
+from kubenet_course.docker.cli import Session
+from kubenet_course.docker.cli.flags import Command, UsageError
+from kubenet_course.docker.cli.output import Follower
+from kubenet_course.docker.errors import DaemonError
+from kubenet_course.docker.store import Record
+
+# -- ps -----------------------------------------------------------------------------------------
+
+
+# -- start, stop, … -----------------------------------------------------------------------------
+async def start(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    attach = options.get("attach") or options.get("interactive")
+    if attach and len(words) > 1:
+        raise UsageError("you cannot start and attach multiple containers at once", 1)
+    status = 0
+    for word in words:
+        try:
+            record = session.engine.store.container(word)
+            stdin = await session.here.stdin() if options.get("interactive") else b""
+            follower = Follower(session.here, record["id"])
+            if attach:
+                follower.attach(record)
+            record = await session.locked(lambda record=record, stdin=stdin: _start(session, record, stdin))
+        except DaemonError as problem:
+            session.complain(problem)
+            session.err(f"Error: failed to start containers: {word}\n" if not attach else "")
+            status = 1
+            continue
+        if attach:
+            status = await follower.attached(session, record)
+            await follower.let_go(session, record)
+        else:
+            session.line(word)
+    return status
+
+
+async def _start(session: Session, record: Record, stdin: bytes = b"") -> Record:
+    fresh = session.engine.store.container(record["id"])
+    fresh["stopped"] = False
+    if fresh["state"]["Paused"]:
+        raise DaemonError("cannot start a paused container, try unpause instead", 409)
+    await session.engine.start(fresh, stdin)
+    return fresh
+
+
+def _signal_number(text: str) -> int:
+    name = text.upper().removeprefix("SIG")
+    if name.isdecimal() and 0 < int(name) < 65:
+        return int(name)
+    found = getattr(signals, f"SIG{name}", None)
+    if found is None:
+        raise DaemonError(f"invalid signal: {text}", 400)
+    return int(found)
+
+
+async def _stop(session: Session, record: Record, seconds: float | None, signal: str = "") -> None:
+    engine = session.engine
+    if not record["state"]["Running"]:
+        return
+    record["stopped"] = True
+    engine.store.save(record)
+    if record["state"]["Paused"]:
+        await engine.signal(record, 18)
+    number = _signal_number(signal or record["config"].get("StopSignal") or "SIGTERM")
+    timeout = record["config"].get("StopTimeout")
+    patience = seconds if seconds is not None else 10.0 if timeout is None else float(timeout)
+    if patience or signal:
+        await engine.signal(record, number)
+    left = await engine.wait_for_end(record, None if patience < 0 else patience)
+    if left is not None and left["state"]["Running"]:
+        await engine.signal(left, 9)
+        await engine.wait_for_end(record, 10.0)
+    await _settled(session, record)
+
+
+async def _settled(session: Session, record: Record) -> None:
+    """Until the shim has tidied up (it holds the lock meanwhile)."""
+    await session.engine.store.lock()
+    session.engine.store.unlock()
+
+
+async def stop(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    seconds = options.get("timeout", options.get("time"))
+
+    async def one(word: str) -> None:
+        await _stop(session, session.engine.store.container(word), seconds, options.get("signal", ""))
+
+    return await session.each(words, one)
+
+
+async def restart(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    seconds = options.get("timeout", options.get("time"))
+
+    async def one(word: str) -> None:
+        record = session.engine.store.container(word)
+        auto, record["host_config"]["AutoRemove"] = record["host_config"]["AutoRemove"], False
+        session.engine.store.save(record)
+        await _stop(session, record, seconds, options.get("signal", ""))
+        record = session.engine.store.container(word)
+        record["host_config"]["AutoRemove"] = auto
+        await session.locked(lambda: session.engine.start(record))
+
+    return await session.each(words, one)
+
+
+async def kill(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    async def one(word: str) -> None:
+        record = session.engine.store.container(word)
+        number = _signal_number(options.get("signal", "SIGKILL"))
+        if not record["state"]["Running"]:
+            raise DaemonError(f"cannot kill container: {word}: container {record['id']} is not running", 409)
+        if number in (9, 15):
+            record["stopped"] = True
+            session.engine.store.save(record)
+        await session.engine.signal(record, number)
+        if number == 9:
+            await session.engine.wait_for_end(record, 10.0)
+            await _settled(session, record)
+
+    return await session.each(words, one)
+
+
+async def pause(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    return await session.each(words, lambda word: session.locked(lambda: _pause(session, word, True)))
+
+
+async def unpause(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    return await session.each(words, lambda word: session.locked(lambda: _pause(session, word, False)))
+
+
+async def _pause(session: Session, word: str, paused: bool) -> None:
+    record = session.engine.store.container(word)
+    state = record["state"]
+    if not state["Running"]:
+        raise DaemonError(
+            f"container {record['id']} is not running"
+            if paused
+            else f"Container {record['id']} is not paused",
+            409,
+        )
+    if state["Paused"] == paused:
+        raise DaemonError(
+            f"container {record['id']} is already paused"
+            if paused
+            else f"Container {record['id']} is not paused",
+            409,
+        )
+    await session.engine.signal(record, 19 if paused else 18)
+    state["Paused"], state["Status"] = paused, "paused" if paused else "running"
+    session.engine.store.save(record)
+
+
+async def remove(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    async def one(word: str) -> None:
+        try:
+            record = session.engine.store.container(word)
+        except DaemonError:
+            if options.get("force"):
+                raise _Quiet(word) from None
+            raise
+        if record["state"]["Running"]:
+            if not options.get("force"):
+                state = "paused" if record["state"]["Paused"] else "running"
+                advice = (
+                    "unpause and then stop the container before removal or force remove"
+                    if state == "paused"
+                    else "stop the container before removing or force remove"
+                )
+                raise DaemonError(f'cannot remove container "{word}": container is {state}: {advice}', 409)
+            record["host_config"]["AutoRemove"], record["stopped"] = False, True
+            session.engine.store.save(record)
+            await session.engine.signal(record, 9)
+            await session.engine.wait_for_end(record, 10.0)
+        await session.locked(lambda: _remove(session, record))
+
+    status = 0
+    for word in words:
+        try:
+            await one(word)
+        except _Quiet:
+            session.err(f"Error response from daemon: No such container: {word}\n")
+            status = 1
+        except DaemonError as problem:
+            session.complain(problem)
+            status = 1
+        else:
+            session.line(word)
+    return status
+
+
+class _Quiet(Exception):
+    """rm --force of what is not there."""
+
+
+async def _remove(session: Session, record: Record) -> None:
+    if session.engine.store.reload(record) is not None:
+        session.engine.remove(record)
+
+
+async def rename(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    async def change() -> None:
+        store = session.engine.store
+        record = store.container(words[0])
+        if record["name"] == words[1].removeprefix("/"):
+            raise DaemonError("Renaming a container with the same name as its current name", 400)
+        name = session.engine.free_name(words[1], store.containers())
+        for endpoint in record["endpoints"].values():
+            endpoint["dns_names"] = [name if one == record["name"] else one for one in endpoint["dns_names"]]
+        record["name"] = name
+        store.save(record)
+
+    await session.locked(change)
+    return 0
+
+
+async def wait(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    status = 0
+    for word in words:
+        try:
+            record = session.engine.store.container(word)
+        except DaemonError as problem:
+            session.complain(problem)
+            status = 1
+            continue
+        done = await session.engine.wait_for_end(record)
+        session.line(str((done or record)["state"]["ExitCode"]))
+    return status
+
+
+async def prune(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    if not options.get("force"):
+        answer = await confirmed(
+            session,
+            "WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ",
+        )
+        if not answer:
+            session.out("Total reclaimed space: 0B\n")
+            return 0
+    gone = [one for one in session.engine.store.containers() if not one["state"]["Running"]]
+    for record in gone:
+        await session.locked(lambda record=record: _remove(session, record))
+    if gone:
+        session.out("Deleted Containers:\n" + "".join(f"{one['id']}\n" for one in gone) + "\n")
+    session.out("Total reclaimed space: 0B\n")
+    return 0
+
+
+async def confirmed(session: Session, question: str) -> bool:
+    session.out(question)
+    answer = (await session.here.stdin()).decode("utf-8", "replace").strip().lower()
+    return answer in ("y", "yes")
+
+
+# -- looking ------------------------------------------------------------------------------------
+
+
+_TIME = """
+  -s, --signal string   Signal to send to the container
+  -t, --timeout int     Seconds to wait before killing the container
+"""
+_NAMES = "CONTAINER [CONTAINER...]"
+
+
+def _own(name: str) -> tuple[str, ...]:
+    return (f"docker container {name}",)
+
+
+COMMANDS = [
+    (Command("docker start", f"[OPTIONS] {_NAMES}", "Start one or more stopped containers", """
+  -a, --attach        Attach STDOUT/STDERR and forward signals
+  -i, --interactive   Attach container's STDIN
+""", 1, aliases=_own("start")), start),
+    (Command("docker stop", f"[OPTIONS] {_NAMES}",
+        "Stop one or more running containers", _TIME, 1, aliases=_own("stop"), hidden="      --time int     Seconds to wait"), stop),
+    (Command("docker restart", f"[OPTIONS] {_NAMES}",
+        "Restart one or more containers", _TIME, 1, aliases=_own("restart"), hidden="      --time int     Seconds to wait"), restart),
+    (Command("docker kill", f"[OPTIONS] {_NAMES}", "Kill one or more running containers", """
+  -s, --signal string   Signal to send to the container
+""", 1, aliases=_own("kill")), kill),
+    (Command("docker pause", _NAMES, "Pause all processes within one or more containers", "", 1, aliases=_own("pause")), pause),
+    (Command("docker unpause", _NAMES, "Unpause all processes within one or more containers", "", 1, aliases=_own("unpause")), unpause),
+    (Command("docker rm", f"[OPTIONS] {_NAMES}", "Remove one or more containers", """
+  -f, --force     Force the removal of a running container (uses SIGKILL)
+  -l, --link      Remove the specified link
+  -v, --volumes   Remove anonymous volumes associated with the container
+""", 1, aliases=("docker container rm", "docker container remove")), remove),
+    (Command("docker rename", "CONTAINER NEW_NAME", "Rename a container", "", 2, 2, aliases=_own("rename")), rename),
+    (Command("docker wait", _NAMES,
+        "Block until one or more containers stop, then print their exit codes", "", 1, aliases=_own("wait")), wait),
+    (Command("docker container prune", "[OPTIONS]", "Remove all stopped containers", """
+      --filter filter   Provide filter values (e.g. "until=<timestamp>")
+  -f, --force           Do not prompt for confirmation
+""", 0, 0), prune),
+]  # fmt: skip

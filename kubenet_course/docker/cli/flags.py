@@ -1,0 +1,179 @@
+"""Command lines as Docker's own parser (cobra and pflag) reads them, and the help that goes with them.
+
+A command's options are written as its help shows them, one a line; what takes a value has a kind after its
+name (`string`, `list`, …). So the text is the grammar.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubenet_course.errors import KubenetError
+
+_LINE = re.compile(
+    r"^\s+(?:-(?P<short>\w), |    )--(?P<long>[\w-]+)(?: (?P<kind>[a-z][\w-]*))?\s{2,}(?P<text>\S.*)$"
+)
+LISTS = ("list", "map", "stringArray", "strings", "filter", "port", "ulimit", "mount", "network")
+TRUE = ("1", "t", "T", "true", "TRUE", "True")
+FALSE = ("0", "f", "F", "false", "FALSE", "False")
+
+
+class UsageError(KubenetError):
+    """The command line is wrong; `message` is all that is printed."""
+
+    def __init__(self, message: str, status: int = 125):
+        super().__init__(message)
+        self.message = message
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Flag:
+    short: str
+    long: str
+    kind: str
+
+    @property
+    def shown(self) -> str:
+        return f"-{self.short}, --{self.long}" if self.short else f"--{self.long}"
+
+
+@dataclass(frozen=True)
+class Command:
+    """`path` is "docker network create"; `use` what follows it in `Usage:`; `hidden` options work, unshown."""
+
+    path: str
+    use: str
+    about: str
+    options: str = ""
+    least: int = 0
+    most: int = -1
+    stop_at_first: bool = False
+    aliases: tuple[str, ...] = ()
+    hidden: str = ""
+    flags: dict[str, Flag] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        for line in (self.options + "\n" + self.hidden).splitlines():
+            match = _LINE.match(line)
+            if match:
+                flag = Flag(match["short"] or "", match["long"], match["kind"] or "bool")
+                self.flags[f"--{flag.long}"] = flag
+                if flag.short:
+                    self.flags[f"-{flag.short}"] = flag
+
+    @property
+    def usage(self) -> str:
+        return f"Usage:  {self.path}{' ' + self.use if self.use else ''}"
+
+    def help(self) -> str:
+        text = f"{self.usage}\n\n{self.about}\n"
+        if self.aliases:
+            text += f"\nAliases:\n  {', '.join(self.aliases)}\n"
+        if self.options:
+            text += f"\nOptions:\n{self.options.rstrip()}\n"
+        return text
+
+    def parse(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+        """({long name: value}, operands); lists for what may come more than once. UsageError."""
+        found: dict[str, Any] = {}
+        operands: list[str] = []
+        rest = list(words)
+        while rest:
+            word = rest.pop(0)
+            if word == "--":
+                operands += rest
+                break
+            if word.startswith("--"):
+                self._long(word, rest, found)
+            elif word.startswith("-") and len(word) > 1:
+                self._short(word, rest, found)
+            else:
+                operands.append(word)
+                if self.stop_at_first:
+                    operands += rest
+                    break
+        if not found.get("help"):
+            self._count(operands)
+        return found, operands
+
+    def _long(self, word: str, rest: list[str], found: dict[str, Any]) -> None:
+        name, equals, value = word.partition("=")
+        if name == "--help":
+            found["help"] = True
+            return
+        flag = self.flags.get(name)
+        if flag is None:
+            raise self._wrong(f"unknown flag: {name}")
+        if flag.kind != "bool" and not equals:
+            if not rest:
+                raise self._wrong(f"flag needs an argument: {name}")
+            value, equals = rest.pop(0), "="
+        self._store(flag, value if equals else "true", found)
+
+    def _short(self, word: str, rest: list[str], found: dict[str, Any]) -> None:
+        letters = word[1:]
+        while letters:
+            letter, letters = letters[0], letters[1:]
+            if letter == "h" and "-h" not in self.flags:
+                found["help"] = True
+                continue
+            flag = self.flags.get(f"-{letter}")
+            if flag is None:
+                raise self._wrong(f"unknown shorthand flag: '{letter}' in {word}")
+            if flag.kind == "bool":
+                if letters.startswith("="):
+                    self._store(flag, letters[1:], found)
+                    return
+                self._store(flag, "true", found)
+                continue
+            if letters:
+                value = letters.removeprefix("=")
+            elif rest:
+                value = rest.pop(0)
+            else:
+                raise self._wrong(f"flag needs an argument: '{letter}' in {word}")
+            self._store(flag, value, found)
+            return
+
+    def _store(self, flag: Flag, text: str, found: dict[str, Any]) -> None:
+        if flag.kind in LISTS:
+            found.setdefault(flag.long, []).append(text)
+        elif flag.kind == "bool":
+            if text not in (*TRUE, *FALSE):
+                raise self._wrong(
+                    f'invalid argument "{text}" for "{flag.shown}" flag: strconv.ParseBool: parsing "{text}": invalid syntax'
+                )
+            found[flag.long] = text in TRUE
+        elif flag.kind == "int":
+            if not re.fullmatch(r"[-+]?\d+", text):
+                raise self._wrong(
+                    f'invalid argument "{text}" for "{flag.shown}" flag: strconv.ParseInt: parsing "{text}": invalid syntax'
+                )
+            found[flag.long] = int(text)
+        else:
+            found[flag.long] = text
+
+    def _wrong(self, problem: str) -> UsageError:
+        return UsageError(f"{problem}\n\n{self.usage}\n\nRun '{self.path} --help' for more information\n")
+
+    def _count(self, operands: list[str]) -> None:
+        number, least, most = len(operands), self.least, self.most
+        if number >= least and (most < 0 or number <= most):
+            return
+        tail = f"\n\n{self.usage}\n\nRun '{self.path} --help' for more information\n"
+        if most == 0:
+            said = "accepts no arguments"
+        elif least == most:
+            said = f"requires {least} argument{'' if least == 1 else 's'}"
+        elif most < 0:
+            said = f"requires at least {least} argument{'' if least == 1 else 's'}"
+            tail = tail.replace("\n\nRun ", "\n\nSee ")
+        elif not least:
+            said = f"requires at most {most} argument{'' if most == 1 else 's'}"
+        else:
+            said = f"requires at least {least} and at most {most} arguments"
+        raise UsageError(f"docker: '{self.path}' {said}{tail}", 1)

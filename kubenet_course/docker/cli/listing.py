@@ -1,0 +1,135 @@
+"""docker ps."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from kubenet_course.docker import inspect, ports
+from kubenet_course.docker.cli import Session
+from kubenet_course.docker.cli.flags import Command, UsageError
+from kubenet_course.docker.cli.tables import Listing
+from kubenet_course.docker.errors import DaemonError
+from kubenet_course.docker.store import Record, seconds_of
+
+LISTING = Listing(
+    {
+        "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "RunningFor": "CREATED", "CreatedAt": "CREATED AT",
+        "Status": "STATUS", "State": "STATE", "Ports": "PORTS", "Names": "NAMES", "Labels": "LABELS", "Mounts": "MOUNTS",
+        "LocalVolumes": "LOCAL VOLUMES", "Networks": "NETWORKS", "Size": "SIZE", "Platform": "PLATFORM",
+    },
+    "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+)  # fmt: skip
+
+
+FILTERS = (
+    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "name", "network",
+    "publish", "since", "status", "volume",
+)  # fmt: skip
+
+
+async def ps(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    records = list(reversed(session.engine.store.containers()))
+    chosen = _filters(options)
+    last = 1 if options.get("latest") else options.get("last", -1)
+    if not (options.get("all") or last > 0 or "status" in chosen):
+        records = [one for one in records if one["state"]["Running"]]
+    records = [one for one in records if _passes(session, one, chosen)]
+    if last > 0:
+        records = records[:last]
+    now = session.here.time()
+    full = options.get("no-trunc", False)
+    entries = [_entry(session, one, now, full) for one in records]
+    session.out(LISTING.text(entries, options.get("format", ""), options.get("quiet", False)))
+    return 0
+
+
+def _filters(options: dict[str, Any]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in options.get("filter", []):
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(
+                f'invalid argument "{text}" for "-f, --filter" flag: invalid filter \'{text}\'\n\n'
+                "Usage:  docker ps [OPTIONS]\n\nRun 'docker ps --help' for more information"
+            )
+        if key not in FILTERS:
+            raise DaemonError(f"invalid filter '{key}'", 400)
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _passes(session: Session, record: Record, filters: dict[str, list[str]]) -> bool:
+    networks = {end["network"]: end["network_id"] for end in record["endpoints"].values()}
+    tests = {
+        "name": lambda value: re.search(value, record["name"]) is not None or re.search(value, f"/{record['name']}") is not None,
+        "id": lambda value: record["id"].startswith(value),
+        "status": lambda value: record["state"]["Status"] == value or (value == "paused" and record["state"]["Paused"]),
+        "network": lambda value: value in networks or any(value and one.startswith(value) for one in networks.values()),
+        "ancestor": lambda value: value in (
+            record["config"]["Image"], record["image_of"], record["image_id"].removeprefix("sha256:")[: max(len(value), 4)]),
+        "label": lambda value: _has_label(record["config"]["Labels"], value),
+        "exited": lambda value: record["state"]["Status"] == "exited" and str(record["state"]["ExitCode"]) == value,
+        "publish": lambda value: any(str(one["host_port"]) == value.partition("/")[0] for one in record["bindings"]),
+        "expose": lambda value: any(key.partition("/")[0] == value.partition("/")[0] for key in record["config"].get("ExposedPorts") or {}),
+        "volume": lambda value: any(value in (mount.get("Name"), mount["Destination"], mount["Source"]) for mount in record["mounts"]),
+        "before": lambda value: record["number"] < session.engine.store.container(value)["number"],
+        "since": lambda value: record["number"] > session.engine.store.container(value)["number"],
+    }  # fmt: skip
+    return all(any(tests[key](value) for value in values) for key, values in filters.items() if key in tests)
+
+
+def _has_label(labels: dict[str, str], wanted: str) -> bool:
+    key, equals, value = wanted.partition("=")
+    return key in labels and (not equals or labels[key] == value)
+
+
+def _entry(session: Session, record: Record, now: float, full: bool) -> dict[str, Any]:
+    command = " ".join([record["path"], *record["args"]])
+    if not full and len(command) > 20:
+        command = command[:19] + "…"
+    return {
+        "ID": record["id"] if full else record["id"][:12],
+        "Image": _image_name(record["config"]["Image"], record["image_id"]),
+        "Command": json.dumps(command, ensure_ascii=False),
+        "RunningFor": f"{inspect.human_duration(now - seconds_of(record['created']))} ago",
+        "CreatedAt": record["created"].partition(".")[0].replace("T", " ").rstrip("Z") + " +0000 UTC",
+        "Status": inspect.status(record, now),
+        "State": record["state"]["Status"],
+        "Ports": ports.displayable(inspect.shown_ports(record)),
+        "Names": record["name"],
+        "Labels": ",".join(f"{key}={value}" for key, value in sorted(record["config"]["Labels"].items())),
+        "Mounts": ",".join(mount.get("Name") or mount["Source"] for mount in record["mounts"]),
+        "LocalVolumes": str(sum("Name" in mount for mount in record["mounts"])),
+        "Networks": ",".join(sorted(record["endpoints"])) or record["host_config"]["NetworkMode"],
+        "Size": "0B",
+        "Platform": None,
+    }
+
+
+def _image_name(name: str, image_id: str) -> str:
+    if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", name) and image_id.removeprefix("sha256:").startswith(
+        name.removeprefix("sha256:")
+    ):
+        return name.removeprefix("sha256:")[:12]
+    for prefix in ("docker.io/library/", "docker.io/", "library/"):
+        name = name.removeprefix(prefix)
+    return name
+
+
+COMMANDS = [
+    (
+        Command("docker ps", "[OPTIONS]", "List containers", """
+  -a, --all             Show all containers (default shows just running)
+  -f, --filter filter   Filter output based on conditions provided
+      --format string   Format output using a custom template
+  -n, --last int        Show n last created containers (includes all states) (default -1)
+  -l, --latest          Show the latest created container (includes all states)
+      --no-trunc        Don't truncate output
+  -q, --quiet           Only display container IDs
+  -s, --size            Display total file sizes
+""", 0, 0, aliases=("docker container ls", "docker container list", "docker container ps")),
+        ps,
+    ),
+]  # fmt: skip

@@ -1,0 +1,222 @@
+"""docker version, info, system, volume, and the commands that say that they are not emulated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubenet_course.docker.cli import VERSION, Session
+from kubenet_course.docker.cli.containers import confirmed
+from kubenet_course.docker.cli.flags import Command, UsageError
+from kubenet_course.docker.cli.looking import show_objects
+from kubenet_course.docker.cli.networks import _remove as remove_network
+from kubenet_course.docker.cli.tables import Listing
+from kubenet_course.docker.errors import DaemonError
+from kubenet_course.docker.gotemplate import Template
+from kubenet_course.docker.networks import PREDEFINED
+from kubenet_course.docker.store import VOLUMES
+
+API = "1.51"
+BUILD = {"GoVersion": "go1.24.8", "Os": "linux", "Arch": "amd64", "BuildTime": "Wed Oct  8 12:17:26 2025"}
+VOLUME_LISTING = Listing({"Driver": "DRIVER", "Name": "VOLUME NAME"}, "{{.Driver}}\t{{.Name}}", "Name")
+
+
+def _versions() -> dict[str, Any]:
+    return {
+        "Client": {"Platform": {"Name": "Docker Engine - Community"}, "Version": VERSION, "ApiVersion": API,
+            "DefaultAPIVersion": API, "GitCommit": "ecc6942", "Context": "default", **BUILD},
+        "Server": {"Platform": {"Name": "Docker Engine - Community"}, "Version": VERSION, "ApiVersion": API,
+            "MinAPIVersion": "1.24", "GitCommit": "89c5e8f", "Experimental": False, **BUILD},
+    }  # fmt: skip
+
+
+async def version(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    from kubenet_course.docker import daemon
+
+    there = await daemon.ensure(session.here)
+    data = _versions()
+    if options.get("format"):
+        layout = "{{json .}}" if options["format"] == "json" else options["format"]
+        session.line(Template(layout).render(data if there else {**data, "Server": None}))
+        return 0
+    client, server = data["Client"], data["Server"]
+    session.out(
+        f"Client: Docker Engine - Community\n Version:           {client['Version']}\n API version:       {API}\n"
+        f" Go version:        {client['GoVersion']}\n Git commit:        {client['GitCommit']}\n Built:             {client['BuildTime']}\n"
+        " OS/Arch:           linux/amd64\n Context:           default\n"
+    )
+    if not there:
+        from kubenet_course.docker.cli import NO_DAEMON
+
+        session.err(f"{NO_DAEMON}\n")
+        return 1
+    session.out(
+        f"\nServer: Docker Engine - Community\n Engine:\n  Version:          {server['Version']}\n"
+        f"  API version:      {API} (minimum version 1.24)\n  Go version:       {server['GoVersion']}\n"
+        f"  Git commit:       {server['GitCommit']}\n"
+        f"  Built:            {server['BuildTime']}\n  OS/Arch:          linux/amd64\n  Experimental:     false\n"
+    )
+    return 0
+
+
+def _facts(session: Session) -> dict[str, Any]:
+    engine, here = session.engine, session.here
+    records = engine.store.containers()
+    paused = sum(one["state"]["Paused"] for one in records)
+    running = sum(one["state"]["Running"] for one in records) - paused
+    read = lambda path: here.read(path).decode().strip()  # noqa: E731
+    return {
+        "Containers": len(records),
+        "ContainersRunning": running,
+        "ContainersPaused": paused,
+        "ContainersStopped": len(records) - running - paused,
+        "Images": len([one for one in engine.images.all() if one["of"]]),
+        "Driver": "overlay2",
+        "Name": read("/proc/sys/kernel/hostname"),
+        "ServerVersion": VERSION,
+        "KernelVersion": read("/proc/sys/kernel/osrelease"),
+        "OperatingSystem": "Debian GNU/Linux 12 (bookworm)",
+        "OSType": "linux",
+        "Architecture": "x86_64",
+        "NCPU": 2,
+        "DockerRootDir": "/var/lib/docker",
+        "FirewallBackend": {"Driver": "iptables"},
+        "Plugins": {"Network": ["bridge", "host", "ipvlan", "macvlan", "null"], "Volume": ["local"]},
+        "IPv4Forwarding": read("/proc/sys/net/ipv4/ip_forward") == "1",
+    }
+
+
+async def info(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    facts = _facts(session)
+    if options.get("format"):
+        layout = "{{json .}}" if options["format"] == "json" else options["format"]
+        session.line(Template(layout).render(facts))
+        return 0
+    session.out(
+        f"Client: Docker Engine - Community\n Version:    {VERSION}\n Context:    default\n Debug Mode: false\n\nServer:\n"
+        f" Containers: {facts['Containers']}\n  Running: {facts['ContainersRunning']}\n  Paused: {facts['ContainersPaused']}\n"
+        f"  Stopped: {facts['ContainersStopped']}\n Images: {facts['Images']}\n Server Version: {VERSION}\n Storage Driver: overlay2\n"
+        " Logging Driver: json-file\n Plugins:\n  Volume: local\n  Network: bridge host ipvlan macvlan null\n Swarm: inactive\n"
+        f" Firewall Backend: iptables\n Kernel Version: {facts['KernelVersion']}\n Operating System: {facts['OperatingSystem']}\n"
+        f" OSType: linux\n Architecture: x86_64\n CPUs: {facts['NCPU']}\n Name: {facts['Name']}\n"
+        " Docker Root Dir: /var/lib/docker\n Debug Mode: false\n"
+    )
+    if not facts["IPv4Forwarding"]:
+        session.err("WARNING: IPv4 forwarding is disabled\n")
+    return 0
+
+
+async def prune(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    if not options.get("force") and not await confirmed(
+        session,
+        "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n"
+        "  - all dangling images\n  - unused build cache\n\nAre you sure you want to continue? [y/N] ",
+    ):
+        return 0
+    engine = session.engine
+    stopped = [one for one in engine.store.containers() if not one["state"]["Running"]]
+    for record in stopped:
+        engine.remove(record)
+    used = {end["network"] for one in engine.store.containers() for end in one["endpoints"].values()}
+    networks = [
+        one for one in engine.store.networks() if one["name"] not in PREDEFINED and one["name"] not in used
+    ]
+    for network in networks:
+        await session.locked(lambda network=network: remove_network(session, network["name"]))
+    if stopped:
+        session.out("Deleted Containers:\n" + "".join(f"{one['id']}\n" for one in stopped) + "\n")
+    if networks:
+        session.out("Deleted Networks:\n" + "".join(f"{one['name']}\n" for one in networks) + "\n")
+    session.out("Total reclaimed space: 0B\n")
+    return 0
+
+
+async def absent(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    raise UsageError(f"kubenet: {session.path}: not emulated", 1)
+
+
+# -- volumes ------------------------------------------------------------------------------------
+async def volume_ls(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    names = session.here.listdir(VOLUMES) if session.here.isdir(VOLUMES) else []
+    entries = [{"Driver": "local", "Name": name} for name in names]
+    session.out(VOLUME_LISTING.text(entries, options.get("format", ""), options.get("quiet", False)))
+    return 0
+
+
+async def volume_create(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    name = words[0] if words else session.here.random(32).hex()
+    session.here.mkdir(f"{VOLUMES}/{name}/_data")
+    session.line(name)
+    return 0
+
+
+async def volume_rm(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    async def one(word: str) -> None:
+        if not session.here.isdir(f"{VOLUMES}/{word}"):
+            raise DaemonError(f"get {word}: no such volume", 404)
+        users = [
+            c["id"]
+            for c in session.engine.store.containers()
+            if any(m.get("Name") == word for m in c["mounts"])
+        ]
+        if users:
+            raise DaemonError(f"remove {word}: volume is in use - [{', '.join(users)}]", 409)
+        session.engine.store.remove_tree(f"{VOLUMES}/{word}")
+
+    return await session.each(words, one)
+
+
+async def volume_inspect(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    found, missing = [], []
+    for word in words:
+        if session.here.isdir(f"{VOLUMES}/{word}"):
+            found.append(
+                {
+                    "CreatedAt": "",
+                    "Driver": "local",
+                    "Labels": None,
+                    "Mountpoint": f"{VOLUMES}/{word}/_data",
+                    "Name": word,
+                    "Options": None,
+                    "Scope": "local",
+                }
+            )
+        else:
+            missing.append(word)
+    show_objects(session, found, options.get("format", ""))
+    for word in missing:
+        session.err(f"Error response from daemon: get {word}: no such volume\n")
+    return 1 if missing else 0
+
+
+_FORMAT = """
+  -f, --format string   Format output using a custom template
+"""
+COMMANDS = [
+    (Command("docker version", "[OPTIONS]", "Show the Docker version information", _FORMAT, 0, 0), version),
+    (Command("docker info", "[OPTIONS]", "Display system-wide information", _FORMAT, 0, 0, aliases=("docker system info",)), info),
+    (Command("docker system prune", "[OPTIONS]", "Remove unused data", """
+  -a, --all             Remove all unused images not just dangling ones
+      --filter filter   Provide filter values (e.g. "label=<key>=<value>")
+  -f, --force           Do not prompt for confirmation
+      --volumes         Prune anonymous volumes
+""", 0, 0), prune),
+    (Command("docker volume ls", "[OPTIONS]", "List volumes", """
+      --format string   Format output using a custom template
+  -q, --quiet           Only display volume names
+""", 0, 0, aliases=("docker volume list",)), volume_ls),
+    (Command("docker volume create", "[OPTIONS] [VOLUME]", "Create a volume", "", 0, 1), volume_create),
+    (Command("docker volume rm", "[OPTIONS] VOLUME [VOLUME...]",
+        "Remove one or more volumes", "", 1, aliases=("docker volume remove",)), volume_rm),
+    (Command("docker volume inspect", "[OPTIONS] VOLUME [VOLUME...]",
+        "Display detailed information on one or more volumes", _FORMAT, 1), volume_inspect),
+    *(
+        (Command(f"docker {name}", use, about, "", 0, stop_at_first=True), absent)
+        for name, use, about in (
+            ("stats", "[OPTIONS] [CONTAINER...]", "Display a live stream of container(s) resource usage statistics"),
+            ("diff", "CONTAINER", "Inspect changes to files or directories on a container's filesystem"),
+            ("events", "[OPTIONS]", "Get real time events from the server"),
+            ("system df", "[OPTIONS]", "Show docker disk usage"),
+            ("system events", "[OPTIONS]", "Get real time events from the server"),
+        )
+    ),
+]  # fmt: skip

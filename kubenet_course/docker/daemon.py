@@ -1,0 +1,210 @@
+"""dockerd: makes the default networks and their rules when it starts, and is there in `ps`.
+
+The work itself is done by whoever needs it (`docker`, the shims), on the same files and under one lock, so
+that nothing has to be carried over a socket. `docker` starts dockerd when it does not run (as systemd's
+docker.socket does); when dockerd ends, its containers end with it.
+"""
+
+from __future__ import annotations
+
+from kubenet_course.docker.engine import Engine
+from kubenet_course.docker.errors import DaemonError
+from kubenet_course.docker.networks import BRIDGE, MTU, new_network
+from kubenet_course.docker.store import LOG, PID_FILE, RUN, SOCKET, Record, Store
+from kubenet_course.errors import KernelError
+from kubenet_course.userland.surroundings import Surroundings
+
+START_SECONDS = 30.0
+FAILED = f"{RUN}/failed"
+
+
+async def program(here: Surroundings, argv: list[str]) -> int:
+    """dockerd itself; options other than -H, --containerd and -D are refused."""
+    known = ("-H", "--host", "--containerd", "--log-level", "-l")
+    words = [
+        word
+        for word in argv[1:]
+        if word not in ("-D", "--debug") and not word.startswith(tuple(f"{name}=" for name in known))
+    ]
+    while len(words) > 1 and words[0] in known:
+        words = words[2:]
+    if words:
+        here.err(f"kubenet: dockerd: option {words[0]} is not emulated; use /etc/docker/daemon.json\n")
+        return 1
+    store = Store(here)
+    if running(store):
+        here.err(
+            f"failed to start daemon, ensure docker is not running or delete {PID_FILE}: process with PID {_pid(store)} is still running\n"
+        )
+        return 1
+    here.on_signal(2, lambda: None)
+    store.write(PID_FILE, f"{here.pid}")
+    try:
+        engine = await _begin(here)
+    except DaemonError as problem:
+        here.err(f"{problem.message}\n")
+        store.write(FAILED, problem.message)
+        store.remove_tree(PID_FILE)
+        return 1
+    here.spawn(
+        ["sh", "-c", '"$@" &', "sh", "containerd", "--config", "/var/run/docker/containerd/containerd.toml"],
+        log=LOG,
+    )
+    store.write(SOCKET, b"")
+    await here.signalled(15)
+    await _end(engine)
+    return 0
+
+
+async def _begin(here: Surroundings) -> Engine:
+    engine = Engine(here)
+    await engine.store.lock()
+    try:
+        await engine.firewall.set_up()
+        if engine.config["ip-forward"]:
+            await engine.networks.forward(4)
+        await _default_networks(engine)
+        for record in engine.store.containers():
+            if record["state"]["Running"] and not here.exists(f"/proc/{record['state']['Pid']}"):
+                record["state"].update(Running=False, Status="exited", Pid=0, ExitCode=255)
+                engine.store.save(record)
+    finally:
+        engine.store.unlock()
+    return engine
+
+
+async def _default_networks(engine: Engine) -> None:
+    store = engine.store
+    networks = [one for one in store.networks() if one["name"] != "bridge"]
+    if not networks:
+        networks = [new_network(store, "host", "host"), new_network(store, "none", "null")]
+    bridge = await _default_bridge(engine)
+    kept = list(networks)
+    store.save_networks([*kept, *([bridge] if bridge else [])])
+    for network in [*([bridge] if bridge else []), *kept]:
+        if network["driver"] == "bridge":
+            await engine.networks.set_up(network)
+    store.save_networks([*kept, *([bridge] if bridge else [])])
+
+
+async def _default_bridge(engine: Engine) -> Record | None:
+    """docker0, as /etc/docker/daemon.json wants it."""
+    import ipaddress
+    import json
+
+    config, store = engine.config, engine.store
+    if config["bridge"] == "none":
+        return None
+    old = next((one for one in store.networks() if one["name"] == "bridge"), None)
+    device = config["bridge"] or "docker0"
+    address = config["bip"]
+    if not address:
+        shown = await engine.here.run(["ip", "-j", "-4", "addr", "show", "dev", device])
+        found = json.loads(shown.stdout or "[]") if shown.returncode == 0 else []
+        present = [f"{a['local']}/{a['prefixlen']}" for dev in found if dev for a in dev["addr_info"]]
+        address = present[0] if present else ""
+    pools: list[Record] = []
+    if address:
+        interface = ipaddress.ip_interface(address)
+        pools = [{"Subnet": str(interface.network), "Gateway": str(interface.ip)}]
+    if config["fixed-cidr"] and pools:
+        pools[0]["IPRange"] = str(ipaddress.ip_network(config["fixed-cidr"], strict=False))
+    ipv6 = bool(config["ipv6"])
+    if ipv6 and config["bip6"]:
+        six = ipaddress.ip_interface(config["bip6"])
+        pools.append({"Subnet": str(six.network), "Gateway": str(six.ip)})
+    elif ipv6 and config["fixed-cidr-v6"]:
+        pools.append({"Subnet": str(ipaddress.ip_network(config["fixed-cidr-v6"], strict=False))})
+    network = new_network(
+        store,
+        "bridge",
+        "bridge",
+        pools=pools,
+        ipv6=ipv6,
+        device=device,
+        options={
+            BRIDGE + "default_bridge": "true",
+            BRIDGE + "enable_icc": str(config["icc"]).lower(),
+            BRIDGE + "enable_ip_masquerade": str(config["ip-masq"]).lower(),
+            BRIDGE + "host_binding_ipv4": config["ip"] or "0.0.0.0",
+            BRIDGE + "name": device,
+            MTU: str(config["mtu"]),
+        },
+    )
+    if old is not None:
+        network["id"], network["created"] = old["id"], old["created"]
+    others = [one for one in store.networks() if one["name"] != "bridge"]
+    await engine.networks._assign(network, others)
+    return network
+
+
+async def _end(engine: Engine) -> None:
+    """SIGTERM: stop what runs; bridge and rules stay."""
+    store = engine.store
+    for record in store.containers():
+        if record["state"]["Running"]:
+            record["stopped"] = True
+            store.save(record)
+            await engine.signal(record, 15)
+            left = await engine.wait_for_end(record, 10.0)
+            if left is not None and left["state"]["Running"]:
+                await engine.signal(record, 9)
+                await engine.wait_for_end(record, 5.0)
+    for pid in (_containerd(store),):
+        if pid:
+            await engine.here.run(["kill", pid])
+    store.remove_tree(SOCKET)
+    store.remove_tree(PID_FILE)
+
+
+def _containerd(store: Store) -> str:
+    try:
+        return store.here.read("/run/containerd/containerd.pid").decode().strip()
+    except KernelError:
+        return ""
+
+
+def _pid(store: Store) -> str:
+    try:
+        return store.here.read(PID_FILE).decode().strip()
+    except KernelError:
+        return ""
+
+
+def running(store: Store) -> bool:
+    pid = _pid(store)
+    return bool(pid) and store.here.exists(f"/proc/{pid}")
+
+
+async def ensure(here: Surroundings) -> bool:
+    """Start dockerd if it does not run; False if it cannot (its reason is in its log)."""
+    store = Store(here)
+    if running(store) and here.exists(SOCKET):
+        return True
+    if not running(store):
+        for path in (SOCKET, FAILED):
+            store.remove_tree(path)
+        store.write(LOG, b"")
+        here.spawn(
+            [
+                "sh",
+                "-c",
+                '"$@" &',
+                "sh",
+                "dockerd",
+                "-H",
+                "fd://",
+                "--containerd=/run/containerd/containerd.sock",
+            ],
+            log=LOG,
+            cwd="/",
+        )
+    waited = 0.0
+    while waited < START_SECONDS:
+        if here.exists(SOCKET):
+            return True
+        if here.exists(FAILED):
+            return False
+        await here.sleep(0.002)
+        waited += 0.002
+    return False

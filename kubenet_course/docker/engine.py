@@ -1,0 +1,313 @@
+"""dockerd's work: containers from creation to removal. `docker` and the shims call it, under one lock.
+
+A container's record (`new_container`) is its state between two commands. What `docker inspect` prints is made
+from it in `inspect.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kubenet_course.docker.creation import Creator, new_state
+from kubenet_course.docker.errors import DaemonError
+from kubenet_course.docker.sandbox import new_endpoint
+from kubenet_course.docker.store import (
+    CONTAINERS,
+    LAYERS,
+    LOG,
+    RUN,
+    VOLUMES,
+    Record,
+    attached_path,
+)
+from kubenet_course.errors import KernelError
+
+START_SECONDS = 30.0
+CANNOT_START = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create "
+    "failed: unable to start container process: error during container init: {problem}: unknown"
+)
+
+
+class Engine(Creator):
+    """One machine's containers."""
+
+    # -- starting ---------------------------------------------------------------------------
+    async def start(self, record: Record, stdin: bytes = b"") -> None:
+        """Network, ports, files, process. DaemonError with everything undone."""
+        if record["state"]["Running"]:
+            return
+        record["state"]["Error"] = ""
+        try:
+            await self._network_up(record)
+            await self._launch(record, stdin)
+        except DaemonError as problem:
+            await self._network_down(record)
+            record["state"]["ExitCode"] = problem.exit_status if problem.exit_status != 125 else 128
+            record["state"]["Error"] = problem.message
+            self.store.save(record)
+            raise
+        self.store.save(record)
+
+    async def _network_up(self, record: Record) -> None:
+        mode = record["host_config"]["NetworkMode"]
+        shared: Record | None = None
+        try:
+            if mode.startswith("container:"):
+                shared = self._shared(mode.partition(":")[2])
+                record["sandbox"] = {**shared["sandbox"], "own": False}
+            elif mode == "host":
+                record["sandbox"] = {
+                    "id": self.store.new_id(),
+                    "key": "/var/run/docker/netns/default",
+                    "own": False,
+                }
+                self._default_netns()
+                await self._attach_all(record)
+                record["sandbox"]["id"], shown = "", record["sandbox"]["id"]
+                record["sandbox"]["shown"] = shown
+            else:
+                await self.sandbox.create(record)
+                self.store.save(record)
+                await self._attach_all(record)
+                await self.sandbox.route(record)
+        except DaemonError as problem:
+            if "failed to set up container networking" in problem.message:
+                raise
+            raise DaemonError(
+                f"failed to set up container networking: {problem.message}", problem.status
+            ) from None
+        self.sandbox.write_files(record, shared)
+        if shared is None and record["sandbox"].get("own"):
+            self.store.save(record)
+            if self.sandbox.uses_resolver(record):
+                await self.sandbox.start_resolver(record)
+            await self.publish(record)
+
+    def _default_netns(self) -> None:
+        """The mark of the host's own namespace."""
+        self.store.write("/var/run/docker/netns/default", b"", 0o444)
+
+    def _shared(self, container_id: str) -> Record:
+        other = self.store.container(container_id)
+        if not other["state"]["Running"]:
+            raise DaemonError(f"cannot join network namespace of a non running container: {other['id']}", 409)
+        return other
+
+    async def _attach_all(self, record: Record) -> None:
+        for name in sorted(
+            record["endpoints"], key=lambda one: (one != record["host_config"]["NetworkMode"], one)
+        ):
+            endpoint = record["endpoints"][name]
+            network = self.networks.find(name)
+            record["endpoints"] = {
+                (network["name"] if key == name else key): value for key, value in record["endpoints"].items()
+            }
+            endpoint["network"] = network["name"]
+            self.check_address(network, endpoint)
+            await self.sandbox.attach(record, network, endpoint)
+            self.store.save(record)
+
+    def check_address(self, network: Record, endpoint: Record) -> None:
+        import ipaddress
+
+        for key, text in (endpoint["ipam_config"] or {}).items():
+            family = 6 if "6" in key else 4
+            pools = [ipaddress.ip_network(pool["Subnet"]) for pool in network["pools"]]
+            pools = [pool for pool in pools if pool.version == family]
+            problem = ""
+            if not network.get("user_subnet"):
+                problem = "user specified IP address is supported only when connecting to networks with user configured subnets"
+            elif not any(ipaddress.ip_address(text) in pool for pool in pools):
+                problem = f"no configured subnet contains IP address {text}"
+            if problem:
+                raise DaemonError(
+                    f"invalid config for network {network['name']}: invalid endpoint settings:\n{problem}",
+                    400,
+                )
+
+    async def publish(self, record: Record) -> None:
+        """Open the ports on whichever network has the default route."""
+        gateway = self.sandbox.gateway_endpoint(record)
+        record["published_on"] = gateway["network"] if gateway else ""
+        if gateway is None:
+            return
+        try:
+            await self.publisher.open(record, self.networks.find(gateway["network"]), gateway)
+        except DaemonError as problem:
+            raise DaemonError(
+                f"failed to set up container networking: {problem.message}", problem.status
+            ) from None
+
+    async def _launch(self, record: Record, stdin: bytes) -> None:
+        self._executable(record, [record["path"], *record["args"]])
+        if stdin:
+            self.here.write(f"{CONTAINERS}/{record['id']}/stdin", stdin, mode=0o600)
+        self.store.save(record)
+        ready = self._started_path(record["id"])
+        argv = [
+            "containerd-shim-runc-v2",
+            "-namespace",
+            "moby",
+            "-id",
+            record["id"],
+            "-address",
+            "/run/containerd/containerd.sock",
+        ]
+        self.here.spawn(["sh", "-c", '"$@" &', "sh", *argv], log=LOG, cwd="/")
+        waited = 0.0
+        while not self.here.exists(ready) and waited < START_SECONDS:
+            await self.here.sleep(0.001)
+            waited += 0.001
+        answer = self.store.read_json(ready, {"pid": 0, "error": "the shim does not answer"})
+        self.store.remove_tree(ready)
+        if not answer["pid"]:
+            raise DaemonError(CANNOT_START.format(problem=answer["error"]))
+        record["state"] = {
+            **new_state(),
+            "Status": "running",
+            "Running": True,
+            "Pid": answer["pid"],
+            "StartedAt": self.store.now(),
+        }
+        record["stopped"] = False
+
+    def _started_path(self, container_id: str) -> str:
+        return f"{RUN}/started-{container_id[:12]}"
+
+    def tell_started(self, container_id: str, pid: int, error: str = "") -> None:
+        """The shim's answer to `_launch`."""
+        path = self._started_path(container_id)
+        self.store.write_json(f"{path}.new", {"pid": pid, "error": error})
+        self.here.rename(f"{path}.new", path)
+
+    def executable_problem(self, record: Record, words: list[str]) -> tuple[str, int] | None:
+        """Why a command line cannot be run, in runc's words, and the exit status."""
+        from kubenet_course.docker.process import environment, program_words
+
+        name = program_words(record, words)[0]
+        if name == "env" and len(words) > 1 and words[0] != "env":
+            return self.executable_problem(record, words[1:])
+        shown = json.dumps(words[0])
+        if "/" in name:
+            if not self.here.exists(name):
+                return f"exec: {shown}: stat {name}: no such file or directory", 127
+            return (f"exec: {shown}: is a directory", 126) if self.here.isdir(name) else None
+        for folder in environment(record)["PATH"].split(":"):
+            path = f"{folder}/{name}"
+            if self.here.exists(path) and not self.here.isdir(path):
+                return None
+        return f"exec: {shown}: executable file not found in $PATH", 127
+
+    def _executable(self, record: Record, words: list[str]) -> None:
+        problem = self.executable_problem(record, words)
+        if problem is not None:
+            raise DaemonError(CANNOT_START.format(problem=problem[0]), 400, problem[1])
+
+    # -- ending -----------------------------------------------------------------------------
+    async def ended(self, container_id: str, status: int) -> None:
+        """A container's process has ended (called by its shim)."""
+        await self.store.lock()
+        try:
+            record: Record | None = self.store.read_json(f"{CONTAINERS}/{container_id}/config.v2.json", None)
+            if record is None:
+                return
+            await self._network_down(record)
+            record["state"] = {
+                **record["state"], "Status": "exited", "Running": False, "Paused": False, "Pid": 0,
+                "ExitCode": status, "FinishedAt": self.store.now(),
+            }  # fmt: skip
+            again = self._restarts(record, status)
+            if again:
+                record["restarts"] += 1
+            self.store.save(record)
+            if again:
+                await self.start(record)
+        finally:
+            self.store.unlock()
+        if record["host_config"]["AutoRemove"]:
+            await self._remove_unattended(record)
+
+    async def _remove_unattended(self, record: Record) -> None:
+        """`--rm`, once whoever reads the output has read it."""
+        path = attached_path(record["id"])
+        while self.here.exists(path):
+            reader = self.here.read(path).decode()
+            if not self.here.exists(f"/proc/{reader}"):
+                self.store.remove_tree(path)
+                break
+            await self.here.sleep(0.005)
+        await self.store.lock()
+        try:
+            if self.store.reload(record) is not None:
+                self.remove(record)
+        finally:
+            self.store.unlock()
+
+    def _restarts(self, record: Record, status: int) -> bool:
+        policy = record["host_config"]["RestartPolicy"]
+        if record["stopped"]:
+            return False
+        if policy["Name"] == "on-failure":
+            most = policy["MaximumRetryCount"]
+            return status != 0 and (not most or record["restarts"] < most)
+        return policy["Name"] in ("always", "unless-stopped")
+
+    async def _network_down(self, record: Record) -> None:
+        gateway = record.get("published_on") or ""
+        networks = {one["name"]: one for one in self.store.networks()}
+        await self.publisher.close(record, networks.get(gateway))
+        if record["resolver"]:
+            await self.here.run(["kill", str(record["resolver"])])
+            record["resolver"] = 0
+        for name, endpoint in record["endpoints"].items():
+            await self.sandbox.detach(record, networks.get(name), endpoint)
+        await self.sandbox.destroy(record)
+
+    def remove(self, record: Record) -> None:
+        """Forget a container that does not run, with its files."""
+        self.store.remove_tree(f"{CONTAINERS}/{record['id']}")
+        self.store.remove_tree(f"{LAYERS}/{record['id']}")
+        for mount in record["mounts"]:
+            if mount.get("anonymous"):
+                self.store.remove_tree(f"{VOLUMES}/{mount['Name']}")
+
+    # -- signals ----------------------------------------------------------------------------
+    async def signal(self, record: Record, signum: int) -> bool:
+        """Send a signal to a container's first process; False if, as process 1, it would not take it.
+
+        The first process of a container gets no signal that it has no handler for, but KILL and STOP
+        (pid_namespaces(7)): that is why `docker stop` of a `sleep` takes ten seconds.
+        """
+        pid = record["state"]["Pid"]
+        if signum not in (9, 18, 19) and not self._catches(pid, signum):
+            return False
+        await self.here.run(["kill", f"-{signum}", str(pid)])
+        return True
+
+    def _catches(self, pid: int, signum: int) -> bool:
+        try:
+            text = self.here.read(f"/proc/{pid}/status").decode()
+        except KernelError:
+            return False
+        mask = next((line.split()[1] for line in text.splitlines() if line.startswith("SigCgt:")), "0")
+        return bool(int(mask, 16) >> (signum - 1) & 1)
+
+    async def wait_for_end(self, record: Record, seconds: float | None = None) -> Record | None:
+        """The record once the container runs no more (None: it has been removed), or as it is when time is up."""
+        waited, step = 0.0, 0.002
+        while True:
+            now = self.store.reload(record)
+            if now is None or not (now["state"]["Running"] or now["state"]["Restarting"]):
+                return now
+            if seconds is not None and waited >= seconds:
+                return now
+            await self.here.sleep(step)
+            waited += step
+            step = min(step * 1.5, 0.1)
+
+
+def blank_endpoint(name: str, **more: Any) -> Record:
+    """An endpoint for a network that is looked up when the container starts."""
+    return new_endpoint({"name": name, "id": ""}, **more)

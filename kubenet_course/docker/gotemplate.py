@@ -1,0 +1,418 @@
+"""Go's text/template as `--format` needs it: fields, pipelines, if, range, with, variables, functions.
+
+    render("{{range .Networks}}{{.IPAddress}} {{end}}", record)
+
+Data are dictionaries and lists of JSON; a field is a key. Functions: Docker's own (json, prettyjson, join,
+split, lower, upper, title, pad, truncate, println) and Go's (printf, print, index, len, slice, eq, ne, lt,
+le, gt, ge, and, or, not). TemplateError holds Go's words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from kubenet_course.errors import KubenetError
+
+
+class TemplateError(KubenetError):
+    """The template cannot be read, or not be applied to the data."""
+
+
+class Missing:
+    """A key that is not there; printed as Go prints a nil interface."""
+
+    def __str__(self) -> str:
+        return "<no value>"
+
+
+MISSING = Missing()
+_TOKEN = re.compile(
+    r'\s*(?:(?P<string>"(?:\\.|[^"\\])*"|`[^`]*`)|(?P<number>-?\d+)|(?P<field>(?:\.[A-Za-z_]\w*)+)|(?P<dot>\.)'
+    r"|(?P<variable>\$\w*(?:\.[A-Za-z_]\w*)*)|(?P<word>[A-Za-z_]\w*)|(?P<sign>:=|=|\||\(|\)|,))"
+)
+Node = tuple[Any, ...]
+
+
+def render(text: str, data: Any) -> str:
+    """The template applied to `data`. TemplateError."""
+    return Template(text).render(data)
+
+
+class Template:
+    """A parsed template."""
+
+    def __init__(self, text: str, functions: Mapping[str, Callable[..., Any]] | None = None):
+        self.functions = {**FUNCTIONS, **(functions or {})}
+        self.pieces = list(_pieces(text))
+        self.at = 0
+        self.nodes = self._block(())
+        if self.at < len(self.pieces):
+            raise TemplateError(f"unexpected {{{{{self.pieces[self.at][1]}}}}}")
+
+    def render(self, data: Any) -> str:
+        out: list[str] = []
+        self._run(self.nodes, data, {"$": data}, out)
+        return "".join(out)
+
+    # -- reading ----------------------------------------------------------------------------
+    def _block(self, ends: tuple[str, ...]) -> list[Node]:
+        nodes: list[Node] = []
+        while self.at < len(self.pieces):
+            kind, text = self.pieces[self.at]
+            if kind == "text":
+                nodes.append(("text", text))
+                self.at += 1
+                continue
+            word = text.split(None, 1)[0] if text.strip() else ""
+            if word in ("end", "else"):
+                if word not in ends:
+                    raise TemplateError(f"unexpected {{{{{word}}}}}")
+                return nodes
+            self.at += 1
+            rest = text[len(word) :].strip()
+            if word in ("if", "range", "with"):
+                nodes.append(self._control(word, rest))
+            elif not word:
+                raise TemplateError("missing value for command")
+            elif not text.startswith("/*"):
+                nodes.append(("print", self._pipeline(text)))
+        if ends:
+            raise TemplateError("unexpected EOF")
+        return nodes
+
+    def _control(self, word: str, rest: str) -> Node:
+        if not rest:
+            raise TemplateError(f"missing value for {word}")
+        pipeline = self._pipeline(rest)
+        body = self._block(("end", "else"))
+        other: list[Node] = []
+        text = self.pieces[self.at][1].strip()
+        self.at += 1
+        if text.startswith("else"):
+            more = text[4:].strip()
+            if more.startswith("if"):
+                other = [self._control("if", more[2:].strip())]
+            else:
+                other = self._block(("end",))
+                self.at += 1
+        return (word, pipeline, body, other)
+
+    def _pipeline(self, text: str) -> Node:
+        tokens = list(_tokens(text))
+        names: list[str] = []
+        for sign in (":=", "="):
+            if ("sign", sign) in tokens:
+                cut = tokens.index(("sign", sign))
+                names = [value for kind, value in tokens[:cut] if kind == "variable"]
+                tokens = tokens[cut + 1 :]
+                break
+        commands, rest = self._commands(tokens)
+        if rest:
+            raise TemplateError("unexpected right paren")
+        return ("pipeline", names, commands)
+
+    def _commands(self, tokens: list[tuple[str, str]]) -> tuple[list[list[Node]], list[tuple[str, str]]]:
+        commands: list[list[Node]] = [[]]
+        while tokens:
+            kind, value = tokens[0]
+            if (kind, value) == ("sign", ")"):
+                break
+            tokens = tokens[1:]
+            if (kind, value) == ("sign", "|"):
+                commands.append([])
+            elif (kind, value) == ("sign", "("):
+                inner, tokens = self._commands(tokens)
+                if not tokens:
+                    raise TemplateError("unclosed left paren")
+                tokens = tokens[1:]
+                path = ""
+                if tokens and tokens[0][0] == "field":
+                    path, tokens = tokens[0][1], tokens[1:]
+                commands[-1].append(("group", inner, path))
+            elif kind == "word" and value not in self.functions and value not in ("true", "false", "nil"):
+                raise TemplateError(f'function "{value}" not defined')
+            else:
+                commands[-1].append((kind, value))
+        if not all(commands):
+            raise TemplateError("missing value for command")
+        return commands, tokens
+
+    # -- applying ---------------------------------------------------------------------------
+    def _run(self, nodes: list[Node], dot: Any, names: dict[str, Any], out: list[str]) -> None:
+        for node in nodes:
+            kind = node[0]
+            if kind == "text":
+                out.append(node[1])
+            elif kind == "print":
+                value = self._value(node[1], dot, names)
+                if not node[1][1]:
+                    out.append(show(value))
+            elif kind == "range":
+                self._range(node, dot, names, out)
+            else:
+                value = self._value(node[1], dot, names)
+                if truth(value):
+                    self._run(node[2], value if kind == "with" else dot, dict(names), out)
+                else:
+                    self._run(node[3], dot, dict(names), out)
+
+    def _range(self, node: Node, dot: Any, names: dict[str, Any], out: list[str]) -> None:
+        _, (_, variables, _), body, other = node
+        value = self._value(node[1], dot, names, keep=False)
+        pairs: list[tuple[Any, Any]]
+        if isinstance(value, Mapping):
+            pairs = sorted(value.items())
+        elif isinstance(value, (list, tuple)):
+            pairs = list(enumerate(value))
+        elif isinstance(value, int) and not isinstance(value, bool):
+            pairs = [(number, number) for number in range(value)]
+        elif value is None or value is MISSING:
+            pairs = []
+        else:
+            raise TemplateError(f"range can't iterate over {show(value)}")
+        for key, item in pairs:
+            inner = dict(names)
+            if len(variables) == 1:
+                inner[variables[0]] = item
+            elif len(variables) == 2:
+                inner[variables[0]], inner[variables[1]] = key, item
+            self._run(body, item, inner, out)
+        if not pairs:
+            self._run(other, dot, dict(names), out)
+
+    def _value(self, pipeline: Node, dot: Any, names: dict[str, Any], keep: bool = True) -> Any:
+        value = self._chain(pipeline[2], dot, names)
+        if keep and pipeline[1]:
+            names[pipeline[1][-1]] = value
+        return value
+
+    def _chain(self, commands: list[list[Node]], dot: Any, names: dict[str, Any]) -> Any:
+        value: Any = None
+        for number, command in enumerate(commands):
+            extra = [value] if number else []
+            first, arguments = command[0], command[1:]
+            if first[0] == "word" and first[1] in self.functions:
+                given = [self._term(one, dot, names) for one in arguments] + extra
+                value = self._call(first[1], given)
+            elif arguments or extra:
+                raise TemplateError(f"can't give argument to non-function {first[1]}")
+            else:
+                value = self._term(first, dot, names)
+        return value
+
+    def _term(self, term: Node, dot: Any, names: dict[str, Any]) -> Any:
+        kind, text = term[0], term[1]
+        if kind == "string":
+            return text[1:-1] if text[0] == "`" else json.loads(text.replace("\\'", "'"))
+        if kind == "number":
+            return int(text)
+        if kind == "dot":
+            return dot
+        if kind == "field":
+            return field(dot, text)
+        if kind == "variable":
+            name, _, path = text.partition(".")
+            if name not in names:
+                raise TemplateError(f'undefined variable "{name}"')
+            return field(names[name], f".{path}") if path else names[name]
+        if kind == "group":
+            value = self._chain(term[1], dot, names)
+            return field(value, term[2]) if term[2] else value
+        if text in ("true", "false"):
+            return text == "true"
+        if text == "nil":
+            return None
+        return self._call(text, [])
+
+    def _call(self, name: str, arguments: list[Any]) -> Any:
+        try:
+            return self.functions[name](*arguments)
+        except TemplateError as problem:
+            raise TemplateError(f"error calling {name}: {problem}") from None
+        except (TypeError, ValueError, IndexError, AttributeError):
+            raise TemplateError(f"wrong number of args or wrong types for {name}") from None
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str]]:
+    """("text", …) and ("action", …), with {{- and -}} applied."""
+    at, trim = 0, False
+    while True:
+        start = text.find("{{", at)
+        literal = text[at:] if start < 0 else text[at:start]
+        if trim:
+            literal = literal.lstrip()
+        if start < 0:
+            if literal:
+                yield "text", literal
+            return
+        if text.startswith("{{- ", start):
+            literal = literal.rstrip()
+            start += 1
+        if literal:
+            yield "text", literal
+        end = text.find("}}", start)
+        if end < 0:
+            raise TemplateError("unclosed action")
+        action = text[start + 2 : end]
+        trim = action.endswith(" -")
+        at = end + 2
+        yield "action", (action[:-2] if trim else action).strip()
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    at = 0
+    text = text.rstrip()
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            char = text[at:].lstrip()[:1]
+            if char == '"':
+                raise TemplateError("unterminated quoted string")
+            raise TemplateError(f"unexpected {json.dumps(char)} in operand")
+        kind = match.lastgroup or ""
+        yield kind, match[kind]
+        at = match.end()
+
+
+def field(value: Any, path: str) -> Any:
+    """A chain of keys; what is not there is an error for a record, `<no value>` for an empty one."""
+    for name in path.strip(".").split("."):
+        if isinstance(value, Mapping):
+            if name in value:
+                value = value[name]
+            elif getattr(value, "open", False):
+                value = MISSING
+            else:
+                raise TemplateError(f'map has no entry for key "{name}"')
+        elif value is None or value is MISSING:
+            raise TemplateError(f"nil pointer evaluating interface {{}}.{name}")
+        else:
+            raise TemplateError(f"can't evaluate field {name} in type {_type(value)}")
+    return value
+
+
+def _type(value: Any) -> str:
+    if isinstance(value, list):
+        return "[]interface {}"
+    return {str: "string", bool: "bool", int: "int"}.get(type(value), "interface {}")
+
+
+def show(value: Any) -> str:
+    """As fmt.Fprint shows it."""
+    if value is None:
+        return "<no value>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "map[" + " ".join(f"{key}:{_inner(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, (list, tuple)):
+        return "[" + " ".join(_inner(one) for one in value) + "]"
+    return str(value)
+
+
+def _inner(value: Any) -> str:
+    return "<nil>" if value is None else show(value)
+
+
+def truth(value: Any) -> bool:
+    return value is not MISSING and bool(value)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    separators = (",", ":") if indent is None else (",", ": ")
+    return json.dumps(value, separators=separators, indent=indent, ensure_ascii=False)
+
+
+def _index(value: Any, *keys: Any) -> Any:
+    for key in keys:
+        if value is None:
+            raise TemplateError("index of nil pointer")
+        if isinstance(value, Mapping):
+            value = value.get(key, "")
+        elif isinstance(value, (list, tuple, str)):
+            if not isinstance(key, int) or not 0 <= key < len(value):
+                raise TemplateError(f"index out of range: {key}")
+            value = value[key]
+        else:
+            raise TemplateError(f"can't index item of type {_type(value)}")
+    return value
+
+
+def _printf(layout: str, *values: Any) -> str:
+    rest = list(values)
+
+    def one(match: re.Match[str]) -> str:
+        verb = match[0][-1]
+        if verb == "%":
+            return "%"
+        if not rest:
+            return f"%!{verb}(MISSING)"
+        value = rest.pop(0)
+        if verb in "vs":
+            return f"%{match[1]}s" % show(value)
+        if verb == "q":
+            return json.dumps(show(value), ensure_ascii=False)
+        if verb in "dxX":
+            if verb == "x" and isinstance(value, str):
+                return value.encode().hex()
+            return f"%{match[1]}{verb}" % int(value)
+        if verb == "t":
+            return show(value)
+        return f"%!{verb}({_type(value)}={show(value)})"
+
+    return re.sub(r"%([-+# 0]*\d*(?:\.\d+)?)[a-zA-Z%]", one, layout)
+
+
+def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def compare(one: Any, other: Any) -> bool:
+        if type(one) is not type(other):
+            raise TemplateError("incompatible types for comparison")
+        return test(one, other)
+
+    return compare
+
+
+def _and(*values: Any) -> Any:
+    return next((one for one in values if not truth(one)), values[-1])
+
+
+def _or(*values: Any) -> Any:
+    return next((one for one in values if truth(one)), values[-1])
+
+
+def _slice(value: Any, *bounds: int) -> Any:
+    return value[slice(*bounds)] if len(bounds) > 1 else value[bounds[0] :] if bounds else value
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "json": _json,
+    "prettyjson": lambda value: _json(value, 4),
+    "join": lambda values, separator: separator.join(show(one) for one in values or []),
+    "split": lambda text, separator: text.split(separator),
+    "lower": lambda text: text.lower(),
+    "upper": lambda text: text.upper(),
+    "title": lambda text: text.title(),
+    "pad": lambda text, before, after: " " * before + text + " " * after if text else text,
+    "truncate": lambda text, length: text[:length],
+    "println": lambda *values: " ".join(map(show, values)) + "\n",
+    "print": lambda *values: "".join(map(show, values)),
+    "printf": _printf,
+    "index": _index,
+    "len": len,
+    "slice": _slice,
+    "not": lambda value: not truth(value),
+    "and": _and,
+    "or": _or,
+    "eq": lambda one, *others: any(one == other for other in others),
+    "ne": lambda one, other: one != other,
+    "lt": _compare(lambda one, other: one < other),
+    "le": _compare(lambda one, other: one <= other),
+    "gt": _compare(lambda one, other: one > other),
+    "ge": _compare(lambda one, other: one >= other),
+    "html": show,
+    "js": show,
+    "urlquery": show,
+}

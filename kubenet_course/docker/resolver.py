@@ -1,0 +1,241 @@
+"""The DNS server at 127.0.0.11 that every container of a user-defined network has.
+
+    docker-resolver CONTAINER-ID UDP-PORT TCP-PORT
+
+It runs in the container's network namespace on two free ports; rules in the chains DOCKER_OUTPUT and
+DOCKER_POSTROUTING turn port 53 of 127.0.0.11 into these. It knows the names of the containers in the same
+networks (name, aliases, short id; also NAME.NETWORK), and asks the host's name servers for everything else.
+
+Source: moby daemon/libnetwork/resolver.go, sandbox_dns_unix.go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kubenet_course.docker.proxy import tell_ready
+from kubenet_course.docker.store import Record, Store
+from kubenet_course.errors import KernelError
+from kubenet_course.userland.sockets import Stream
+from kubenet_course.userland.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    import dns.message
+
+ADDRESS = "127.0.0.11"
+TTL = 600
+TIMEOUT_SECONDS = 4.0
+PREDEFINED = ("bridge", "host", "none")
+
+
+def chain_rules(udp_port: int, tcp_port: int) -> str:
+    """Text for iptables-restore in the container's namespace."""
+    lines = []
+    for protocol, port in (("tcp", tcp_port), ("udp", udp_port)):
+        match = f"-p {protocol} -m {protocol}"
+        lines += [
+            f"-A DOCKER_OUTPUT -d {ADDRESS}/32 {match} --dport 53 -j DNAT --to-destination {ADDRESS}:{port}",
+            f"-A DOCKER_POSTROUTING -s {ADDRESS}/32 {match} --sport {port} -j SNAT --to-source :53",
+        ]
+    head = ["*nat", ":DOCKER_OUTPUT - [0:0]", ":DOCKER_POSTROUTING - [0:0]"]
+    jumps = [
+        f"-A OUTPUT -d {ADDRESS}/32 -j DOCKER_OUTPUT",
+        f"-A POSTROUTING -d {ADDRESS}/32 -j DOCKER_POSTROUTING",
+    ]
+    return "\n".join([*head, *jumps, *lines, "COMMIT"]) + "\n"
+
+
+async def program(here: Surroundings, argv: list[str]) -> int:
+    if len(argv) != 4 or not argv[2].isdecimal() or not argv[3].isdecimal():
+        here.err(
+            "kubenet: docker-resolver: it is started by dockerd: docker-resolver CONTAINER-ID UDP-PORT TCP-PORT\n"
+        )
+        return 1
+    here.on_signal(2, lambda: None)
+    server = Resolver(here, argv[1])
+    udp = await here.net.udp(ADDRESS, int(argv[2]))
+    listener = await here.net.listen(ADDRESS, int(argv[3]))
+    tell_ready(here)
+    here.net.spawn(_serve_tcp(here, listener, server))
+    while True:
+        data, peer = await udp.receive()
+        here.net.spawn(_answer_udp(udp, data, peer, server))
+
+
+async def _answer_udp(udp: Any, data: bytes, peer: tuple[str, int], server: Resolver) -> None:
+    answer = await server.answer(data, False)
+    if answer:
+        await udp.send(answer, *peer)
+
+
+async def _serve_tcp(here: Surroundings, listener: Any, server: Resolver) -> None:
+    while True:
+        here.net.spawn(_answer_tcp(await listener.accept(), server))
+
+
+async def _answer_tcp(stream: Stream, server: Resolver) -> None:
+    try:
+        while True:
+            head = await _exactly(stream, 2)
+            data = await _exactly(stream, int.from_bytes(head, "big")) if head else b""
+            answer = await server.answer(data, True) if data else b""
+            if not answer:
+                break
+            await stream.write(len(answer).to_bytes(2, "big") + answer)
+    except KernelError:
+        pass
+    finally:
+        stream.close()
+
+
+async def _exactly(stream: Stream, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = await stream.read(size - len(data))
+        if not more:
+            return b""
+        data += more
+    return data
+
+
+class Resolver:
+    """Answers for one container."""
+
+    def __init__(self, here: Surroundings, container_id: str):
+        self.here = here
+        self.store = Store(here)
+        self.container_id = container_id
+
+    async def answer(self, data: bytes, tcp: bool) -> bytes:
+        """The reply to a query in wire format; b"" for what is no query."""
+        import dns.exception
+        import dns.flags
+        import dns.message
+        import dns.rcode
+
+        try:
+            query = dns.message.from_wire(data)
+        except dns.exception.DNSException:
+            return b""
+        if not query.question or query.flags & dns.flags.QR:
+            return b""
+        local = self._local(query)
+        if local is not None:
+            return local.to_wire(max_size=65535 if tcp else 512)
+        outside = await self._forward(data, tcp)
+        if outside:
+            return outside
+        failed = dns.message.make_response(query, recursion_available=True)
+        failed.set_rcode(dns.rcode.SERVFAIL)
+        return failed.to_wire()
+
+    # -- the containers' names ----------------------------------------------------------------
+    def _local(self, query: dns.message.Message) -> dns.message.Message | None:
+        """An answer from what Docker knows; None: it knows no such name."""
+        import dns.message
+        import dns.name
+        import dns.rdatatype
+        import dns.rrset
+
+        question = query.question[0]
+        name = question.name.to_text(omit_final_dot=True).lower()
+        kind = dns.rdatatype.to_text(question.rdtype)
+        reply = dns.message.make_response(query, recursion_available=True)
+        if kind == "PTR":
+            target = self._reverse(question.name)
+            if target is None:
+                return None
+            reply.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "PTR", f"{target}."))
+            return reply
+        addresses = self._addresses(name)
+        if addresses is None:
+            return None
+        if kind in ("A", "AAAA"):
+            found = [one for one in addresses if (":" in one) == (kind == "AAAA")]
+            if found:
+                reply.answer.append(
+                    dns.rrset.from_text(question.name, TTL, "IN", kind, *self._rotated(found))
+                )
+        return reply
+
+    def _rotated(self, addresses: list[str]) -> list[str]:
+        if len(addresses) < 2:
+            return addresses
+        start = self.here.random(1)[0] % len(addresses)
+        return addresses[start:] + addresses[:start]
+
+    def _neighbours(self) -> list[tuple[str, Record, Record]]:
+        """(network, container, endpoint) of everyone in this container's user-defined networks."""
+        containers = [one for one in self.store.containers() if one["state"]["Running"]]
+        own = next((one for one in containers if one["id"] == self.container_id), None)
+        shared = [name for name in own["endpoints"] if name not in PREDEFINED] if own else []
+        return [
+            (network, other, other["endpoints"][network])
+            for network in shared
+            for other in containers
+            if network in other["endpoints"]
+        ]
+
+    def _addresses(self, name: str) -> list[str] | None:
+        found: dict[str, None] = {}
+        known = False
+        own = self.store.read_json(f"/var/lib/docker/containers/{self.container_id}/config.v2.json", {})
+        links = {
+            alias.lower(): target
+            for end in own.get("endpoints", {}).values()
+            for target, alias in end["links"]
+        }
+        for network, container, endpoint in self._neighbours():
+            names = {one.lower() for one in endpoint["dns_names"]}
+            if links.get(name) in (container["name"], container["id"], container["id"][:12]):
+                names.add(name)
+            if name in names or (name.endswith(f".{network.lower()}") and name[: -len(network) - 1] in names):
+                known = True
+                found.update((address, None) for address in (endpoint["ip"], endpoint["ip6"]) if address)
+        return list(found) if known else None
+
+    def _reverse(self, name: Any) -> str | None:
+        import dns.exception
+        import dns.reversename
+
+        try:
+            address = dns.reversename.to_address(name)
+        except dns.exception.DNSException:
+            return None
+        for network, container, endpoint in self._neighbours():
+            if address in (endpoint["ip"], endpoint["ip6"]):
+                return f"{container['name']}.{network}"
+        return None
+
+    # -- everybody else's ---------------------------------------------------------------------
+    async def _forward(self, data: bytes, tcp: bool) -> bytes:
+        """Ask the outside servers in turn, over the protocol that the question came by."""
+        record = self.store.read_json(f"/var/lib/docker/containers/{self.container_id}/config.v2.json", {})
+        for server in record.get("dns_servers", []):
+            try:
+                answer = await (self._ask_tcp(server, data) if tcp else self._ask_udp(server, data))
+            except KernelError:
+                continue
+            if answer:
+                return answer
+        return b""
+
+    async def _ask_udp(self, server: str, data: bytes) -> bytes:
+        socket = await self.here.net.udp("::" if ":" in server else "0.0.0.0")
+        try:
+            await socket.send(data, server, 53)
+            while True:
+                answer, peer = await socket.receive(TIMEOUT_SECONDS)
+                if peer[0] == server and answer[:2] == data[:2]:
+                    return answer
+        finally:
+            socket.close()
+
+    async def _ask_tcp(self, server: str, data: bytes) -> bytes:
+        stream = await self.here.net.connect(server, 53, TIMEOUT_SECONDS)
+        try:
+            await stream.write(len(data).to_bytes(2, "big") + data)
+            head = await _exactly(stream, 2)
+            return await _exactly(stream, int.from_bytes(head, "big"))
+        finally:
+            stream.close()
