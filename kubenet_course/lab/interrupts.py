@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from kubenet_course.lab.machine import Completed
@@ -29,25 +27,34 @@ class Pressed(float):
     """As a `timeout`: the seconds after which Ctrl-C was pressed, which a shell feels too."""
 
 
-@contextmanager
-def stopping(loop: Any) -> Iterator[None]:
-    """While this is open, Ctrl-C stops the loop between two events, never within one.
+class Stopping:
+    """From `begin` until this is left, Ctrl-C stops the loop between two events, never within one.
 
     Where it would not raise KeyboardInterrupt anyway (another handler, another thread) nothing is changed.
+    Changing a handler takes longer than a ping, so commands that are over at once do without.
     """
-    usual = signal.default_int_handler
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not usual:
-        yield
-        return
 
-    def stop(*_: Any) -> None:
-        if loop.stopping:
+    __slots__ = ("loop", "changed")
+
+    def __init__(self, loop: Any):
+        self.loop = loop
+        self.changed = False
+
+    def __enter__(self) -> Stopping:
+        return self
+
+    def begin(self) -> None:
+        usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if usual and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._stop)
+            self.changed = True
+
+    def _stop(self, *_: Any) -> None:
+        if self.loop.stopping:
             raise KeyboardInterrupt
-        loop.stopping = True
+        self.loop.stopping = True
 
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        loop.stopping = False
-        signal.signal(signal.SIGINT, usual)
+    def __exit__(self, *_: object) -> None:
+        if self.changed:
+            self.loop.stopping = False
+            signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 PING_SECONDS = 3.5
 ENDLESS_SECONDS = 10.0
@@ -72,6 +73,11 @@ def _endless(name: str) -> Callable[[Sequence[str]], bool] | None:
 
 def interrupt_after(command: str | Sequence[str]) -> float | None:
     """Seconds after which `command` is interrupted, or None for the general limit."""
+    return _interrupt_after(command if isinstance(command, str) else tuple(command))
+
+
+@lru_cache(512)
+def _interrupt_after(command: str | tuple[str, ...]) -> float | None:
     limits = [_of_simple_command(words) for words in _simple_commands(command)]
     found = [limit for limit in limits if limit is not None]
     return sum(found) if found else None

@@ -28,6 +28,7 @@ T = TypeVar("T")
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
 MICROSECOND = 1_000
+LONG = 1000  # events
 
 #: The date on every lab's wall clock when it starts: 2026-01-01 00:00:00 UTC, in ns since 1970.
 EPOCH = 1_767_225_600 * SECOND
@@ -252,21 +253,31 @@ class Loop:
             callback, args = soon.popleft()
             callback(*args)
 
-    def run_until(self, future: Future[T], limit: int | None = None) -> T:
+    def run_until(
+        self, future: Future[T], limit: int | None = None, on_long: Callable[[], object] | None = None
+    ) -> T:
         """Run until `future` is done and return its result.
 
         `limit`: at most so many ns of virtual time, then TimeoutExpired. Deadlock if nothing is
-        left that could finish it. Stopped if `stopping` is set meanwhile.
+        left that could finish it. Stopped if `stopping` is set meanwhile; `on_long` is called when more
+        than LONG events have run, that is after some milliseconds of real time.
         """
         end = None if limit is None else self.now + limit
-        while not future.done():
-            if self.stopping:
-                raise Stopped
-            if not self._advance(end):
+        soon, countdown = self._soon, LONG
+        while not future._done:
+            if soon:
+                callback, args = soon.popleft()
+                callback(*args)
+            elif not self._advance(end):
                 if end is not None and self._timers:
                     self.now = max(self.now, end)
                     raise TimeoutExpired
                 raise Deadlock("nothing is left to wait for")
+            countdown -= 1
+            if countdown == 0 and on_long is not None:
+                on_long()
+            if self.stopping:
+                raise Stopped
         return future.result()
 
     def run_for(self, duration: int) -> None:

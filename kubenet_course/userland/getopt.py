@@ -53,6 +53,10 @@ class Getopt:
             letter = word[at]
             where = self.short.find(letter) if letter != ":" else -1
             takes = where >= 0 and self.short[where + 1 : where + 2] == ":"
+            if where >= 0 and not takes:
+                yield letter, ""
+                at += 1
+                continue
             _short("-" + (word[at:] if takes else letter), words, self.short, "", found)
             yield from found
             if takes:

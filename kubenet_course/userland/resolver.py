@@ -12,6 +12,7 @@ in name resolution", as with a name server that does not answer.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubenet_course.errors import KernelError, KubenetError
@@ -79,6 +80,7 @@ class HostsEntry(NamedTuple):
 
 
 # -- addresses written as numbers ---------------------------------------------------------------
+@lru_cache(1024)
 def inet_aton(text: str) -> IPv4Address | None:
     """inet_aton(3): one to four numbers, decimal, octal or hexadecimal; None for anything else."""
     parts = text.split(".")

@@ -355,8 +355,13 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
             else:
                 skb.drop("NO_TX_TARGET", self)
             return
+        loop = self.net.loop
+        plain = not self.vlan_filtering and self.net.netfilter.bridge_forward is None
         for port in targets[:-1]:
-            self._to_port(skb.clone(self.net.loop), port, vlan)
+            if plain:  # _to_port() has nothing to ask
+                self.send_to_port(skb.clone(loop), port)
+            else:
+                self._to_port(skb.clone(loop), port, vlan)
         self._to_port(skb, targets[-1], vlan)
 
     def _to_port(self, skb: SkBuff, port: BridgePort, vlan: int) -> None:

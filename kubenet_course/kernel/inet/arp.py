@@ -69,25 +69,27 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if skb.pkt_type == PACKET_OTHERHOST or dev.noarp or dev.is_loopback:
         skb.drop("OTHERHOST", dev)
         return
-    if arp.target_ip.is_multicast or arp.target_ip.is_loopback and not net.sysctl.conf("ipv4", dev.name, "route_localnet"):
+    operation, target, ipv4 = arp.operation, arp.target_ip, net.ipv4
+    if target >> 28 == 0xE or target >> 24 == 127 and not net.sysctl.conf("ipv4", dev.name, "route_localnet"):
         skb.drop("IP_INVALID_DEST", dev)
         return
-    if arp.operation not in (ARP_REQUEST, ARP_REPLY):
-        skb.drop("NOT_SPECIFIED", dev)
-        return
-    if not net.ipv4.addresses.get(dev):
+    if operation != ARP_REQUEST and operation != ARP_REPLY or not ipv4.addresses.get(dev):
         skb.drop("NOT_SPECIFIED", dev)
         return
     if arp.sender_ip == 0:
         # Duplicate address detection (RFC 5227): answer, learn nothing.
-        if arp.operation == ARP_REQUEST and net.ipv4.is_local(arp.target_ip) and not _ignored(net, dev, arp):
+        if operation == ARP_REQUEST and ipv4.is_local(target) and not _ignored(net, dev, arp):
             arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip, arp.sender_mac, skb)
         skb.consume(dev)
         return
-    if arp.operation == ARP_REQUEST and _answer(net, dev, arp, skb):
-        skb.consume(dev)
-        return
-    _learn(net, dev, arp, skb)
+    if operation == ARP_REQUEST:
+        if ipv4.is_local(target) or net.sysctl.get_int("net", "ipv4", "conf", dev.name, "forwarding"):
+            if _answer(net, dev, arp, skb):
+                skb.consume(dev)
+                return
+    # A question that others ask each other, as most are on a switched network: nothing to do.
+    if target == arp.sender_ip or net.arp.lookup(arp.sender_ip, dev) is not None:
+        _learn(net, dev, arp, skb)
     skb.consume(dev)
 
 
@@ -149,8 +151,9 @@ def _proxies(net: NetNamespace, dev: NetDevice, arp: ArpHeader) -> bool:
 
 def _learn(net: NetNamespace, dev: NetDevice, arp: ArpHeader, skb: SkBuff) -> None:
     """Update an entry that exists; replies to us make it reachable."""
-    entry = net.arp.lookup(arp.sender_ip, dev)
-    gratuitous = arp.target_ip == arp.sender_ip
+    sender = arp.sender_ip
+    entry = net.arp.lookup(sender, dev)
+    gratuitous = arp.target_ip == sender
     if entry is None:
         if not gratuitous:
             return

@@ -25,7 +25,7 @@ from kubenet_course.kernel.host import Host
 from kubenet_course.kernel.netns import NetNamespace
 from kubenet_course.lab import limits
 from kubenet_course.lab.backends.emulated_build import build
-from kubenet_course.lab.interrupts import Interrupted, Pressed, stopping
+from kubenet_course.lab.interrupts import Interrupted, Pressed, Stopping
 from kubenet_course.lab.machine import Completed
 from kubenet_course.lab.topology import Topology
 from kubenet_course.sim.loop import SECOND, Deadlock, Loop, Stopped, TimeoutExpired
@@ -217,8 +217,8 @@ class EmulatedMachine:
                     if victim is not spare or round_ == 3 or pressed and round_ == 1:
                         victim.kill(2 if round_ == 1 else 9)
             try:
-                with stopping(loop):
-                    loop.run_until(done, round(limit * SECOND))
+                with Stopping(loop) as stop:
+                    loop.run_until(done, round(limit * SECOND), stop.begin)
                 break
             except Stopped:
                 interrupted, pressed = max(loop.now - began, 1) / SECOND, True

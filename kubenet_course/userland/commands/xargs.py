@@ -65,7 +65,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     if "p" in flags:
         proc.error(f"kubenet: {argv[0]}: option -p is not emulated")
         return 1
-    for name in ("n", "L", "P"):
+    for name in ("n", "L", "l", "P"):
         text = value(options, name)
         if text is not None and text and (not text.isdecimal() or (name != "P" and int(text) < 1)):
             if text.lstrip("-").isdecimal():

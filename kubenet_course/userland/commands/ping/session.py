@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket.base import Datagram, SocketError
-from kubenet_course.sim.loop import MICROSECOND, MILLISECOND, SECOND, TimeoutExpired, Timer
+from kubenet_course.sim.loop import MICROSECOND, MILLISECOND, SECOND, Timer
 from kubenet_course.userland.commands.ping.options import PingOptions
 from kubenet_course.userland.resolver import AddressInfo, address_text, getnameinfo
 from kubenet_course.wire.addresses import IpAddress
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MIN_INTERVAL = 10
 MAX_DUP = 0x10000
 TIMEVAL = 16
+COUNTING = bytes(range(256)) * 2
 
 
 class Fatal(Exception):
@@ -66,6 +67,7 @@ class PingSession:
         self.lowest, self.highest, self.total, self.squares = 2**63, 0, 0, 0
         self.smoothed = 0
         self.wait_time = 0
+        self.sent = b""  # the payload of the last request
         self.deadline_timer: Timer | None = None
 
     # -- what a family does -----------------------------------------------------------------
@@ -139,10 +141,10 @@ class PingSession:
                 left = until - self.proc.loop.now
                 if left <= 0:
                     return
-                try:
-                    await self.proc.loop.wait_for(self.sock.ready.wait(), left)
-                except TimeoutExpired:
-                    return
+                ready = self.sock.ready.wait()
+                timer = self.proc.loop.call_later(left, ready.set_result, None)
+                await ready
+                timer.cancel()
                 continue
             if self.sock.errors:
                 await self._take_error()
@@ -188,7 +190,8 @@ class PingSession:
         self.sock.so_error = 0
         try:
             self.seen.discard(sequence)
-            self.send_probe(sequence, self._payload())
+            self.sent = self._payload()
+            self.send_probe(sequence, self.sent)
         except KernelError as failure:
             mtu = getattr(failure, "mtu", 0)
             if not mtu and await self._refused() and not self.options.quiet:
@@ -229,8 +232,7 @@ class PingSession:
         if pattern:
             body = (pattern * (size // len(pattern) + 1))[:size]
         else:
-            body = bytes(at & 255 for at in range(8, 8 + min(size, 256)))
-            body = (body * (size // max(len(body), 1) + 1))[:size] if size else b""
+            body = COUNTING[8 : 8 + size] if size <= 256 else (COUNTING[8:264] * (size // 256 + 1))[:size]
         if self.timing:
             clock = self.proc.system.host.wall_clock()
             body = struct.pack("<QQ", clock // SECOND, clock % SECOND // MICROSECOND) + body[TIMEVAL:]
@@ -302,8 +304,11 @@ class PingSession:
 
     def _changed(self, data: bytes) -> str:
         """The first byte of the reply that is not what was sent."""
+        start = TIMEVAL if self.timing else 0
+        if data[start:] == self.sent[start:]:
+            return ""
         sent = self._payload()
-        for at in range(TIMEVAL if self.timing else 0, min(len(data), len(sent))):
+        for at in range(start, min(len(data), len(sent))):
             if data[at] != sent[at]:
                 return f"\nwrong data byte #{at} should be 0x{sent[at]:x} but was 0x{data[at]:x}"
         return ""
