@@ -95,7 +95,7 @@ def ports(record: Record) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {}
     if any(end["ip"] or end["ip6"] for end in record["endpoints"].values()):
-        found = dict.fromkeys(record["config"]["ExposedPorts"] or {})
+        found = dict.fromkeys(record["config"].get("ExposedPorts") or {})
     for one in record["bindings"]:
         key = f"{one['container_port']}/{one['protocol']}"
         if found.get(key) is None:

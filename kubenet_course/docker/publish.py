@@ -48,7 +48,7 @@ class Publisher:
                 )
         if host["PublishAllPorts"]:
             named = {one.key for one in found}
-            for key in sorted(container["config"]["ExposedPorts"] or {}, key=sort_key):
+            for key in sorted(container["config"].get("ExposedPorts") or {}, key=sort_key):
                 if key not in named:
                     number, protocol = sort_key(key)
                     found.append(Wanted(protocol, number, "", 0, 0))
