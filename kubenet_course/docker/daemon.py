@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
+from kubenet_course.docker.firewall import start
 from kubenet_course.docker.networks import BRIDGE, MTU, new_network
 from kubenet_course.docker.store import LOG, PID_FILE, RUN, SOCKET, Record, Store
 from kubenet_course.errors import KernelError
@@ -46,10 +47,7 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         store.write(FAILED, problem.message)
         store.remove_tree(PID_FILE)
         return 1
-    here.spawn(
-        ["sh", "-c", '"$@" &', "sh", "containerd", "--config", "/var/run/docker/containerd/containerd.toml"],
-        log=LOG,
-    )
+    await start(here, ["containerd", "--config", "/var/run/docker/containerd/containerd.toml"])
     store.write(SOCKET, b"")
     await here.signalled(15)
     await _end(engine)
@@ -185,20 +183,7 @@ async def ensure(here: Surroundings) -> bool:
         for path in (SOCKET, FAILED):
             store.remove_tree(path)
         store.write(LOG, b"")
-        here.spawn(
-            [
-                "sh",
-                "-c",
-                '"$@" &',
-                "sh",
-                "dockerd",
-                "-H",
-                "fd://",
-                "--containerd=/run/containerd/containerd.sock",
-            ],
-            log=LOG,
-            cwd="/",
-        )
+        await start(here, ["dockerd", "-H", "fd://", "--containerd=/run/containerd/containerd.sock"])
     waited = 0.0
     while waited < START_SECONDS:
         if here.exists(SOCKET):

@@ -11,11 +11,11 @@ from typing import Any
 
 from kubenet_course.docker.creation import Creator, new_state
 from kubenet_course.docker.errors import DaemonError
+from kubenet_course.docker.firewall import start
 from kubenet_course.docker.sandbox import new_endpoint
 from kubenet_course.docker.store import (
     CONTAINERS,
     LAYERS,
-    LOG,
     RUN,
     VOLUMES,
     Record,
@@ -155,7 +155,7 @@ class Engine(Creator):
             "-address",
             "/run/containerd/containerd.sock",
         ]
-        self.here.spawn(["sh", "-c", '"$@" &', "sh", *argv], log=LOG, cwd="/")
+        await start(self.here, argv)
         waited = 0.0
         while not self.here.exists(ready) and waited < START_SECONDS:
             await self.here.sleep(0.001)

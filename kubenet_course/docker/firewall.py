@@ -6,7 +6,7 @@ may have flushed a chain. One look and one change per family, so a container cos
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from kubenet_course.docker.config import Config
 from kubenet_course.docker.errors import DaemonError
@@ -117,6 +117,12 @@ def _text(
             present.add((rule.table, rule.line))
             lines.setdefault(rule.table, []).append(f"-{'I' if rule.insert else 'A'} {rule.line}")
     return lines
+
+
+async def start(here: Surroundings, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+    """Start a daemon: nobody's child (its shell ends at once), so a Ctrl-C for `docker` does not reach it."""
+    child = here.spawn(["sh", "-c", '"$@" &', "sh", *argv], env=env, log=LOG, cwd="/")
+    await child.wait()
 
 
 async def run(here: Surroundings, argv: Sequence[str], stdin: str = "") -> str:

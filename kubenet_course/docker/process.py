@@ -20,6 +20,11 @@ def log_paths(container_id: str) -> tuple[str, str]:
     return f"{folder}/stdout.log", f"{folder}/stderr.log"
 
 
+def namespace_path(container_id: str) -> str:
+    """The file that holds the name of the container's mount namespace."""
+    return f"{CONTAINERS}/{container_id}/mnt"
+
+
 def environment(container: Record, extra: list[str] | None = None) -> dict[str, str]:
     env = {"PATH": PATH, "HOSTNAME": container["config"]["Hostname"], "HOME": "/root"}
     for entry in [*(container["config"]["Env"] or []), *(extra or [])]:
@@ -60,6 +65,7 @@ def command_line(container: Record) -> tuple[list[str], dict[str, str]]:
     script += [
         f"mount --bind {shlex.quote(source)} {shlex.quote(target)}" for source, target in mounts(container)
     ]
+    script.append(f"readlink /proc/self/ns/mnt >{shlex.quote(namespace_path(container['id']))}")
     own_name = "host" not in container["endpoints"] and not container["host_config"][
         "NetworkMode"
     ].startswith("container:")

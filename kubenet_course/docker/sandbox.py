@@ -11,11 +11,10 @@ from typing import Any
 
 from kubenet_course.docker import ipam, resolver, rules
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.firewall import Firewall, run
+from kubenet_course.docker.firewall import Firewall, run, start
 from kubenet_course.docker.networks import BRIDGE, MTU, PREDEFINED, Networks
 from kubenet_course.docker.store import CONTAINERS, SANDBOXES, Record, Store
 from kubenet_course.errors import KernelError
-from kubenet_course.userland.surroundings import Child
 
 HOSTS = """127.0.0.1	localhost
 ::1	localhost ip6-localhost ip6-loopback
@@ -392,21 +391,16 @@ def _loopback(address: str) -> bool:
 
 
 async def start_helpers(store: Store, commands: list[list[str]]) -> list[int]:
-    """Start programs that write DOCKER_PROXY_READY when they listen; their process numbers, in order.
-
-    They are nobody's children (their shell ends), so a Ctrl-C for `docker` does not reach them.
-    """
+    """Start programs that write DOCKER_PROXY_READY when they listen; their process numbers, in order."""
     here = store.here
-    children: list[tuple[Child, str]] = []
+    paths = []
     for argv in commands:
         path = f"/run/docker/ready-{here.random(6).hex()}"
-        env = {**here.env, "DOCKER_PROXY_READY": path}
-        children.append(
-            (here.spawn(["sh", "-c", '"$@" &', "sh", *argv], env=env, log="/var/log/docker.log"), path)
-        )
+        await start(here, argv, {**here.env, "DOCKER_PROXY_READY": path})
+        paths.append(path)
     waited = 0.0
     numbers = []
-    for _, path in children:
+    for path in paths:
         while not here.exists(path) and waited < READY_SECONDS:
             await here.sleep(0.002)
             waited += 0.002

@@ -259,7 +259,7 @@ def _ns_directory(whose: Process) -> Directory:
     others = {
         "cgroup": 4026531835,
         "ipc": 4026531839,
-        "mnt": 4026531841,
+        "mnt": whose.files.inode,
         "pid": 4026531836,
         "pid_for_children": 4026531836,
         "time": 4026531834,

@@ -35,6 +35,7 @@ class FileTree:
     def __init__(self, system: System):
         self.system = system
         self._last_ino = 1
+        self._mount_namespaces = 0
         self._root = Directory(ino=1)
         self._populated = True
         #: What was written below /proc/sys outside of net.
@@ -60,6 +61,11 @@ class FileTree:
     def now(self) -> int:
         """Nanoseconds since 1970 on the machine's clock."""
         return EPOCH + self.system.loop.now
+
+    def new_mount_namespace(self) -> int:
+        """A number for /proc/PID/ns/mnt; the first is the machine's own."""
+        self._mount_namespaces += 1
+        return 4026531840 + self._mount_namespaces + (390 if self._mount_namespaces > 1 else 0)
 
     def new_ino(self) -> int:
         self._last_ino += 1

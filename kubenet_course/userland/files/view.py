@@ -64,6 +64,8 @@ class FileView(PathWalker):
     ):
         self.tree = tree
         self.parent: FileView | None = parent
+        #: The number in /proc/PID/ns/mnt.
+        self.inode = tree.new_mount_namespace()
         self.mounts: dict[str, Node] = {}
         self.mount_kinds: dict[str, tuple[str, str, str]] = {}
         for path, what in (mounts or {}).items():
