@@ -120,8 +120,8 @@ def _text(
 
 
 async def start(here: Surroundings, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-    """Start a daemon: nobody's child (its shell ends at once), so a Ctrl-C for `docker` does not reach it."""
-    child = here.spawn(["sh", "-c", '"$@" &', "sh", *argv], env=env, log=LOG, cwd="/")
+    """Start a daemon: nobody's child, in a session of its own, so a Ctrl-C for `docker` does not reach it."""
+    child = here.spawn(["setsid", "--fork", *argv], env=env, log=LOG, cwd="/")
     await child.wait()
 
 

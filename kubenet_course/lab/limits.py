@@ -24,6 +24,9 @@ REAL_SECONDS = 60.0
 
 _ASSIGNMENT = re.compile(r"^[A-Za-z_]\w*=")
 _WRAPPERS = {"sudo": 0, "time": 0, "env": 0, "nohup": 0, "command": 0, "exec": 0, "stdbuf": 1}
+_DOCKER_SWITCHES = (
+    "--interactive", "--tty", "--rm", "--privileged", "--publish-all", "--init", "--quiet", "--sig-proxy", "--read-only",
+)  # fmt: skip
 _SEPARATORS = {
     ";",
     "&&",
@@ -123,6 +126,8 @@ def _of_simple_command(words: list[str]) -> float | None:
             )
         else:
             break
+    if words[:1] == ["docker"]:
+        return _of_docker(words[1:])
     if not words:
         return None
     name, arguments = words[0].rsplit("/", 1)[-1], words[1:]
@@ -132,6 +137,27 @@ def _of_simple_command(words: list[str]) -> float | None:
         return PING_SECONDS
     endless = _endless(name)
     return ENDLESS_SECONDS if endless is not None and endless(arguments) else None
+
+
+def _of_docker(words: list[str]) -> float | None:
+    """`docker run` in the foreground: as its command says, or the image's own, which is a server as a rule."""
+    words = words[1:] if words[:1] == ["container"] else words
+    verb, rest = (words[0], words[1:]) if words else ("", [])
+    if verb in ("attach", "events", "stats", "wait"):
+        return None if verb == "wait" or "--no-stream" in rest else ENDLESS_SECONDS
+    if verb == "logs":
+        return ENDLESS_SECONDS if re.search(r"f|--follow", _flags(rest)) else None
+    if verb != "run":
+        return None
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        if option in ("-d", "--detach", "--help") or (not option.startswith("--") and "d" in option[1:4]):
+            return None
+        takes = option not in _DOCKER_SWITCHES if option.startswith("--") else option[-1] in "ehlpvwmua"
+        if takes and "=" not in option:
+            del rest[:1]
+    command = rest[1:]
+    return _of_simple_command(command) if command else ENDLESS_SECONDS if rest else None
 
 
 def _ping_flags(words: Sequence[str]) -> str:

@@ -284,6 +284,7 @@ class ProcessSurroundings:
 
     def on_signal(self, signum: int, handler: object) -> None:
         self.proc.handlers[int(signum)] = handler  # type: ignore[assignment]
+        self.proc.ignored.discard(int(signum))
 
     async def signalled(self, *signums: int) -> int:
         came: Future[int] = self.proc.loop.future()
@@ -293,6 +294,7 @@ class ProcessSurroundings:
 
         for signum in signums:
             self.proc.handlers[signum] = handler(signum)
+            self.proc.ignored.discard(signum)
         return await came
 
     async def sleep(self, seconds: float) -> None:

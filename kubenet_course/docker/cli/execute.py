@@ -7,8 +7,8 @@ from typing import Any
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.errors import DaemonError
+from kubenet_course.docker.firewall import start
 from kubenet_course.docker.process import environment, exec_line
-from kubenet_course.docker.store import LOG, Record
 
 FAILED = "OCI runtime exec failed: exec failed: unable to start container process: {problem}: unknown\n"
 
@@ -30,7 +30,7 @@ async def execute(session: Session, options: dict[str, Any], words: list[str]) -
     env = environment(record, options.get("env"))
     line = exec_line(record, words[1:], options.get("workdir", ""))
     if options.get("detach"):
-        here.spawn(["sh", "-c", '"$@" &', "sh", *line], env=env, log=LOG)
+        await start(here, line, env)
         return 0
     return await _foreground(session, line, env, options)
 
@@ -126,4 +126,3 @@ COMMANDS = [
   -q, --quiet         Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached
 """, 2, 2, aliases=("docker container cp",)), copy),
 ]  # fmt: skip
-__all__ = ["COMMANDS", "Record"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from signal import Signals
 
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.daemons.nginx.config import ConfigError, Configuration, Loader
@@ -186,29 +188,57 @@ def _worker(server: Nginx) -> Program:
     return run
 
 
+def _notice(proc: Process, config: Configuration, pid: int, *texts: str) -> None:
+    """Words for error_log at the level `notice`."""
+    if not config.notices:
+        return
+    when = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime(wall_seconds(proc)))
+    lines = "".join(f"{when} [notice] {pid}#{pid}: {text}\n" for text in texts)
+    if config.error_log in ("stderr", "/dev/stderr"):
+        proc.error(lines, end="")
+        return
+    try:
+        proc.files.write(config.error_log, lines.encode(), proc, append=True)
+    except KernelError:
+        return  # as nginx does when its log is gone
+
+
 async def _master(proc: Process, path: str, extra: str) -> int:
     """The daemon: serves until stopped; SIGHUP reads the configuration again."""
     config = load(proc, path, extra)
     proc.title = "nginx"
     again = proc.loop.future()
 
-    def reload() -> None:
-        again.set_result("reload")
+    def on(signum: int, word: str) -> Callable[[], None]:
+        return lambda: None if again.done() else again.set_result((signum, word))
 
-    def stop() -> None:
-        again.set_result("stop")
-
-    proc.handlers.update({1: reload, 3: stop, 15: stop, 2: stop, 10: lambda: None})
+    proc.handlers.update({1: on(1, "reload"), 10: lambda: None, **{signum: on(signum, "stop") for signum in (2, 3, 15)}})
+    proc.ignored -= {1, 2, 3, 10, 15}
     proc.files.write(config.pid, f"{proc.pid}\n".encode("utf-8", "surrogateescape"), proc)
+    first = True
     while True:
         server = Nginx(proc, config)
         server.bind()
         worker = proc.spawn(["nginx: worker process"], program=_worker(server))
         worker.title = "nginx"
+        if first:
+            first = False
+            _notice(
+                proc, config, proc.pid, 'using the "epoll" event method', "nginx/1.22.1", f"OS: Linux {proc.system.host.release}",
+                "getrlimit(RLIMIT_NOFILE): 1024:524288", "start worker processes", f"start worker process {worker.pid}",
+            )  # fmt: skip
         for sock, _, _ in server.listeners:
             sock.owner, sock.sharers = worker, [(proc, sock.fd)]  # type: ignore[attr-defined]
-        word = await again
+        signum, word = await again
         worker.kill(15)
+        if word == "stop":
+            how = "shutting down" if signum == 3 else "exiting"
+            _notice(proc, config, proc.pid, f"signal {signum} ({Signals(signum).name}) received, {how}")
+            _notice(proc, config, worker.pid, *(["gracefully shutting down"] if signum == 3 else []), "exiting", "exit")
+            _notice(
+                proc, config, proc.pid, f"signal 17 (SIGCHLD) received from {worker.pid}",
+                f"worker process {worker.pid} exited with code 0", "exit",
+            )  # fmt: skip
         for sock, _, _ in server.listeners:
             close_socket(proc, sock)
         if word == "stop":

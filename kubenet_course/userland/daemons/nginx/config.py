@@ -214,6 +214,11 @@ class Configuration:
         self.pid = _first(top, "pid", "/run/nginx.pid")
         self.daemon = _first(top, "daemon", "on") != "off"
         self.error_log = _first(top, "error_log", "/var/log/nginx/error.log")
+        levels = top["error_log"][0].arguments[1:] if top.get("error_log") else []
+        #: Whether `error_log … notice` (or a lower level) asks for words about starting and stopping.
+        self.notices = bool(levels) and levels[0] in ("notice", "info", "debug")
+        #: log_format: name → text.
+        self.formats: dict[str, str] = {}
         self.servers: list[Server] = []
         self.upstreams: dict[str, list[str]] = {}
         self.types: dict[str, str] = {}
@@ -225,6 +230,11 @@ class Configuration:
 
     def _http(self, block: list[Directive]) -> None:
         settings = settings_of(block, {})
+        self.formats = {
+            one.arguments[0]: "".join(word for word in one.arguments[1:] if not word.startswith("escape="))
+            for one in block
+            if one.name == "log_format"
+        }
         for one in block:
             if one.name == "server":
                 self.servers.append(Server(one.block or [], settings))

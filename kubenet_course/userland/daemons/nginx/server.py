@@ -575,10 +575,22 @@ class Nginx:
         line = f"{request.method} {request.target} {request.version}" if request.method != "-" else ""
         size = 0 if request.method == "HEAD" else len(response.body)
         referer, agent = request.headers.get("Referer") or "-", request.headers.get("User-Agent") or "-"
-        self._append(
-            path,
-            f'{request.peer[0]} - - [{self._local_time()}] "{line}" {response.status} {size} "{referer}" "{agent}"\n',
-        )
+        text = f'{request.peer[0]} - - [{self._local_time()}] "{line}" {response.status} {size} "{referer}" "{agent}"'
+        chosen = settings["access_log"][-1].arguments[1:2] if settings.get("access_log") else []
+        layout = self.config.formats.get(chosen[0]) if chosen else None
+        if layout is not None and context is not None:
+            text = self._logged(layout, context, response.status, size)
+        self._append(path, f"{text}\n")
+
+    def _logged(self, layout: str, context: Context, status: int, size: int) -> str:
+        """A line by log_format; what a request does not have is a dash."""
+        own = {"status": str(status), "body_bytes_sent": str(size), "request_time": "0.000", "remote_user": "-"}
+
+        def value(match: re.Match[str]) -> str:
+            word = match.group(1) or match.group(2)
+            return own.get(word) or self.expand(f"${{{word}}}", context) or "-"
+
+        return re.sub(r"\$(?:\{(\w+)\}|(\w+))", value, layout)
 
     def _error(self, text: str, context: Context, number: int, upstream: str = "") -> None:
         request = context.request
