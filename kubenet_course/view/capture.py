@@ -11,6 +11,7 @@ import re
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kubenet_course.view import tables
@@ -29,6 +30,12 @@ READY, SETTLE = 5.0, 0.25  # seconds: at most for tcpdump to listen; for the las
 # A packet's slot in the ring is as long as what is kept of it: with tcpdump's own 256 KiB there are
 # eight slots, and the ninth packet of a burst is lost.
 SLOTS = ("-s", "2048", "-B", "4096")
+LINK = """for file in /run/docker/netns/*; do
+  name=${file##*/}
+  [ -e "$file" ] && [ "$name" != default ] && [ ! -e "/run/netns/$name" ] || continue
+  for other in /run/netns/*; do [ "$other" -ef "$file" ] && continue 2; done
+  mkdir -p /run/netns && ln -s "$file" "/run/netns/$name" && echo "$name"
+done"""
 _TRANSPORTS: dict[int, Any] = {1: IcmpHeader, 6: TcpHeader, 17: UdpHeader, 58: Icmpv6Header}
 
 
@@ -57,6 +64,19 @@ class Traced(NamedTuple):
     kind: str
     verdict: str
     rule: str
+
+
+@contextmanager
+def containers_named(lab: Any) -> Iterator[None]:
+    """For as long as it lasts, `ip netns` knows the namespaces that a container engine keeps elsewhere."""
+    linked = []
+    for machine in lab.machines:
+        linked += [(machine, name) for name in lab.query(machine, ["bash", "-c", LINK]).stdout.split()]
+    try:
+        yield
+    finally:
+        for machine, name in linked:
+            lab.query(machine, ["rm", "-f", f"/run/netns/{name}"])
 
 
 class Capture:

@@ -12,7 +12,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from kubenet_course.view.capture import Capture, Seen, Traced
+from kubenet_course.view.capture import Capture, Seen, Traced, containers_named
 from kubenet_course.view.concluded import WORDS, Facts
 from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
 from kubenet_course.view.packet_text import flow_keys, headers, summary
@@ -43,6 +43,11 @@ _NETNS_EXEC = re.compile(r"\s*ip\s+netns\s+exec\s+(\S+)\s")
 
 def record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> Journey:
     """Run the command while everything is captured, and tell what its packets did."""
+    with containers_named(lab):
+        return _record(lab, target, typed, line, **options)
+
+
+def _record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> Journey:
     capture = Capture(lab)
     try:
         result = lab.run(target.machine, line, **options)
