@@ -7,10 +7,12 @@ and `python -m kubenet_course.dns` call.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from kubenet_course.dns.corefile import CorefileError, Files
-from kubenet_course.dns.engine import RELEASE, VERSION, Engine, Environment
-from kubenet_course.dns.host import Host, exchange
+from kubenet_course.dns.engine import RELEASE, VERSION, Engine, Environment, Source
+from kubenet_course.dns.host import Host, exchange, transfer
+from kubenet_course.dns.metrics import Metrics
 from kubenet_course.dns.plugin import ORDER
 from kubenet_course.dns.server import ListenError, Listeners
 from kubenet_course.userland.signals import SIGNALS
@@ -117,6 +119,11 @@ class Program:
         self.listeners = Listeners(host.network)
         self.engine: Engine | None = None
         self.text = ""
+        self.metrics = Metrics()
+        self.metrics.set(
+            "coredns_build_info", 1, goversion=RELEASE.split(", ")[1], revision=RELEASE.split(", ")[2], version=VERSION
+        )
+        self.metrics.set("coredns_panics_total", 0)
         self.file = options.conf or "Corefile"
 
     # -- starting ---------------------------------------------------------------------------
@@ -142,7 +149,8 @@ class Program:
             return await exchange(host.network, server, port, wire, protocol, timeout)
 
         return Environment(
-            files=Files(host.read, host.glob), now=host.now, sleep=sleep, spawn=host.network.spawn, exchange=ask,
+            files=Files(host.read, host.glob, host.out), now=host.now, sleep=sleep, spawn=host.network.spawn,
+            exchange=ask, stream=partial(transfer, host.network),
             log=host.out, random=host.random, variables=host.variables, hostname=host.hostname,
             time=host.network.time, problem=host.problem, addresses=host.addresses, interface=host.interface_addresses,
             reload=self.reload_text, shutdown=self.fatal,
@@ -168,7 +176,11 @@ class Program:
         return await self._signals()
 
     def _engine(self, text: str) -> Engine:
-        return Engine(text, self.environment(), file=self.file, default_port=self.options.port)
+        environment = self.environment()
+        environment.metrics = self.metrics
+        if text:
+            environment.source = Source(text, self.file, lambda: self.host.read(self.file))
+        return Engine(text, environment, file=self.file, default_port=self.options.port)
 
     async def _started(self, engine: Engine) -> None:
         try:
@@ -199,6 +211,8 @@ class Program:
                 continue
             elif number != 0:
                 continue
+            if number in (SIGNALS["INT"], SIGNALS["TERM"]) and self.engine is not None:
+                await self.engine.drain()
             self.end()
             return 1 if number == 0 else 0
 

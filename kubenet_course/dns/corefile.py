@@ -38,6 +38,8 @@ class Token(NamedTuple):
     line: int
     text: str
     quoted: bool = False
+    #: Which import brought it; tokens of two imports are never on one line.
+    origin: int = 0
 
 
 @dataclass
@@ -51,9 +53,17 @@ class ServerBlock:
 class Files:
     """How imports are read: `read(path)` gives text or None, `glob(pattern)` paths."""
 
-    def __init__(self, read: Callable[[str], str | None], glob: Callable[[str], list[str]]):
+    def __init__(
+        self, read: Callable[[str], str | None], glob: Callable[[str], list[str]], warn: Callable[[str], None] | None = None
+    ):
         self.read = read
         self.glob = glob
+        self.warn = warn
+
+
+def _same_line(here: Token, after: Token) -> bool:
+    """Whether `after` continues the line of `here`."""
+    return (here.file, here.origin, here.line + here.text.count("\n")) == (after.file, after.origin, after.line)
 
 
 def tokenize(text: str, file: str = "Corefile") -> list[Token]:
@@ -139,14 +149,12 @@ class Parser:
         """Whether the current token is the first of its line."""
         if self.position < 1:
             return self.position == 0
-        before = self.tokens[self.position - 1]
-        return before.file != self.token.file or before.line + before.text.count("\n") < self.token.line
+        return not _same_line(self.tokens[self.position - 1], self.token)
 
     def next_argument(self) -> bool:
         if self.position + 1 >= len(self.tokens):
             return False
-        here, after = self.token, self.tokens[self.position + 1]
-        if self.position >= 0 and (here.file != after.file or here.line + here.text.count("\n") != after.line):
+        if self.position >= 0 and not _same_line(self.token, self.tokens[self.position + 1]):
             return False
         self.position += 1
         return True
@@ -289,13 +297,25 @@ class Parser:
         if self.next_argument():
             raise self.error("Import takes only one argument (glob pattern or file)")
         if pattern in self.snippets:
+            if self._reaches(pattern, pattern, set()):
+                raise self.error(f"Snippet '{pattern}' imports itself")
             new = self.snippets[pattern]
         else:
             new = self._imported_files(pattern)
+        new = [token._replace(origin=self.imports) for token in new]
         self.tokens[at : self.position + 1] = new
         self.position = at
         if at >= len(self.tokens):
             self.at_end = True
+
+    def _reaches(self, name: str, wanted: str, seen: set[str]) -> bool:
+        """Whether a snippet imports, perhaps by way of others, the one that is wanted."""
+        if name in seen:
+            return False
+        seen.add(name)
+        tokens = self.snippets.get(name, [])
+        imported = [after.text for here, after in zip(tokens, tokens[1:]) if here.text == "import" and _same_line(here, after)]
+        return wanted in imported or any(self._reaches(one, wanted, seen) for one in imported)
 
     def _imported_files(self, pattern: str) -> list[Token]:
         if pattern.count("*") > 1 or pattern.count("?") > 1 or (("[" in pattern) and ("]" in pattern)):
@@ -303,6 +323,8 @@ class Parser:
         base = self.token.file.rpartition("/")[0]
         path = pattern if pattern.startswith("/") or not base else f"{base}/{pattern}"
         matches = self.files.glob(path) if any(mark in path for mark in "*?[") else [path]
+        if not matches and self.files.warn is not None:
+            self.files.warn(f"[WARNING] No files matching import glob pattern: {pattern}")
         tokens: list[Token] = []
         for match in matches:
             text = self.files.read(match)
@@ -364,7 +386,7 @@ class Dispenser:
         if self.position < 0 or self.position + 1 >= len(self.tokens):
             return False
         here, after = self.tokens[self.position], self.tokens[self.position + 1]
-        if here.file == after.file and here.line + here.text.count("\n") == after.line:
+        if _same_line(here, after):
             self.position += 1
             return True
         return False
@@ -374,7 +396,7 @@ class Dispenser:
         if self.position < 0 or self.position + 1 >= len(self.tokens):
             return self.next()
         here, after = self.tokens[self.position], self.tokens[self.position + 1]
-        if here.file != after.file or here.line + here.text.count("\n") < after.line:
+        if not _same_line(here, after):
             self.position += 1
             return True
         return False
@@ -414,6 +436,9 @@ class Dispenser:
 
     def arg_error(self) -> CorefileError:
         return self.error(f"Wrong argument count or unexpected line ending after '{self.text}'")
+
+    def once(self) -> CorefileError:
+        return self.plain("this plugin can only be used once per Server Block")
 
     @staticmethod
     def plain(message: str) -> CorefileError:

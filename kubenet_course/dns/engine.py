@@ -7,11 +7,11 @@ DNS servers, where log lines go. It never opens a socket itself.
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import dns.exception
 import dns.message
@@ -21,9 +21,10 @@ import dns.rdataclass
 import dns.rdatatype
 
 from kubenet_course.dns.corefile import CorefileError, Dispenser, Files, ServerBlock, parse
+from kubenet_course.dns.metrics import Metrics
 from kubenet_course.dns.names import Address, parent, server_addresses
 from kubenet_course.dns.plugin import ORDER, Dropped, Endpoint, PluginError, Request, ServerConfig
-from kubenet_course.dns.wire import fit, set_opt
+from kubenet_course.dns.wire import encode, fit, set_opt
 from kubenet_course.registry import discover
 
 VERSION = "1.12.1"
@@ -31,12 +32,22 @@ RELEASE = "linux/amd64, go1.24.1, 707c7c1"
 DEFAULT_COREFILE = ".:{port} {{\nwhoami\nlog\n}}\n"
 
 
+class Source(NamedTuple):
+    """The Corefile that runs: its text, its name, and how it is read again (None: not there any more)."""
+
+    text: str
+    file: str
+    load: Callable[[], str | None]
+
+
 @dataclass
 class Environment:
     """The world outside of the engine.
 
+    `cluster` is a Kubernetes cluster's objects (see `cluster.py`), where there is one.
     `time()` is seconds since 1970. `addresses()` are the machine's own, `interface(name)` those of one
     interface. `reload(text)` puts a new Corefile in place ("" or why not), `shutdown(message)` ends all.
+    `stream(server, port, wire, timeout_ns)` gives the messages of a zone transfer.
     `exchange(server, port, wire, protocol, timeout_ns)` asks another server and gives the bytes of its
     answer; it raises OSError (refused, unreachable) or TimeoutError. `now()` is ns of a clock that only
     moves forward, `sleep(ns)` waits on it, `spawn(coroutine)` runs something beside.
@@ -57,6 +68,10 @@ class Environment:
     interface: Callable[[str], list[str] | None] = lambda _: None
     reload: Callable[[str], Awaitable[str]] | None = None
     shutdown: Callable[[str], None] | None = None
+    stream: Callable[[str, int, bytes, int], AsyncIterator[bytes]] | None = None
+    source: Source | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+    cluster: Any = None
 
 
 @dataclass
@@ -112,7 +127,8 @@ class Engine:
             try:
                 plugin = self.modules[name].setup(dispenser, config)
             except CorefileError as problem:
-                raise CorefileError(f"plugin/{name}: {problem}") from None
+                text = str(problem)
+                raise CorefileError(text if text.startswith("kubenet:") else f"plugin/{name}: {text}") from None
             for handler in plugin if isinstance(plugin, list) else [plugin]:
                 if handler is not None:
                     handler.name = name
@@ -138,9 +154,13 @@ class Engine:
 
     # -- answering --------------------------------------------------------------------------
     async def answer(
-        self, server: Server, wire: bytes, client: str, client_port: int = 0, protocol: str = "udp", local: str = "", local_port: int = 53
-    ) -> bytes | None:
-        """The answer's bytes, cut to what the client takes; None where none is to be sent."""
+        self, server: Server, wire: bytes, client: str, client_port: int = 0, protocol: str = "udp", local: str = "", local_port: int = 53,
+        more: list[Iterator[dns.message.Message]] | None = None,
+    ) -> bytes | None:  # fmt: skip
+        """The answer's bytes, cut to what the client takes; None where none is to be sent.
+
+        What follows the first message of a zone transfer is put into `more`.
+        """
         refusal = reject(wire)
         if refusal is not None:
             return refusal or None
@@ -153,16 +173,23 @@ class Engine:
             response = await self.serve(server, request)
         except Dropped:
             return None
-        set_opt(response, message, request.size if protocol == "udp" else message.payload)
+        if request.more is not None and more is not None:
+            more.append(request.more)
+        if request.options:
+            response.use_edns(0, 0, options=request.options)
+        set_opt(response, message, message.payload)
         return fit(response, request.size, udp=protocol == "udp", six=request.family == 6)
 
     async def answers(
         self, server: Server, wire: bytes, client: str, client_port: int, local: str, local_port: int
     ) -> AsyncIterator[bytes]:
         """The answers to a query over TCP: one, or the many messages of a zone transfer."""
-        answer = await self.answer(server, wire, client, client_port, "tcp", local, local_port)
+        more: list[Iterator[dns.message.Message]] = []
+        answer = await self.answer(server, wire, client, client_port, "tcp", local, local_port, more)
         if answer is not None:
             yield answer
+        for message in more[0] if more else ():
+            yield encode(message, compress=True)
 
     async def serve(self, server: Server, request: Request) -> dns.message.Message:
         """dnsserver.Server.ServeDNS(): choose the zone, run its chain, turn failures into codes."""
@@ -187,6 +214,7 @@ class Engine:
                 for collect in config.metadata:
                     collect(request)
                 if all(allow(request) for allow in config.filters):
+                    request.view = config.view
                     if request.qtype != dns.rdatatype.DS or name == ".":
                         request.zone = name
                         return config
@@ -214,6 +242,12 @@ class Engine:
                 there = found.setdefault((endpoint.address, endpoint.port), endpoint)
                 there.pages.update(endpoint.pages)
         return list(found.values())
+
+    async def drain(self) -> None:
+        """Wait for what must not end at once (health's lameduck)."""
+        for config in self.configs:
+            for plugin in config.plugins:
+                await plugin.drain()
 
     def stop(self) -> None:
         for config in self.configs:

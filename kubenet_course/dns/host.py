@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from random import Random
 from typing import Any, Protocol
 
@@ -115,6 +115,21 @@ async def _exchange_tcp(network: Network, server: str, port: int, place: str, wi
     if data is None:
         raise OSError("EOF")
     return data
+
+
+async def transfer(network: Network, server: str, port: int, wire: bytes, timeout: int) -> AsyncIterator[bytes]:
+    """The messages that a query over TCP is answered with, until the server ends or is silent for `timeout` ns."""
+    seconds = timeout / 1e9
+    try:
+        stream = await network.connect(server, port, seconds)
+        try:
+            await stream.write(len(wire).to_bytes(2, "big") + wire)
+            while (data := await read_frame(stream, lambda: seconds)) is not None:
+                yield data
+        finally:
+            stream.close()
+    except KernelError as failure:
+        raise OSError(go_error(failure)) from None
 
 
 async def read_frame(stream: Any, left: Any) -> bytes | None:

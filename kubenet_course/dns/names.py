@@ -24,7 +24,7 @@ class Address(NamedTuple):
 
 def fqdn(name: str) -> str:
     """Lower case, with a dot at the end (plugin.Name.Normalize)."""
-    name = name.lower()
+    name = name.lower().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return name if name.endswith(".") else name + "."
 
 
@@ -74,6 +74,8 @@ def normalise_zone(text: str) -> list[str]:
         network = _cidr(rest)
     if network is not None:
         return reverse_zones(network)
+    if rest.endswith(":"):
+        raise ValueError(f"missing port in address: {text!r}")
     check_domain(rest)
     return [fqdn(rest)]
 
@@ -82,9 +84,12 @@ def _cidr(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     if "/" not in text:
         return None
     try:
-        return ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None:
+        raise ValueError(f"not a prefix that has reverse zones: {text!r}")
+    return network
 
 
 def check_domain(name: str) -> None:
@@ -120,6 +125,24 @@ def server_addresses(key: str) -> list[Address]:
     except ValueError:
         raise CorefileError(f"unable to normalize '{key}'") from None
     return [Address(zone, port, transport) for zone in zones]
+
+
+def split_address(text: str) -> tuple[str, str, str]:
+    """SplitProtocolHostPort(): (protocol, host, port) of ``dns://127.0.0.1:53``; ValueError."""
+    parts = text.split("://")
+    if len(parts) > 2:
+        raise ValueError(f"provided value is not in an address format : {text}")
+    protocol, rest = (parts[0], parts[1]) if len(parts) == 2 else ("", text)
+    if rest.startswith("["):
+        match = re.fullmatch(r"\[([^\]]*)\]:(.*)", rest)
+        if match is None:
+            raise ValueError(f"address {rest}: missing port in address")
+        return protocol, match[1], match[2]
+    if rest.count(":") != 1:
+        many = "too many colons in address" if ":" in rest else "missing port in address"
+        raise ValueError(f"address {rest}: {many}")
+    host, _, port = rest.partition(":")
+    return protocol, host, port
 
 
 _DURATION = re.compile(r"([0-9]*\.?[0-9]+)(ns|us|µs|μs|ms|s|m|h)")

@@ -14,10 +14,12 @@ A handler takes a `Request` and gives a response message; to pass the request on
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import ipaddress
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.name
@@ -32,58 +34,23 @@ from kubenet_course.dns.names import Address, fqdn, is_subdomain, normalise_zone
 if TYPE_CHECKING:
     from kubenet_course.dns.engine import Environment
 
-#: The order of the chain (CoreDNS 1.12, plugin.cfg). Only this list decides it.
+#: The order of the chain (CoreDNS 1.12, plugin.cfg). Only this list decides it, never the Corefile.
 ORDER = (
-    "root",
-    "metadata",
-    "cancel",
-    "timeouts",
-    "tls",
-    "reload",
-    "nsid",
-    "bufsize",
-    "bind",
-    "debug",
-    "ready",
-    "health",
-    "pprof",
-    "prometheus",
-    "errors",
-    "log",
-    "dnstap",
-    "local",
-    "dns64",
-    "acl",
-    "any",
-    "chaos",
-    "loadbalance",
-    "cache",
-    "rewrite",
-    "header",
-    "dnssec",
-    "autopath",
-    "minimal",
-    "template",
-    "transfer",
-    "hosts",
-    "route53",
-    "azure",
-    "clouddns",
-    "k8s_external",
-    "kubernetes",
-    "file",
-    "auto",
-    "secondary",
-    "etcd",
-    "loop",
-    "forward",
-    "grpc",
-    "erratic",
-    "whoami",
-    "on",
-    "sign",
-    "view",
-)
+    # what the server itself is like
+    "root", "metadata", "geoip", "cancel", "tls", "quic", "timeouts", "multisocket", "reload", "nsid", "bufsize", "bind",
+    "debug", "trace",
+    # what it tells about itself
+    "ready", "health", "pprof", "prometheus", "errors", "log", "dnstap",
+    # what needs no looking up, and who may ask
+    "local", "dns64", "acl", "any", "chaos", "loadbalance", "tsig",
+    # what is done to queries and answers
+    "cache", "rewrite", "header", "dnssec", "autopath", "minimal", "template", "transfer",
+    # where answers come from
+    "hosts", "route53", "azure", "clouddns", "k8s_external", "kubernetes", "file", "auto", "secondary", "etcd", "loop",
+    "forward", "grpc", "erratic", "whoami",
+    # what is no part of the chain
+    "on", "sign", "view", "nomad",
+)  # fmt: skip
 
 
 class PluginError(Exception):
@@ -119,6 +86,12 @@ class Request:
     metadata: dict[str, Callable[[], str]] = field(default_factory=dict)
     lookup: Callable[[Request], Awaitable[dns.message.Message]] | None = None
     depth: int = 0
+    view: str = ""
+    deadline: int = 0
+    #: EDNS options that plugins add to the answer.
+    options: list[dns.edns.Option] = field(default_factory=list)
+    #: The rest of a zone transfer.
+    more: Iterator[dns.message.Message] | None = None
 
     def __post_init__(self) -> None:
         question = self.message.question[0] if self.message.question else None
@@ -176,7 +149,7 @@ class Request:
         copy.question = [question]
         return Request(
             copy, self.client, self.client_port, self.protocol, self.server, self.server_port, self.zone,
-            self.metadata, self.lookup, self.depth + 1,
+            self.metadata, self.lookup, self.depth + 1, self.view, self.deadline,
         )  # fmt: skip
 
     async def resolve(self, name: dns.name.Name, rdtype: int) -> list[dns.rrset.RRset]:
@@ -206,7 +179,21 @@ class Plugin:
         """plugin.NextOrFailure(): hand the request on."""
         if self.next is None:
             raise PluginError(self.name, f"plugin/{self.name}: no next plugin found")
-        return await self.next.serve_dns(request)
+        answer = await self.next.serve_dns(request)
+        if "plugin" not in answer.__dict__:
+            answer.plugin = self.next.name  # type: ignore[attr-defined]
+        return answer
+
+    def metadata(self, request: Request) -> dict[str, Callable[[], str]]:
+        """What it can tell about a request, by label (``view/name``); asked for where `metadata` is loaded."""
+        return {}
+
+    def ready(self) -> bool:
+        """Whether it can answer yet (for the plugin `ready`)."""
+        return True
+
+    async def drain(self) -> None:
+        """The server is to end: what must still be waited for."""
 
     async def start(self) -> None:
         """The server has begun to listen."""
@@ -231,6 +218,7 @@ class ServerConfig:
     addresses: list[Address]
     block_keys: list[str]
     root: str = ""
+    view: str = ""
     listen: list[str] = field(default_factory=list)
     debug: bool = False
     plugins: list[Plugin] = field(default_factory=list)
@@ -247,21 +235,58 @@ class ServerConfig:
     def zones(self) -> list[str]:
         return [address.zone for address in self.addresses]
 
+    @property
+    def listen_text(self) -> str:
+        """Its (first) address as Go writes it: ``:53``, ``127.0.0.1:53``, ``[::1]:53``."""
+        host = self.listen[0] if self.listen else ""
+        return f"{f'[{host}]' if ':' in host else host}:{self.addresses[0].port if self.addresses else ''}"
+
     def path(self, name: str) -> str:
         """A file's name below the root directory (`root` plugin)."""
         return name if name.startswith("/") or not self.root else f"{self.root.rstrip('/')}/{name}"
 
     def origins(self, arguments: list[str]) -> list[str]:
-        """plugin.OriginsFromArgsOrServerBlock(): the zones named, else the block's own."""
-        if not arguments:
-            return list(self.zones)
-        zones: list[str] = []
-        for argument in arguments:
+        """The zones named, else the block's own."""
+        return origins(arguments, self.zones)
+
+
+def origins(arguments: list[str], block: list[str]) -> list[str]:
+    """plugin.OriginsFromArgsOrServerBlock(): the zones named, else the server block's; what is none is left out."""
+    zones: list[str] = []
+    if not arguments:
+        for key in block:
             try:
-                zones += normalise_zone(argument)
+                zones += normalise_zone(key)[:1]
             except ValueError:
-                continue
+                zones.append(key)
         return zones
+    for argument in arguments:
+        try:
+            zones += normalise_zone(argument)
+        except ValueError:
+            continue
+    return zones
+
+
+def host_port(text: str) -> tuple[str, int] | None:
+    """net.SplitHostPort() for addresses to listen on: (address, port); localhost is 127.0.0.1. None where it is none."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        return None
+    host = host.strip("[]")
+    if host == "localhost":
+        host = "127.0.0.1"
+    if host and not _is_address(host):
+        return None
+    return host, int(port)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def setup(c: Dispenser, config: ServerConfig) -> Plugin:
     while c.next():
         uses += 1
         if uses > 1:
-            raise c.error("plugin/errors: this plugin can only be used once per Server Block")
+            raise c.once()
         arguments = c.remaining_args()
         if arguments not in ([], ["stdout"]):
             raise c.error(f"plugin/errors: invalid log file: {arguments[0]}")

@@ -12,11 +12,14 @@ import dns.message
 import dns.rcode
 
 from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.engine import MALFORMED
 from kubenet_course.dns.names import check_domain, fqdn, go_duration, is_subdomain, normalise_zone
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
 
 SECOND = 10**9
 MAX_UPSTREAMS = 15
+TIMEOUT = 5 * SECOND
+RETRY = SECOND // 1000  # a refusal comes back at once: do not ask without pause
 
 
 @dataclass
@@ -64,9 +67,9 @@ class Forward(Plugin):
         ):
             return await self.next_plugin(request)
         if self.max_concurrent and self._running >= self.max_concurrent:
-            raise PluginError(
-                "forward", f"concurrent queries exceeded maximum {self.max_concurrent}", dns.rcode.REFUSED
-            )
+            self.config.environment.metrics.count("coredns_forward_max_concurrent_rejects_total")
+            text = f"concurrent queries exceeded maximum {self.max_concurrent}"
+            raise PluginError("forward", text, dns.rcode.REFUSED)
         self._running += 1
         try:
             return await self._ask(request)
@@ -74,35 +77,38 @@ class Forward(Plugin):
             self._running -= 1
 
     async def _ask(self, request: Request) -> dns.message.Message:
-        """Try the upstreams in the policy's order for up to five seconds in all (defaultTimeout)."""
+        """Forward.ServeDNS(): upstreams in the policy's order, again and again, for up to five seconds in all."""
         environment = self.config.environment
-        deadline = environment.now() + 5 * SECOND
+        deadline = environment.now() + TIMEOUT
+        if request.deadline:
+            deadline = min(deadline, request.deadline)
         order = self._order()
-        failed = 0
-        failure = "no healthy upstream"
-        position = 0
-        while environment.now() < deadline and order:
-            upstream = order[position % len(order)]
+        fails = position = 0
+        failure = "no healthy proxies"
+        while environment.now() < deadline:
+            if position >= len(order):
+                position = fails = 0
+            upstream = order[position]
             position += 1
             if self._down(upstream):
-                failed += 1
-                if failed < len(order):
+                fails += 1
+                if fails < len(order):
                     continue
+                environment.metrics.count("coredns_forward_healthcheck_broken_total")
                 if self.failfast:
                     break
-                upstream = environment.random.choice(order)
+                upstream = environment.random.choice(order)  # the checks themselves may be broken
             try:
                 answer = await self._exchange(upstream, request, deadline)
             except (OSError, TimeoutError) as problem:
                 failure = str(problem)
                 if self.max_fails:
                     self._check(upstream)
-                failed += 1
-                if failed < len(order):
+                if fails < len(order):
+                    await environment.sleep(RETRY)
                     continue
                 break
-            if answer.rcode() in self.failover and failed + 1 < len(order):
-                failed += 1
+            if answer.rcode() in self.failover and position < len(order):
                 continue
             if answer.rcode() in self.next_codes and self.next is not None:
                 return await self.next_plugin(request)
@@ -111,27 +117,29 @@ class Forward(Plugin):
 
     async def _exchange(self, upstream: Upstream, request: Request, deadline: int) -> dns.message.Message:
         environment = self.config.environment
+        if upstream.transport == "tls":
+            raise OSError(f"kubenet: coredns: TLS to {upstream.address} is not emulated")
         protocol = "tcp" if self.force_tcp or (request.protocol == "tcp" and not self.prefer_udp) else "udp"
         wire = request.message.to_wire()
+        began = environment.now()
         while True:
             timeout = min(self.read_timeout, max(1, deadline - environment.now()))
             data = await environment.exchange(upstream.address, upstream.port, wire, protocol, timeout)
             try:
                 answer = dns.message.from_wire(data, ignore_trailing=True)
-            except dns.exception.DNSException:
-                return request.reply(dns.rcode.SERVFAIL)
-            if (
-                answer.flags & dns.flags.TC
-                and protocol == "udp"
-                and (self.prefer_udp or request.protocol == "tcp")
-            ):
+            except MALFORMED:
+                raise OSError("dns: overflow unpacking data") from None
+            if answer.flags & dns.flags.TC and protocol == "udp" and self.prefer_udp:
                 protocol = "tcp"
                 continue
-            if answer.id != request.message.id or [q.name for q in answer.question] != [
-                q.name for q in request.message.question
-            ]:
+            environment.metrics.observe(
+                "coredns_proxy_request_duration_seconds", (environment.now() - began) / 1e9, proxy_name="forward",
+                to=f"{upstream.address}:{upstream.port}", rcode=dns.rcode.to_text(answer.rcode()),
+            )  # fmt: skip
+            question = answer.question[0] if len(answer.question) == 1 else None
+            if question is None or question.name != request.question or int(question.rdtype) != request.qtype:
                 return request.reply(dns.rcode.FORMERR)
-            return answer
+            return _as_asked(request, answer)
 
     def _order(self) -> list[Upstream]:
         upstreams = list(self.upstreams)
@@ -155,7 +163,7 @@ class Forward(Plugin):
 
     async def _probe(self, upstream: Upstream) -> None:
         environment = self.config.environment
-        query = dns.message.make_query(self.health_domain, "NS")
+        query = dns.message.make_query(self.health_domain, "NS", id=environment.random.getrandbits(16))
         if not self.health_recursion:
             query.flags &= ~dns.flags.RD
         while upstream.checking:
@@ -163,15 +171,33 @@ class Forward(Plugin):
                 await environment.exchange(upstream.address, upstream.port, query.to_wire(), "udp", SECOND)
             except (OSError, TimeoutError):
                 upstream.fails += 1
+                place = f"{upstream.address}:{upstream.port}"
+                environment.metrics.count("coredns_proxy_healthcheck_failures_total", proxy_name="forward", to=place)
             else:
                 upstream.fails = 0
                 upstream.checking = False
                 return
             await environment.sleep(self.health_interval)
 
+    async def start(self) -> None:
+        for upstream in self.upstreams:
+            if upstream.transport == "tls":
+                self.config.environment.log(
+                    f"[WARNING] plugin/forward: kubenet: TLS to {upstream.address} is not emulated; what is sent there fails"
+                )
+
     def stop(self) -> None:
         for upstream in self.upstreams:
             upstream.checking = False
+
+
+def _as_asked(request: Request, answer: dns.message.Message) -> dns.message.Message:
+    """The upstream's answer under the client's id and question; its EDNS is not passed on."""
+    reply = request.reply()
+    reply.flags = answer.flags | dns.flags.QR
+    reply.answer, reply.authority, reply.additional = answer.answer, answer.authority, answer.additional
+    reply.set_rcode(answer.rcode())
+    return reply
 
 
 def setup(c: Dispenser, config: ServerConfig) -> list[Plugin]:
@@ -255,7 +281,7 @@ def _property(c: Dispenser, handler: Forward) -> None:
             try:
                 handler.ignored += normalise_zone(zone)
             except ValueError as problem:
-                raise c.error(str(problem)) from None
+                raise c.plain(str(problem)) from None
     elif word in numbers:
         if not c.next_arg():
             raise c.arg_error()

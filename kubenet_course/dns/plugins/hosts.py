@@ -5,25 +5,30 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 
+import dns.exception
 import dns.message
+import dns.name
+import dns.rcode
+import dns.rdata
 import dns.rdatatype
 import dns.reversename
 import dns.rrset
 
 from kubenet_course.dns.corefile import Dispenser
-from kubenet_course.dns.names import fqdn, go_duration, longest_match, normalise_zone
-from kubenet_course.dns.plugin import Fallthrough, Plugin, Request, ServerConfig
+from kubenet_course.dns.names import fqdn, go_duration, longest_match, parent
+from kubenet_course.dns.plugin import Fallthrough, Plugin, PluginError, Request, ServerConfig
+
+A, PTR, AAAA = 1, 12, 28
 
 
 @dataclass
 class Table:
-    """Names → addresses per family, and addresses → names, in the order of the lines."""
+    """Records by name: addresses of either family, and names by the address's reverse name."""
 
-    names4: dict[str, list[str]] = field(default_factory=dict)
-    names6: dict[str, list[str]] = field(default_factory=dict)
-    reverse: dict[str, list[str]] = field(default_factory=dict)
+    records: dict[int, dict[str, dns.rrset.RRset]] = field(default_factory=lambda: {A: {}, AAAA: {}, PTR: {}})
+    entries: int = 0
 
-    def add(self, line: str, origins: list[str], *, with_reverse: bool) -> None:
+    def add(self, line: str, origins: list[str], *, with_reverse: bool, ttl: int) -> None:
         words = line.partition("#")[0].split()
         if len(words) < 2:
             return
@@ -33,15 +38,34 @@ class Table:
             return
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
+        kind = A if address.version == 4 else AAAA
         for word in words[1:]:
             name = fqdn(word)
             if longest_match(origins, name) is None:
                 continue
-            table = self.names4 if address.version == 4 else self.names6
-            if str(address) not in table.setdefault(name, []):
-                table[name].append(str(address))
-            if with_reverse and word not in self.reverse.setdefault(str(address), []):
-                self.reverse[str(address)].append(name)
+            try:
+                self._put(kind, name, str(address), ttl)
+                if with_reverse:
+                    self._put(PTR, dns.reversename.from_address(str(address)).to_text(), name, ttl)
+            except dns.exception.DNSException:
+                continue  # a name that cannot be one, as the real one leaves out
+            self.entries += 1
+
+    def _put(self, kind: int, name: str, value: str, ttl: int) -> None:
+        rdata = dns.rdata.from_text("IN", dns.rdatatype.RdataType.make(kind), value)
+        rrset = self.records[kind].get(name)
+        if rrset is None:
+            rrset = dns.rrset.RRset(dns.name.from_text(name), rdata.rdclass, rdata.rdtype)
+            self.records[kind][name] = rrset
+        rrset.add(rdata, ttl)
+
+    def lookup(self, kind: int, name: str) -> dns.rrset.RRset | None:
+        """The name's records, else those of `*` in its place or in its parent's."""
+        table = self.records[kind]
+        found = table.get(name)
+        if found is None and kind != PTR:
+            found = table.get(f"*.{parent(name)}") or table.get(f"*.{name}")
+        return found
 
 
 @dataclass
@@ -56,59 +80,43 @@ class Hosts(Plugin):
     with_reverse: bool = True
     _table: Table | None = None
     _read_at: int = 0
+    _text: str | None = None
 
     def table(self) -> Table:
-        """The table, read again when `reload` has passed."""
-        now = self.config.environment.now()
+        """The table, read again when `reload` has passed and the file is another."""
+        environment = self.config.environment
+        now = environment.now()
         if self._table is None or (self.reload and now >= self._read_at + self.reload):
-            self._table, self._read_at = Table(), now
-            text = self.config.environment.files.read(self.config.path(self.path)) or ""
-            for line in [*text.splitlines(), *self.inline]:
-                self._table.add(line, self.origins, with_reverse=self.with_reverse)
+            self._read_at = now
+            text = environment.files.read(self.config.path(self.path)) or ""
+            if self._table is None or text != self._text:
+                self._text = text
+                self._table = Table()
+                for line in [*text.splitlines(), *self.inline]:
+                    self._table.add(line, self.origins, with_reverse=self.with_reverse, ttl=self.ttl)
+                environment.metrics.set("coredns_hosts_entries", self._table.entries)
+                environment.metrics.set("coredns_hosts_reload_timestamp_seconds", environment.time())
         return self._table
 
-    def lookup(self, table: dict[str, list[str]], name: str) -> list[str]:
-        """The name's addresses, else those of `*` in its parent."""
-        if name in table:
-            return table[name]
-        return table.get("*." + name.partition(".")[2], [])
-
     async def serve_dns(self, request: Request) -> dns.message.Message:
-        name, table = request.name, self.table()
-        answers: list[str] = []
-        kind = request.qtype
-        if longest_match(self.origins, name) is None:
-            if kind != dns.rdatatype.PTR:
-                return await self.next_plugin(request)
-        if kind == dns.rdatatype.PTR:
-            answers = table.reverse.get(_address_of(name), [])
-            if not answers:
-                return await self.next_plugin(request)
-        elif kind == dns.rdatatype.A:
-            answers = self.lookup(table.names4, name)
-        elif kind == dns.rdatatype.AAAA:
-            answers = self.lookup(table.names6, name)
-        if not answers and not self._exists(table, name):
+        name, kind = request.name, request.qtype
+        zone = longest_match(self.origins, name)
+        if zone is None and kind != PTR:
+            return await self.next_plugin(request)
+        table = self.table()
+        found = table.lookup(kind, name) if kind in (A, AAAA, PTR) else None
+        if kind == PTR and found is None:
+            return await self.next_plugin(request)
+        if found is None and not any(table.lookup(other, name) for other in (A, AAAA)):
             if self.fallthrough.through(name):
                 return await self.next_plugin(request)
-            return request.reply(dns.rcode.NXDOMAIN, authoritative=True)
-        if not answers and self.fallthrough.through(name):
-            return await self.next_plugin(request)
+            raise PluginError("hosts", "", dns.rcode.SERVFAIL)  # there is no SOA to deny it with
         reply = request.reply(authoritative=True)
-        if answers:
-            reply.answer.append(dns.rrset.from_text_list(request.qname, self.ttl, "IN", request.type, answers))
+        if found is not None:
+            answer = dns.rrset.RRset(request.question, found.rdclass, found.rdtype)
+            answer.items, answer.ttl = found.items, found.ttl
+            reply.answer.append(answer)
         return reply
-
-    def _exists(self, table: Table, name: str) -> bool:
-        return bool(self.lookup(table.names4, name) or self.lookup(table.names6, name))
-
-
-def _address_of(name: str) -> str:
-    """The address that a name of in-addr.arpa. or ip6.arpa. stands for, or ""."""
-    try:
-        return dns.reversename.to_address(dns.name.from_text(name))
-    except (dns.exception.DNSException, ValueError):
-        return ""
 
 
 def setup(c: Dispenser, config: ServerConfig) -> Plugin:
@@ -117,14 +125,22 @@ def setup(c: Dispenser, config: ServerConfig) -> Plugin:
     while c.next():
         uses += 1
         if uses > 1:
-            raise c.error("plugin/hosts: this plugin can only be used once per Server Block")
+            raise c.once()
         arguments = c.remaining_args()
         if arguments:
             handler.path = arguments[0]
             if arguments[1:]:
                 handler.origins = config.origins(arguments[1:])
+            path = config.path(handler.path)
+            problem = config.environment.problem(path)
+            if problem == "no such file or directory":
+                config.environment.log(f"[WARNING] plugin/hosts: File does not exist: {path}")
         while c.next_block():
             _property(c, handler)
+        if not handler.fallthrough.zones:
+            for line in handler.inline:
+                if " " not in line:
+                    raise c.error(f"unknown property '{line}'")
     return handler
 
 
@@ -150,22 +166,7 @@ def _property(c: Dispenser, handler: Hosts) -> None:
             raise c.error(f"invalid duration for reload '{words[0]}'") from None
         if handler.reload < 0:
             raise c.error(f"invalid negative duration for reload '{words[0]}'")
-    elif handler.fallthrough.zones == () and _is_address(c.text):
+    elif not handler.fallthrough.zones:
         handler.inline.append(" ".join([c.text, *c.remaining_args()]))
     else:
-        line = [c.text, *c.remaining_args()]
-        if len(line) > 1 or not handler.inline and len(line) == 1 and _is_address(line[0]):
-            handler.inline.append(" ".join(line))
-            return
-        raise c.error(f"unknown property '{line[0]}'")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-__all__ = ["Hosts", "normalise_zone", "setup"]
+        raise c.error(f"unknown property '{c.text}'")
