@@ -43,16 +43,28 @@ def dns(fields: dict[str, Any]) -> Dns:
     return dns_of(fields["dns"])
 
 
-def prev_result(fields: dict[str, Any]) -> Result | None:
-    """The result of the plugin before; None where there is none. Raises CniError."""
+#: Versions whose results have one form.
+_FORMS = (("0.1.0", "0.2.0"), ("0.3.0", "0.3.1", "0.4.0"), ("1.0.0", "1.1.0"))
+
+
+def prev_result(fields: dict[str, Any], failure: str = "") -> Result | None:
+    """The result of the plugin before; None where there is none. Raises CniError, `failure` before its words."""
     if fields["prevResult"] is None:
         return None
     data = fields["prevResult"]
     version = fields["cniVersion"] or versions.OLDEST
+    failure += "could not parse prevResult: "
+    said = data.get("cniVersion") or version
+    form = next((form for form in _FORMS if version in form), ())
+    if isinstance(said, str) and said not in form:
+        shown = " ".join(["", *form] if "0.1.0" in form else form)
+        raise CniError(
+            f"{failure}result type supports [{shown}] but unmarshalled CNIVersion is {gojson.quoted(said)}"
+        )
     try:
         return of_data(data, version)
     except CniError as error:
-        raise CniError(f"could not parse prevResult: {error.msg}") from None
+        raise CniError(f"{failure}{error.msg}") from None
 
 
 def args(text: str, known: Mapping[str, Any]) -> dict[str, Any]:

@@ -173,6 +173,7 @@ def address_words(address: Prefix) -> str:
 
 def route_line(route: Route, gateway: Address | None, name: str) -> str:
     """The words of `ip` for a route of a result."""
+    assert route.dst is not None
     words = ["route", "add", str(route.dst.network)]
     words += ["via", str(gateway)] if gateway else []
     words += ["dev", name]
@@ -213,6 +214,8 @@ async def configure(space: Netns, name: str, result: Result) -> None:
         await settle(space, name)
     routes = []
     for route in result.routes:
+        if route.dst is None:
+            raise CniError(f"failed to add route '<nil> via {route.gw} dev {name}': invalid argument")
         gateway = route.gw or gateways.get(route.dst.version)
         shown = f"{route.dst} via {'<nil>' if gateway is None else gateway} dev {name}"
         routes.append((route_line(route, gateway, name), f"failed to add route '{shown}': "))
@@ -259,6 +262,8 @@ async def check_addresses(space: Netns, name: str, ips: list[IPConfig]) -> None:
 async def check_routes(space: Netns, routes: list[Route]) -> None:
     """Raise CniError where a route of a result is not in the table."""
     for route in routes:
+        if route.dst is None:
+            raise CniError("Invalid static route found <nil>")
         default = route.dst.network.prefixlen == 0 and int(route.dst.ip) == 0
         lines = await _route_lines(space, "default" if default else str(route.dst.network))
         if route.gw is not None and not default:

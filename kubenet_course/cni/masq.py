@@ -1,4 +1,4 @@
-"""iptables as plugins use it, and the masquerading chain of bridge and ptp.
+"""iptables as plugins use it, and the masquerading of bridge and ptp ("ipMasq": true).
 
     -A POSTROUTING -s ADDRESS -j CNI-…            packets from the container
     -A CNI-… -d NETWORK -j ACCEPT                 stay as they are within the network
@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
+from kubenet_course.cni import nft
 from kubenet_course.cni.errors import CniError
 from kubenet_course.cni.result import Prefix
+from kubenet_course.cni.skel import CmdArgs
 from kubenet_course.userland.surroundings import Finished, Surroundings
 
 MAX_CHAIN = 28
@@ -84,19 +87,33 @@ class Iptables:
             await self.do("-X", chain)
 
 
-async def setup(here: Surroundings, address: Prefix, chain: str, text: str) -> None:
-    """Masquerade what an address sends out of its network."""
-    tables = Iptables(here, address.version, "nat")
-    note = ["-m", "comment", "--comment", text]
-    await tables.ensure_chain(chain)
-    await tables.append_once(chain, ["-d", str(address.network), "-j", "ACCEPT", *note])
-    await tables.append_once(chain, ["!", "-d", MULTICAST[address.version], "-j", "MASQUERADE", *note])
-    await tables.append_once("POSTROUTING", ["-s", str(address.ip), "-j", chain, *note])
+async def setup(args: CmdArgs, fields: dict[str, Any], addresses: Sequence[Prefix]) -> None:
+    """Masquerade what a container's addresses send out of their networks. Raises CniError."""
+    network, backend = fields["name"], fields["ipMasqBackend"]
+    if backend == "nftables":
+        await nft.masq_setup(args.here, addresses, network, args.ifname, args.container_id)
+        return
+    if backend not in (None, "iptables"):
+        raise CniError(f'unknown ipmasq backend "{backend}"')
+    chain = chain_name(network, args.container_id)
+    note = ["-m", "comment", "--comment", comment(network, args.container_id)]
+    for address in addresses:
+        tables = Iptables(args.here, address.version, "nat")
+        await tables.ensure_chain(chain)
+        await tables.append_once(chain, ["-d", str(address.network), "-j", "ACCEPT", *note])
+        await tables.append_once(chain, ["!", "-d", MULTICAST[address.version], "-j", "MASQUERADE", *note])
+        await tables.append_once("POSTROUTING", ["-s", str(address.ip), "-j", chain, *note])
 
 
-async def teardown(here: Surroundings, address: Prefix, chain: str, text: str) -> None:
+async def teardown(args: CmdArgs, fields: dict[str, Any], addresses: Sequence[Prefix]) -> None:
     """Undo `setup`."""
-    tables = Iptables(here, address.version, "nat")
-    note = ["-m", "comment", "--comment", text]
-    await tables.delete_quietly("POSTROUTING", ["-s", str(address.ip), "-j", chain, *note])
-    await tables.remove_chain(chain)
+    network = fields["name"]
+    if fields["ipMasqBackend"] == "nftables":
+        await nft.masq_teardown(args.here, network, args.ifname, args.container_id)
+        return
+    chain = chain_name(network, args.container_id)
+    note = ["-m", "comment", "--comment", comment(network, args.container_id)]
+    for address in addresses:
+        tables = Iptables(args.here, address.version, "nat")
+        await tables.delete_quietly("POSTROUTING", ["-s", str(address.ip), "-j", chain, *note])
+        await tables.remove_chain(chain)

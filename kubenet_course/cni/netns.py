@@ -18,6 +18,9 @@ from kubenet_course.errors import KernelError
 from kubenet_course.userland.surroundings import Finished, Surroundings
 
 _NAMED = ("/var/run/netns/", "/run/netns/")
+#: What some plugins of 1.1 say, meaning to name the path.
+NIL = "failed to open netns %!q(<nil>): "
+
 _NSFS, _PROC = "6e736673", "9fa0"
 
 #: What iproute2 prints where the kernel explains itself, and the errno's words that it stands for.
@@ -34,6 +37,7 @@ _EXPLAINED = {
     "ipv4: Address already assigned.": "file exists",
     "ipv6: address already assigned.": "file exists",
     "Address already assigned.": "file exists",
+    "Exclusivity flag on, cannot modify.": "file exists",
     "IPv6 is disabled on this device.": "permission denied",
     "ipv6: IPv6 is disabled on this device.": "permission denied",
     "IPv6 is disabled on nexthop device.": "permission denied",
@@ -61,10 +65,12 @@ def reason(text: str) -> str:
     for start in ("RTNETLINK answers: ", "Error: "):
         if line.startswith(start):
             words = line[len(start) :]
+            if words.startswith("argument") and "ifname" in words:
+                return "numerical result out of range"
             return _EXPLAINED.get(words, words[:1].lower() + words[1:].rstrip("."))
     if line.startswith(("Cannot find device", "Device ")) or "does not exist" in line:
         return "Link not found"
-    if line.startswith("Error: argument") or "not a valid ifname" in line:
+    if "not a valid ifname" in line:
         return "numerical result out of range"
     return line or "unknown error"
 

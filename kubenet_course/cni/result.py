@@ -110,9 +110,9 @@ def mask_hex(prefix: Prefix) -> str:
 
 @dataclass
 class Route:
-    """`dst` keeps host bits where the configuration had some."""
+    """`dst` keeps host bits where the configuration had some; None where it named none."""
 
-    dst: Prefix
+    dst: Prefix | None
     gw: Address | None = None
     mtu: int = 0
     advmss: int = 0
@@ -152,7 +152,7 @@ def route_of(fields: dict[str, Any]) -> Route:
 
 
 def routes_of(items: list[dict[str, Any] | None] | None) -> list[Route]:
-    return [route_of(item) for item in items or () if item is not None and item["dst"] is not None]
+    return [route_of(item) for item in items or () if item is not None]
 
 
 def of_data(data: Any, version: str) -> Result:
@@ -185,9 +185,7 @@ def _of_020(fields: dict[str, Any]) -> Result:
         found = fields[key]
         if found is not None and found["ip"] is not None:
             result.ips.append(IPConfig(found["ip"], found["gateway"]))
-            for route in routes_of(found["routes"]):
-                route.gw = route.gw or found["gateway"]
-                result.routes.append(route)
+            result.routes += routes_of(found["routes"])
     return result
 
 
@@ -215,7 +213,7 @@ def dns_data(dns: Dns) -> dict[str, Any]:
 
 
 def route_data(route: Route, newest: bool = True) -> dict[str, Any]:
-    data: dict[str, Any] = {"dst": str(route.dst)}
+    data: dict[str, Any] = {"dst": "<nil>" if route.dst is None else str(route.dst)}
     if route.gw is not None:
         data["gw"] = str(route.gw)
     if newest:
@@ -278,7 +276,11 @@ def _to_020(result: Result, version: str) -> dict[str, Any]:
         data[key] = {"ip": str(found.address)}
         if found.gateway is not None:
             data[key]["gateway"] = str(found.gateway)
-        routes = [route_data(item, False) for item in result.routes if item.dst.version == family]
+        routes = [
+            route_data(item, False)
+            for item in result.routes
+            if item.dst is None or item.dst.version == family
+        ]
         if routes:
             data[key]["routes"] = routes
     if len(data) == 1:

@@ -14,7 +14,16 @@ from typing import Any
 
 from kubenet_course.cni import conf, invoke, link, masq, netns
 from kubenet_course.cni.errors import CniError
-from kubenet_course.cni.gojson import BOOL, INT, OPTIONAL_INT, STRING, ListOf, Struct, quoted
+from kubenet_course.cni.gojson import (
+    BOOL,
+    INT,
+    OPTIONAL_INT,
+    OPTIONAL_STRING,
+    STRING,
+    ListOf,
+    Struct,
+    quoted,
+)
 from kubenet_course.cni.link import Link
 from kubenet_course.cni.netns import CommandFailure, Netns, NetnsMissing
 from kubenet_course.cni.plugins import _bridge_check, _spoof
@@ -36,10 +45,15 @@ SHAPE = conf.shape(
     vlan=INT,
     vlanTrunk=ListOf(_TRUNK, go="[]*main.VlanTrunk"),
     preserveDefaultVlan=BOOL,
+    ipMasqBackend=OPTIONAL_STRING,
     macspoofchk=BOOL,
     enabledad=BOOL,
-    args=Struct("", {"cni": Struct("BridgeArgs", {"mac": STRING}, go="main.BridgeArgs")}),
-    runtimeConfig=Struct("", {"mac": STRING}),
+    args=Struct(
+        "",
+        {"cni": Struct("BridgeArgs", {"mac": STRING}, go="main.BridgeArgs")},
+        go='struct { Cni main.BridgeArgs "json:\\"cni,omitempty\\"" }',
+    ),
+    runtimeConfig=Struct("", {"mac": STRING}, go='struct { Mac string "json:\\"mac,omitempty\\"" }'),
 )
 #: How long the host's end may take to come up: seconds between looks.
 PATIENCE = (0.0, 0.05, 0.5, 1.0, 1.0)
@@ -144,10 +158,7 @@ async def _layer3(
     if fields["isGateway"]:
         await _be_gateway(host, bridge, fields, result, gateways)
     if fields["ipMasq"]:
-        chain = masq.chain_name(fields["name"], args.container_id)
-        comment = masq.comment(fields["name"], args.container_id)
-        for item in result.ips:
-            await masq.setup(args.here, item.address, chain, comment)
+        await masq.setup(args, fields, [item.address for item in result.ips])
 
 
 async def _finish(args: CmdArgs, host: Netns, fields: dict[str, Any], result: Result) -> None:
@@ -162,9 +173,9 @@ async def _finish(args: CmdArgs, host: Netns, fields: dict[str, Any], result: Re
             raise CniError(f"bridge port in error state: {veth.state.lower()}")
     result.interfaces[1].mac = veth.mac
     result.interfaces[0].mac = (await bridge_by_name(host, fields["bridge"])).mac
-    wanted = conf.dns(fields)
-    if not wanted.empty:
-        result.dns = wanted
+    result.dns = conf.dns(
+        fields
+    )  # as of 1.1; later releases keep what address management said if this is empty
     args.print_result(result)
 
 
@@ -334,10 +345,7 @@ async def delete(args: CmdArgs) -> None:
     if args.netns and fields["macspoofchk"]:
         await _spoof.teardown(args.here, f"{args.container_id}-{args.ifname}")
     if kind and fields["ipMasq"]:
-        chain = masq.chain_name(fields["name"], args.container_id)
-        comment = masq.comment(fields["name"], args.container_id)
-        for address in addresses or ():
-            await masq.teardown(args.here, address, chain, comment)
+        await masq.teardown(args, fields, addresses or [])
 
 
 async def check(args: CmdArgs) -> None:

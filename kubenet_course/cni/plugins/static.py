@@ -52,15 +52,11 @@ class Config:
     fields: dict[str, Any]
 
 
-def _cidr(text: str) -> Prefix:
+def _cidr(text: str, what: str = "the 'address' field is expected to be") -> Prefix:
     try:
         found: Prefix = gojson.read_cidr(text)
-    except gojson.GoJsonError as error:
-        raise CniError(
-            f"the 'address' field is expected to be in CIDR notation, got: '{text}'"
-            if "/" not in text
-            else f"invalid CIDR {text}: {error}"
-        ) from None
+    except gojson.GoJsonError:
+        raise CniError(f"{what} in CIDR notation, got: '{text}'") from None
     return found
 
 
@@ -73,25 +69,20 @@ def load(text: bytes, env_args: str) -> Config:
     found = [IPConfig(_cidr(item["address"]), item["gateway"]) for item in ipam["addresses"] or ()]
     given = conf.args(env_args, {"IP": None, "GATEWAY": None})
     if given.get("IP"):
-        found += [IPConfig(_env_cidr(item.strip())) for item in given["IP"].split(",")]
+        found += [
+            IPConfig(_cidr(item.strip(), "the 'ip' field is expected to be"))
+            for item in given["IP"].split(",")
+        ]
     if given.get("GATEWAY"):
         _gateways(found, given["GATEWAY"])
     for source in (fields["args"]["cni"]["ips"], fields["runtimeConfig"]["ips"]):
         if source:
-            found = [IPConfig(_env_cidr(item)) for item in source]
+            found = [IPConfig(_cidr(item, "an entry in the 'ips' field is NOT")) for item in source]
     families = [item.address.version for item in found]
     if max(families.count(4), families.count(6)) > 1 and not versions.at_least(fields["cniVersion"], "0.3.0"):
         version = fields["cniVersion"]
         raise CniError(f"CNI version {version} does not support more than 1 address per family")
     return Config(found, routes_of(ipam["routes"]), dns_of(ipam["dns"]), fields)
-
-
-def _env_cidr(text: str) -> Prefix:
-    try:
-        found: Prefix = gojson.read_cidr(text)
-    except gojson.GoJsonError as error:
-        raise CniError(f"invalid CIDR {text}: {error}") from None
-    return found
 
 
 def _gateways(found: list[IPConfig], text: str) -> None:
@@ -115,8 +106,9 @@ async def check(args: CmdArgs) -> None:
     if before is None:
         raise CniError("Required prevResult missing")
     for item in config.ips:
-        if not any(item.address == other.address for other in before.ips):
-            raise CniError(f"static: Failed to match addr {item.address} on interface {args.ifname}")
+        for other in before.ips:
+            if item.address.ip == other.address.ip and item.gateway != other.gateway:
+                raise CniError(f"static: Failed to match addr {item.address.ip} on interface {args.ifname}")
 
 
 PLUGIN = Plugin("static", add, nothing, check)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
 
 MODES = ("private", "vepa", "bridge", "passthru", "source")
+#: Kinds that filter several addresses themselves (IFF_UNICAST_FLT).
+UNICAST_FILTERS = ("macvlan", "ipvlan", "vlan")
 
 
 class MacvlanPort:
@@ -32,6 +34,7 @@ class MacvlanPort:
     def __init__(self, dev: NetDevice):
         self.dev = dev
         self.vlans: list[Macvlan] = []
+        self.promiscuous = False
         dev.rx_handler = self.handle_frame
 
     @classmethod
@@ -84,8 +87,17 @@ class MacvlanPort:
                 cross_namespace(twin, self.dev, vlan)
                 netif_rx(vlan, twin)
 
+    def filter_addresses(self) -> None:
+        """__dev_set_rx_mode(): a device that cannot filter several addresses is promiscuous while it has them."""
+        if self.dev.kind in UNICAST_FILTERS:
+            return
+        wanted = any(vlan.up and vlan.mode != "passthru" for vlan in self.vlans)
+        self.dev.promiscuity += wanted - self.promiscuous
+        self.promiscuous = wanted
+
     def release(self, vlan: Macvlan) -> None:
         self.vlans.remove(vlan)
+        self.filter_addresses()
         if not self.vlans:
             self.dev.rx_handler = None
 
@@ -169,6 +181,13 @@ class Macvlan(NetDevice):
         )
         if busy and self.mode != "passthru":
             refuse_open(self, errno.EADDRINUSE)
+            return
+        self.port_.filter_addresses()
+
+    def stopped(self) -> None:
+        """macvlan_stop()."""
+        if self.port_ is not None:
+            self.port_.filter_addresses()
 
     def lower_changed(self, lower: NetDevice) -> None:
         transfer_operstate(lower, self)

@@ -139,6 +139,7 @@ def _graft(dev: NetDevice, kind: str, handle: int, parent: int, options: dict[st
         raise KernelError(errno.ENOENT, "Specified qdisc kind is unknown")
     qdisc = made(dev, handle, parent)
     qdisc.change(options)
+    _mend_queue_length(dev)
     if parent == TC_H_ROOT:
         queue = tx_queue(dev)
         old, queue.root = queue.root, qdisc
@@ -154,6 +155,12 @@ def _graft(dev: NetDevice, kind: str, handle: int, parent: int, options: dict[st
         old.destroy()
 
 
+def _mend_queue_length(dev: NetDevice) -> None:
+    """qdisc_create(): "Caught tx_queue_len zero misconfig" of a device that needs no queue."""
+    if dev.default_qdisc == "noqueue" and dev.qlen == 0:
+        dev.qlen = 1000
+
+
 def _modify_ingress(dev: NetDevice, kind: str, *, create: bool, excl: bool) -> None:
     if dev.ingress is not None:
         if excl:
@@ -163,6 +170,7 @@ def _modify_ingress(dev: NetDevice, kind: str, *, create: bool, excl: bool) -> N
     if not create:
         raise KernelError(errno.ENOENT, "Qdisc not found. To create specify NLM_F_CREATE flag")
     dev.ingress = Ingress(dev, kind)
+    _mend_queue_length(dev)
     if kind == "clsact":
         tx_queue(dev).egress = dev.ingress.outside
 

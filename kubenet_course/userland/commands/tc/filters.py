@@ -307,7 +307,8 @@ def _describe_action(order: int, action: Action, session: Session, stats: bool) 
         assert action.dev is not None
         side = "Ingress" if action.ingress else "Egress"
         verdict = "stolen" if action.verdict == "redirect" else "pipe"
-        what = f"{side} {action.verdict.capitalize()} to device {action.dev.name}"
+        there = action.dev.net.by_index.get(action.dev.ifindex) is action.dev
+        what = f"{side} {action.verdict.capitalize()} to device {action.dev.name if there else '*'}"
         text = f"\taction order {order}: mirred ({what}) {verdict}\n"
         text += f"\tindex {action.index} ref 1 bind 1{age}\n"
     else:
