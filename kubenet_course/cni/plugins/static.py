@@ -107,7 +107,7 @@ async def check(args: CmdArgs) -> None:
         raise CniError("Required prevResult missing")
     for item in config.ips:
         for other in before.ips:
-            if item.address.ip == other.address.ip and item.gateway != other.gateway:
+            if item.address.ip == other.address.ip and item.gateway not in (None, other.gateway):
                 raise CniError(f"static: Failed to match addr {item.address.ip} on interface {args.ifname}")
 
 
