@@ -140,10 +140,16 @@ class Real:
             "LANG": "C.UTF-8",
             "HOME": "/root",
         }
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False
-        )
-        return done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"), done.returncode
+        # Files, not pipes: what a command leaves running in the background may keep them open.
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            done = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, check=False
+            )
+            texts = []
+            for file in (out, err):
+                file.seek(0)
+                texts.append(file.read().decode("utf-8", "replace"))
+        return texts[0], texts[1], done.returncode
 
     def _enter(self, host: str) -> list[str]:
         return ["nsenter", "-t", str(self.holders[host].pid), "-n", "-m", "-u"]

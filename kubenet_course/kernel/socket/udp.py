@@ -61,6 +61,8 @@ class UdpSocket(Socket):
     def connect(self, address: IpAddress, port: int, *, scope: str = "") -> None:
         """Fix the destination; the route's error as KernelError."""
         rt = self._route(address, port, scope)
+        if rt.type == "broadcast" and not self.broadcast:
+            raise KernelError(errno.EACCES)
         if not self.local_port:
             self.bind(None, 0)
         if self.local is None:

@@ -324,7 +324,7 @@ async def client(proc: Process, settings: Settings, port: int, before: int) -> i
             sock = None
     if sock is None:
         return 1 if before else before
-    if (settings.verbose or "z" in settings.flags) and settings.udp and not await _udp_test(proc, sock):
+    if settings.verbose and settings.udp and not await _udp_test(proc, sock):
         close_socket(proc, sock)
         return 1
     if settings.verbose:
@@ -440,8 +440,6 @@ async def _serve_tcp(proc: Process, settings: Settings, sock: Any) -> int:
         adopt(proc, conn)
         if settings.verbose:
             await _report(proc, settings, "Connection received", address, port)
-        if "k" not in settings.flags:
-            close_socket(proc, sock)
         status = await Relay(proc, settings, conn).run()
         close_socket(proc, conn)
         if "k" not in settings.flags:

@@ -153,7 +153,10 @@ async def http_server(proc: Process, words: list[str]) -> int:
         return 1
     host = str(sock.local) if sock.local is not None else ("0.0.0.0" if family == 4 else "::")
     shown = f"[{host}]" if ":" in host else host
-    proc.print(f"Serving HTTP on {host} port {sock.local_port} (http://{shown}:{sock.local_port}/) ...")
+    greeting = f"Serving HTTP on {host} port {sock.local_port} (http://{shown}:{sock.local_port}/) ..."
+    buffered = not getattr(proc.stdout, "is_terminal", False)  # then Python writes it when it ends
+    if not buffered:
+        proc.print(greeting)
     directory = (
         proc.files.resolve(options.get("directory", proc.cwd), proc.cwd, proc)
         if proc.files.exists(options.get("directory", proc.cwd), proc)
@@ -164,5 +167,7 @@ async def http_server(proc: Process, words: list[str]) -> int:
     except Signalled as signalled:
         if signalled.signum != 2:
             raise
+        if buffered:
+            proc.print(greeting)
         proc.print("\nKeyboard interrupt received, exiting.")
     return 0

@@ -45,7 +45,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     except OptionError as problem:
         letter = problem.message.rpartition("'")[0][-1:]
         known = "requires an argument" in problem.message
-        proc.error(f"option requires an argument -- {letter}" if known else f"unknown option -- {letter}")
+        proc.error(f"option requires an argument -- {letter}\r" if known else f"unknown option -- {letter}\r")
         proc.error(USAGE)
         return 255
     settings: dict[str, str] = {}
@@ -77,7 +77,7 @@ async def _connect(proc: Process, settings: dict[str, str], words: list[str]) ->
         return 255
     port = int(port_text)
     if len(words) == 1 and "T" not in settings and "N" not in settings:
-        proc.error("Pseudo-terminal will not be allocated because stdin is not a terminal.")
+        proc.error("Pseudo-terminal will not be allocated because stdin is not a terminal.\r")
     family = 4 if "4" in settings else 6 if "6" in settings else 0
     try:
         found = await getaddrinfo(proc, host, family)
@@ -100,7 +100,7 @@ async def _connect(proc: Process, settings: dict[str, str], words: list[str]) ->
             )
             continue
         return await _greet(proc, settings, EmulatedStream(proc, sock), host, str(info.address), port, user)
-    proc.error(f"ssh: connect to host {host} port {port}: {why}")
+    proc.error(f"ssh: connect to host {host} port {port}: {why}\r")
     return 255
 
 

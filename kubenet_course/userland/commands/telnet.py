@@ -36,15 +36,15 @@ async def main(proc: Process, argv: list[str]) -> int:
         else service_port(proc, service, "tcp")
     )
     if port is None:
-        proc.error(f"Server lookup failure:  {host}:{service}, Servname not supported for ai_socktype")
+        proc.print(f"Server lookup failure:  {host}:{service}, Servname not supported for ai_socktype")
         return 1
     try:
         found = await getaddrinfo(proc, host, family)
     except ResolverError as problem:
-        proc.error(f"Server lookup failure:  {host}:{service}, {problem}")
+        proc.print(f"Server lookup failure:  {host}:{service}, {problem}")
         return 1
     last = ""
-    for info in found:
+    for left, info in zip(reversed(range(len(found))), found):
         proc.print(f"Trying {info.address}...")
         sock = open_socket(proc, AF_INET if info.family == 4 else AF_INET6, SOCK_STREAM)
         try:
@@ -52,6 +52,8 @@ async def main(proc: Process, argv: list[str]) -> int:
         except KernelError as failure:
             close_socket(proc, sock)
             last = failure.strerror
+            if left:
+                proc.error(f"Connection failed: {last}")
             continue
         proc.print(f"Connected to {host}.")
         proc.print("Escape character is '^]'.")

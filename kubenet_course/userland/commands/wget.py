@@ -99,9 +99,9 @@ async def main(proc: Process, argv: list[str]) -> int:
         return 0
     for name in ("T", "t", "connect-timeout", "read-timeout", "max-redirect", "waitretry"):
         text = settings.values.get(name, "0")
-        if not text.replace(".", "", 1).isdigit() and text != "inf":
+        if name != "t" and not text.replace(".", "", 1).isdigit() and text != "inf":
             period = name not in ("t", "max-redirect")
-            shown = f"-{name}" if len(name) == 1 else f"--{name}"
+            shown = "--timeout" if name == "T" else f"--{name}"
             proc.error(
                 f"wget: {shown}: Invalid {'time period' if period else 'number'} ‘{text}’{'' if period else '.'}"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 from kubenet_course.errors import KernelError
 
@@ -274,7 +274,7 @@ def _data(proc: Process, config: Configuration, letter: str, value: str) -> None
     """-d and its family: several are joined with &."""
     if letter == "data-urlencode":
         name, equals, content = value.partition("=")
-        data = (f"{name}=" if name and equals else "") + quote(content if equals else name, safe="-._~")
+        data = (f"{name}=" if name and equals else "") + quote_plus(content if equals else name, safe="-._~")
         piece = data.encode("utf-8", "surrogateescape")
     elif value.startswith("@") and letter != "data-raw":
         try:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from kubenet_course.userland.streams import Writer
 
 
+#: ns of the virtual clock between the last byte of an answer and what follows from it.
+READING_TIME = 100_000
+
+
 class CurlError(Exception):
     """A transfer failed: curl's exit code and its words."""
 
@@ -94,6 +98,7 @@ class Session:
     # -- one transfer -----------------------------------------------------------------------
     async def transfer(self, text: str, output: Output | None, number: int) -> int:
         """Curl's exit code; says what went wrong unless silent."""
+        self.old_servers.clear()
         attempt = 0
         while True:
             status = await self._attempt(text, output, number)
@@ -128,13 +133,13 @@ class Session:
                 transfer.meter.stop()
             else:
                 transfer.meter.end()
-            if config.show_errors:
-                proc.error(f"curl: ({failure.code}) {failure}")
         else:
             transfer.meter.end()
         proc.resources.remove(transfer.meter)
         for note in transfer.farewell:
             self.info(note)
+        if result.code and config.show_errors:
+            proc.error(f"curl: ({result.code}) {result.error}")
         sink.close()
         result.ended = result.ended or proc.loop.now
         result.filename = sink.name
@@ -157,7 +162,7 @@ class Sink:
         if self.output is not None and self.output.remote:
             self.name = url.target.partition("?")[0].rpartition("/")[2]
             if not self.name:
-                if self.config.show_errors:
+                if not self.config.silent:
                     self.proc.error("curl: Remote file name has no length!")
                 raise CurlError(23, "Failed writing received data to disk/application", quiet_meter=True)
 
@@ -523,6 +528,8 @@ class Transfer:
                 self.farewell += [str(failure), f"Closing connection {connection.number}"]
                 self._discard(connection)
             raise
+        # Reading the answer takes a moment: a server that closes behind it has done so by then.
+        await self.proc.loop.sleep(READING_TIME)
         return self._after(connection, url, method)
 
     def _too_late(self) -> CurlError:

@@ -122,7 +122,7 @@ def expand(pattern: str) -> list[tuple[str, list[str]]]:
             end = pattern.find("]", at)
             inner = pattern[at + 1 : end] if end > 0 else ""
             if not re.fullmatch(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[\w.-]+)?", inner) or end < 0:
-                choices = _range(inner, at, end)
+                choices = _range(pattern, inner, at, end)
         elif char in "}]":
             raise GlobError("unmatched close brace/bracket in URL position", at + 1)
         if choices is None:
@@ -137,20 +137,23 @@ def expand(pattern: str) -> list[tuple[str, list[str]]]:
     return results
 
 
-def _range(inner: str, at: int, end: int) -> list[str]:
+def _range(pattern: str, inner: str, at: int, end: int) -> list[str]:
     numbers = re.fullmatch(r"(\d+)-(\d+)(?::(\d+))?", inner)
     letters = re.fullmatch(r"([A-Za-z])-([A-Za-z])(?::(\d+))?", inner)
     found = numbers or letters
     if end < 0 or found is None:
-        raise GlobError(
-            "bad range specification in URL position" if end >= 0 else "bad range in URL position", at + 2
-        )
+        # glob_range(): where a number's range went wrong behind its "-", the complaint is about that place.
+        start = pattern[at + 1 :]
+        begun = re.match(r"\d+- *", start)
+        if not start[:1].isalnum():
+            raise GlobError("bad range specification in URL position", at + 2)
+        raise GlobError("bad range in URL position", at + 2 + (len(begun[0]) if begun is not None else 0))
     step = int(found.group(3) or 1)
     if numbers:
         low, high = int(found.group(1)), int(found.group(2))
         width = len(found.group(1)) if found.group(1).startswith("0") else 0
         if low > high or not step or (high - low) // step > 10000:
-            raise GlobError("bad range in URL position", at + 2)
+            raise GlobError("bad range in URL position", end + 2)
         return [str(number).rjust(width, "0") for number in range(low, high + 1, step)]
     low, high = ord(found.group(1)), ord(found.group(2))
     if low > high or not step:

@@ -7,6 +7,7 @@ they come from.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -56,9 +57,9 @@ def die(proc: Process, message: str) -> Exit:
     return Exit(1)
 
 
-def _usage(proc: Process) -> None:
-    proc.error(_texts()["version"])
-    proc.error(_texts()["usage"])
+def _usage(proc: Process, say: Callable[..., None] | None = None) -> None:
+    for name in ("version", "usage"):
+        (say or proc.error)(_texts()[name])
 
 
 async def main(proc: Process, argv: list[str]) -> int:
@@ -83,7 +84,7 @@ async def main(proc: Process, argv: list[str]) -> int:
         proc.print(_texts()["version"])
         return 0
     if settings.count("h"):
-        _usage(proc)
+        _usage(proc, proc.print)
         return 0
     if settings.count("D"):
         for line in device_list(proc.net):
@@ -154,16 +155,16 @@ class _Run:
             self.printer.port = lambda port, protocol: ports.get((port, protocol), str(port))
             self.printer.host = lambda address: self.names.get(address, str(address))
         self.printer.device_names = source.device_names
-        self._announce(source)
         self._open_output(source)
+        self._announce(source)
         interrupted = await self._loop(source, test)
         if self.writer is not None and self.writer is not proc.stdout:
             self.writer.close()
         if settings.count("count"):
             proc.print(f"{self.captured} packet{'' if self.captured == 1 else 's'}")
         if source.live:
-            if interrupted and not getattr(proc.stderr, "is_terminal", False):
-                proc.error("")
+            if interrupted and self.writer is None:
+                proc.print("")  # whatever line was begun ends
             self._statistics(source)
         source.close()
         return 0
