@@ -105,7 +105,8 @@ class BridgePort:
             raise KernelError(errno.EBUSY)
         if number and not (self.dev.up and self.dev.carrier):
             raise KernelError(errno.ENETDOWN)
-        self.state = STATES[number]
+        # br_port_state_selection(): a port that blocks, with no spanning tree to wait for, forwards at once.
+        self.state = "forwarding" if STATES[number] == "blocking" else STATES[number]
         self.bridge.update_carrier()
 
     def info(self) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from kubenet_course.kernel.devices.base import NetDevice, netif_rx
 from kubenet_course.kernel.packets import decode_frame
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.wire.addresses import ZERO_MAC, IpAddress, MacAddress
+from kubenet_course.wire.arp import ARP_REPLY, ARP_REQUEST, ArpHeader
+from kubenet_course.wire.ethernet import ETH_P_ARP, EthernetHeader
 from kubenet_course.wire.udp import UdpHeader
 from kubenet_course.wire.vxlan import VXLAN_FLAG_VNI, VxlanHeader
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
 
 IPPROTO_UDP = 17
+NUD_CONNECTED = ("PERMANENT", "NOARP", "REACHABLE")
 LINUX_PORT = 8472
 
 
@@ -46,6 +49,8 @@ class Vxlan(ForwardingDatabase, NetDevice):
         self.tos: int = attrs.get("tos", 0)
         self.df: str = attrs.get("df", "unset")
         self.learning: bool = attrs.get("learning", True)
+        #: Whether ARP is answered from the neighbour table here, and flags that only the wire or netlink would show.
+        self.flags = {flag: bool(attrs.get(flag)) for flag in ("proxy", "rsc", "l2miss", "l3miss")}
         self.ageing: int = attrs.get("ageing", 300)
         self.limit: int = attrs.get("limit", 0)
         self.udp_csum: bool = attrs.get("udp_csum", True)
@@ -146,6 +151,7 @@ class Vxlan(ForwardingDatabase, NetDevice):
         data["port_range"] = {"low": self.port_range[0], "high": self.port_range[1]}
         data["port"] = self.port_number
         data["learning"] = self.learning
+        data.update({flag: True for flag, on in self.flags.items() if on})
         if self.tos:
             data["tos"] = f"{self.tos:#x}"
         if self.ttl_inherit:
@@ -169,6 +175,14 @@ class Vxlan(ForwardingDatabase, NetDevice):
     def opened(self) -> None:
         """vxlan_open(): listen on the port, join the group, start ageing."""
         tunnels = self.underlay.rooms.setdefault("udp_tunnels", {})
+        sockets = self.underlay.rooms.setdefault("udp_tunnel_sockets", {})
+        if (self.family, self.port_number) not in sockets:
+            from kubenet_course.kernel.socket.udp import UdpSocket
+
+            sock = UdpSocket(self.underlay, self.family, IPPROTO_UDP)
+            sock.v6only = True
+            sock.bind(None, self.port_number)  # EADDRINUSE where a program has the port
+            sockets[(self.family, self.port_number)] = sock
         tunnels[(self.family, self.port_number)] = vxlan_rcv
         self._membership(1)
 
@@ -184,6 +198,9 @@ class Vxlan(ForwardingDatabase, NetDevice):
         ]
         if not others:
             self.underlay.rooms.get("udp_tunnels", {}).pop((self.family, self.port_number), None)
+            sock = self.underlay.rooms.get("udp_tunnel_sockets", {}).pop((self.family, self.port_number), None)
+            if sock is not None:
+                sock.close()
 
     def _membership(self, change: int) -> None:
         """vxlan_multicast_join() and _leave()."""
@@ -201,6 +218,9 @@ class Vxlan(ForwardingDatabase, NetDevice):
     def xmit(self, skb: SkBuff) -> None:
         """vxlan_xmit()."""
         assert skb.eth is not None
+        if self.flags["proxy"] and skb.ethertype == ETH_P_ARP:
+            self._arp_reduce(skb)
+            return
         entry = self.fdb_find(skb.eth.destination) or self.fdb_find(ZERO_MAC)
         if entry is None:
             self.tx_dropped += 1
@@ -209,6 +229,19 @@ class Vxlan(ForwardingDatabase, NetDevice):
         entry.used = self.net.loop.now
         for remote in entry.remotes:
             self._xmit_one(skb.clone(self.net.loop), remote)
+        skb.consume(self)
+
+    def _arp_reduce(self, skb: SkBuff) -> None:
+        """arp_reduce(): requests are answered from the neighbours known of this device, and go no further."""
+        arp: Any = skb.network
+        known = self.net.arp.lookup(arp.target_ip, self) if arp.operation == ARP_REQUEST else None
+        if known is not None and known.mac is not None and known.state in NUD_CONNECTED:
+            header = ArpHeader(ARP_REPLY, known.mac, arp.target_ip, arp.sender_mac, arp.sender_ip)
+            eth = EthernetHeader(arp.sender_mac, known.mac, ETH_P_ARP)
+            reply = SkBuff(self.net.loop, header, None, b"", ethertype=ETH_P_ARP, length=28, eth=eth)
+            if skb.trace is not None:
+                skb.trace.caused(skb, reply)
+            netif_rx(self, reply)
         skb.consume(self)
 
     def _xmit_one(self, skb: SkBuff, remote: Remote) -> None:

@@ -103,7 +103,7 @@ class Extension:
     tables: ClassVar[tuple[str, ...] | None] = None
     hooks: ClassVar[tuple[int, ...] | None] = None
     protocols: ClassVar[tuple[int, ...] | None] = None
-    conntrack: ClassVar[bool] = False
+    conntrack: bool = False
     #: iptables knows the extension, the kernel does not.
     missing: ClassVar[bool] = False
     #: How the tool ends its sentence about an option's missing second word.

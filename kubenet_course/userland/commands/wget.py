@@ -179,7 +179,8 @@ class Session:
             raise Failure(1)
         if "spider" in self.settings.flags:
             self.say("Spider mode enabled. Check if remote file exists.\n")
-        tries = int(float(self.settings.values.get("t", "20").replace("inf", "0"))) or 1 << 30
+        wanted = self.settings.values.get("t", "20")
+        tries = int(wanted) if wanted.isdigit() and int(wanted) else 1 << 30
         attempt = 1
         while True:
             try:

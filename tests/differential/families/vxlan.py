@@ -59,7 +59,7 @@ TEMPLATES = [
     (1, "ip link add vx1 type vxlan id 99999999 dstport 4789"),
     (1, "ip link add vx1 type vxlan id 50 remote 224.1.1.1 dstport 4789"),
     (1, "ip link del vx1"),
-    (1, "nc -zv -w 2 {overlay} 80"),
+    (1, "timeout 1.5 nc -zv -w 9 {overlay} 80"),
     (1, "ss -uln"),
 ]  # fmt: skip
 

@@ -35,6 +35,8 @@ class Ct(Extension):
     )
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
+        if opt.id == "notrack":
+            self.conntrack = False  # xt_ct_tg_check(): there is nothing to ask connection tracking for
         if opt.id in ZONES:
             if value != "mark" and number(value, 0xFFFF) is None:
                 raise problem(f"Cannot parse {value} as a zone ID")

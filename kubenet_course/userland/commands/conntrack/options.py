@@ -42,6 +42,18 @@ EVENTS = ("NEW", "UPDATE", "DESTROY")
 OUTPUTS = ("xml", "extended", "timestamp", "id", "ktimestamp", "labels", "save", "userspace")
 
 
+#: What a command has no use for (generic_opt_check()), and the options in the order in which they are looked at.
+ILLEGAL = {
+    "C": "sdrqptuzemifngobjw", "S": "sdrqptuzemifngobjw", "F": "sdrqptuzemingobjw", "L": "tebi", "E": "tuzi", "D": "jzeb",
+    "U": "jwzeb",
+}  # fmt: skip
+ORDER = {
+    "s": "src", "d": "dst", "r": "reply-src", "q": "reply-dst", "p": "protonum", "t": "timeout", "u": "status", "z": "zero",
+    "e": "event-mask", "m": "mark", "i": "id", "f": "family", "n": "src-nat", "g": "dst-nat", "o": "output",
+    "b": "buffer-size", "j": "any-nat", "w": "zone",
+}  # fmt: skip
+
+
 class Bad(Exception):
     """A command line that makes no sense: status 2, with a hint."""
 
@@ -72,6 +84,8 @@ class Request:
         self.output: set[str] = set()
         self.events: tuple[str, ...] = EVENTS
         self.zero = False
+        self.ident: int | None = None
+        self.given: set[str] = set()
 
     def matches(self, ct: ConntrackEntry, *, updating: bool = False) -> bool:
         if self.family_given and ct.family != self.family:
@@ -93,6 +107,8 @@ class Request:
         if self.status and ct.status & self.status != self.status:
             return False
         if self.mark is not None and not updating and ct.mark & self.mark[1] != self.mark[0]:
+            return False
+        if self.ident is not None and ct.ident != self.ident:
             return False
         if self.zone is not None and ct.zone != self.zone:
             return False
@@ -168,6 +184,7 @@ def set_command(request: Request, letter: str, opts: Getopt, argument: str | Non
 
 
 def option(proc: Process, request: Request, letter: str, text: str, names: MachineNames, opts: Getopt) -> None:
+    request.given.add(letter)
     if letter in ("s", "d", "r", "q"):
         request.addresses[letter] = address(text)
         request.family = request.addresses[letter][0].family
@@ -213,7 +230,9 @@ def option(proc: Process, request: Request, letter: str, text: str, names: Machi
         if "" in wanted:
             raise Bad(f"Bad parameter `{text}'")
         request.events = EVENTS if "ALL" in wanted else wanted
-    elif letter in ("a", "i"):
+    elif letter == "i":
+        request.ident = integer(text)
+    elif letter == "a":
         proc.error(f"WARNING: ignoring -{letter}, deprecated option.")
     elif letter == "l":
         proc.error("nfct_labelmap_new: No such file or directory")
@@ -228,7 +247,7 @@ def protocol_option(request: Request, name: str, text: str, names: MachineNames)
         if key:
             request.ports[key] = value & 0xFFFF
     elif name == "state":
-        if text not in NAMES:
+        if text not in (*NAMES, "LISTEN"):
             raise Bad(f"unknown TCP state `{text}'")
         request.state = text
     else:
@@ -236,8 +255,12 @@ def protocol_option(request: Request, name: str, text: str, names: MachineNames)
 
 
 def check(request: Request) -> None:
-    if request.command and request.command != "E" and request.events is not EVENTS:
-        raise Bad("Illegal option `--event-mask' with this command")
+    for letter, name in ORDER.items():
+        if letter in request.given and letter in ILLEGAL.get(request.command, ""):
+            raise Bad(f"Illegal option `--{name}' with this command")
+    for letter, name in (("p", "protonum"), ("t", "timeout")):
+        if request.command == "I" and letter not in request.given:
+            raise Bad(f"You need to supply the `--{name}' option for this command")
 
 
 def protocol(text: str) -> int:

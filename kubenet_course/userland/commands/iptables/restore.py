@@ -128,6 +128,7 @@ class Restore:
         self.line = 0
         self.saved: dict[str, Any] | None = None
         self.jumps: list[tuple[int, str]] = []
+        #: The first rule that the kernel refuses (line, why): told at COMMIT, when it would see it.
         self.batch_error: tuple[int, Refused] | None = None
 
     # -- lines ------------------------------------------------------------------------------
@@ -186,6 +187,7 @@ class Restore:
         if self.skipping:
             return
         self.jumps = []
+        self.batch_error = None
         self._remember()
         if self.noflush:
             if self.legacy:
@@ -267,7 +269,12 @@ class Restore:
                 self.jumps.append((self.line, name))
                 self._need_chain(command.chain)
                 return
-        run.execute(self.proc, self.tables, command, self.names)
+        try:
+            run.execute(self.proc, self.tables, command, self.names)
+        except Refused as refused:
+            if not refused.batch:
+                raise
+            self.batch_error = self.batch_error or (self.line, refused)
 
     def _need_chain(self, chain: str | None) -> None:
         assert self.table is not None
@@ -279,6 +286,9 @@ class Restore:
         if not self.skipping:
             if self.jumps:
                 raise problem(f"Chain '{self.jumps[0][1]}' does not exist")
+            if self.batch_error:
+                self.line, refused = self.batch_error
+                raise refused
             if self.testing:
                 self._undo()
         self.saved = None

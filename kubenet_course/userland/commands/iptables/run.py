@@ -180,9 +180,10 @@ def list_rules(proc: Process, tables: Tables, command: Command, names: MachineNa
 def zero(proc: Process, tables: Tables, command: Command) -> None:
     number = command.number if command.letter == "Z#" else None
     if command.zero_too:
-        # Listing asks for every built-in chain, and zeroing then makes them.
+        # Listing asks for the built-in chains it shows, and zeroing then makes them.
         for built_in in BUILT_IN[command.table]:
-            tables.base_chain(command.table, built_in.name)
+            if command.chain in (None, built_in.name):
+                tables.base_chain(command.table, built_in.name)
     names = tables.zero(command.table, command.chain, number)
     if "v" in command.options and number is None:
         if command.chain is None:

@@ -49,6 +49,8 @@ class PingSession:
         self.scope = info.scope
         self.hostname = hostname
         self.multicast = False
+        #: The last probe did not fit (a local error): nothing will come that were worth waiting for.
+        self.too_long = False
         self.interval = options.interval if options.interval is not None else 1000
         self.preload = min(options.preload, options.count) if options.count else options.preload
         self.ident = options.identifier
@@ -129,7 +131,7 @@ class PingSession:
             pause = await self._pinger()
             while pause <= 0 and not self.exiting:
                 pause = await self._pinger()
-            if options.count and self.transmitted >= options.count and not options.deadline:
+            if options.count and self.transmitted >= options.count and not options.deadline and not self.too_long:
                 pause = self._schedule_exit(pause)
             await self._receive(pause)
 
@@ -201,6 +203,7 @@ class PingSession:
                 else:
                     self.proc.error(f"{self.name}: sendmsg: {failure.strerror}")
             self._advance()
+            self.too_long = bool(mtu)
             if mtu:
                 self.errors += 1
                 if not self.options.quiet:
@@ -283,6 +286,8 @@ class PingSession:
             text += f" time={_trip_text(trip)} ms"
         if duplicate and not self.multicast:
             text += " (DUP!)"
+        if sender != self.target and not self.multicast:
+            text += " (DIFFERENT ADDRESS!)"
         self._print(text + self._changed(data) + ("\a" if options.audible else "") + "\n")
 
     def _trip(self, data: bytes, when: int) -> int:

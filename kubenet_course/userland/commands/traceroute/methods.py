@@ -68,6 +68,9 @@ class Method:
         self.family = AF_INET if options.family == 4 else AF_INET6
         self.header_length = self.header + (20 if options.family == 4 else 40)
 
+    def begin(self) -> None:
+        """Whatever is done before the first line is printed; ProbeFailed."""
+
     def payload(self) -> bytes:
         size = max(0, self.options.packet_length - self.header_length)
         return bytes(0x40 + (at & 0x3F) for at in range(size))
@@ -219,13 +222,15 @@ class IcmpMethod(Method):
         self.ident = proc.pid & 0xFFFF
         self.sock: Any = None
 
+    def begin(self) -> None:
+        four = self.options.family == 4
+        self.sock = self.open(SOCK_RAW, IPPROTO_ICMP if four else IPPROTO_ICMPV6)
+        self.sock.accept = lambda skb: (
+            getattr(skb.transport, "type", -1) in ((ICMP_ECHOREPLY,) if four else (ICMPV6_ECHO_REPLY,))
+        )
+
     def send(self, probe: Probe) -> None:
         four = self.options.family == 4
-        if self.sock is None:
-            self.sock = self.open(SOCK_RAW, IPPROTO_ICMP if four else IPPROTO_ICMPV6)
-            self.sock.accept = lambda skb: (
-                getattr(skb.transport, "type", -1) in ((ICMP_ECHOREPLY,) if four else (ICMPV6_ECHO_REPLY,))
-            )
         self.sock.ttl = probe.ttl
         probe.sequence = self.sequence
         self.sequence = (self.sequence + 1) & 0xFFFF
@@ -265,14 +270,15 @@ class TcpMethod(Method):
         super().__init__(proc, options)
         self.sock: Any = None
 
+    def begin(self) -> None:
+        self.sock = self.open(SOCK_RAW, IPPROTO_TCP)
+        self.sock.accept = lambda skb: (
+            skb.network.source == self.options.address
+            and bool(getattr(skb.transport, "flags", 0) & (RST | ACK))
+        )
+
     def send(self, probe: Probe) -> None:
         net = self.proc.net
-        if self.sock is None:
-            self.sock = self.open(SOCK_RAW, IPPROTO_TCP)
-            self.sock.accept = lambda skb: (
-                skb.network.source == self.options.address
-                and bool(getattr(skb.transport, "flags", 0) & (RST | ACK))
-            )
         self.sock.ttl = probe.ttl
         probe.sequence = net.sockets.ephemeral_port(net.sockets.tcp_bound)  # type: ignore[arg-type]
         number = net.host.random.getrandbits(32)

@@ -23,8 +23,9 @@ DST_PORT_HINT = (
     "Use 'dstport 4789' to get the IANA assigned value\n"
     "Use 'dstport 0' to get default and quiet this message\n"
 )
+FLAGS = ("proxy", "rsc", "l2miss", "l3miss")
 UNSUPPORTED = (
-    "proxy", "rsc", "l2miss", "l3miss", "remcsumtx", "remcsumrx", "external", "gbp", "gpe", "flowlabel",
+    "remcsumtx", "remcsumrx", "external", "gbp", "gpe", "flowlabel",
     "label", "vnifilter",
 )  # fmt: skip
 
@@ -43,6 +44,8 @@ def parse(words: Words, session: Session) -> dict[str, Any]:
             reader(words, session, found)
         elif base == "learning":
             found["learning"] = word == base
+        elif base in FLAGS:
+            found[base] = word == base
         elif base == "udpcsum":
             found["udp_csum"] = word == base
         elif base in ("udp6zerocsumtx", "udp6zerocsumrx"):
@@ -217,6 +220,7 @@ def show(info: dict[str, Any]) -> str:
     ports = info["port_range"]
     words += ["srcport", str(ports["low"]), str(ports["high"]), "dstport", str(info["port"])]
     words += [] if info["learning"] else ["nolearning"]
+    words += [flag for flag in FLAGS if info.get(flag)]
     if "tos" in info:
         words += ["tos", "inherit" if info["tos"] == "0x1" else str(info["tos"])]
     words += ["ttl", str(info["ttl"]) if info["ttl"] else "auto"]
