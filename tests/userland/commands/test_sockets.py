@@ -10,6 +10,7 @@ import pytest
 from tests.support.three_hosts import Emulated
 from tests.userland.commands.socket_recorder import names, normal, recorded, steps
 
+
 def _equal(text: str, command: str) -> str:
     """Without what differs by chance, and without what `ss` says where the recording kernel has no raw_diag."""
     text = normal(text)
