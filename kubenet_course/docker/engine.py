@@ -141,7 +141,7 @@ class Engine(Creator):
             ) from None
 
     async def _launch(self, record: Record, stdin: bytes) -> None:
-        self._executable(record, [record["path"], *record["args"]])
+        await self._executable(record, [record["path"], *record["args"]])
         if stdin:
             self.here.write(f"{CONTAINERS}/{record['id']}/stdin", stdin, mode=0o600)
         self.store.save(record)
@@ -182,26 +182,29 @@ class Engine(Creator):
         self.store.write_json(f"{path}.new", {"pid": pid, "error": error})
         self.here.rename(f"{path}.new", path)
 
-    def executable_problem(self, record: Record, words: list[str]) -> tuple[str, int] | None:
+    async def executable_problem(self, record: Record, words: list[str]) -> tuple[str, int] | None:
         """Why a command line cannot be run, in runc's words, and the exit status."""
         from kubenet_course.docker.process import environment, program_words
 
         name = program_words(record, words)[0]
         if name == "env" and len(words) > 1 and words[0] != "env":
-            return self.executable_problem(record, words[1:])
+            return await self.executable_problem(record, words[1:])
         shown = json.dumps(words[0])
         if "/" in name:
             if not self.here.exists(name):
                 return f"exec: {shown}: stat {name}: no such file or directory", 127
-            return (f"exec: {shown}: is a directory", 126) if self.here.isdir(name) else None
+            if self.here.isdir(name):
+                return f"exec: {shown}: is a directory", 126
+            allowed = (await self.here.run(["test", "-x", name])).returncode == 0
+            return None if allowed else (f"exec: {shown}: permission denied", 126)
         for folder in environment(record)["PATH"].split(":"):
             path = f"{folder}/{name}"
             if self.here.exists(path) and not self.here.isdir(path):
                 return None
         return f"exec: {shown}: executable file not found in $PATH", 127
 
-    def _executable(self, record: Record, words: list[str]) -> None:
-        problem = self.executable_problem(record, words)
+    async def _executable(self, record: Record, words: list[str]) -> None:
+        problem = await self.executable_problem(record, words)
         if problem is not None:
             raise DaemonError(CANNOT_START.format(problem=problem[0]), 400, problem[1])
 

@@ -18,7 +18,19 @@ from kubenet_course.errors import KubenetError
 
 
 class TemplateError(KubenetError):
-    """The template cannot be read, or not be applied to the data."""
+    """The template cannot be read, or not be applied to the data.
+
+    The text is what Go prints after `template: `, but for its beginning, the place: `at` is `:1` while reading,
+    `:1:COLUMN: executing "" at <WORDS>` while applying.
+    """
+
+    def __init__(self, problem: str, at: str = ":1"):
+        super().__init__(problem)
+        self.problem = problem
+        self.at = at
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.problem}"
 
 
 class Missing:
@@ -34,6 +46,8 @@ _TOKEN = re.compile(
     r"|(?P<variable>\$\w*(?:\.[A-Za-z_]\w*)*)|(?P<word>[A-Za-z_]\w*)|(?P<sign>:=|=|\||\(|\)|,))"
 )
 Node = tuple[Any, ...]
+#: Kind, text, and where it begins in the template.
+Token = tuple[str, str, int]
 
 
 def render(text: str, data: Any) -> str:
@@ -61,7 +75,7 @@ class Template:
     def _block(self, ends: tuple[str, ...]) -> list[Node]:
         nodes: list[Node] = []
         while self.at < len(self.pieces):
-            kind, text = self.pieces[self.at]
+            kind, text, offset = self.pieces[self.at]
             if kind == "text":
                 nodes.append(("text", text))
                 self.at += 1
@@ -74,39 +88,41 @@ class Template:
             self.at += 1
             rest = text[len(word) :].strip()
             if word in ("if", "range", "with"):
-                nodes.append(self._control(word, rest))
+                nodes.append(self._control(word, rest, offset + text.find(rest, len(word))))
             elif not word:
                 raise TemplateError("missing value for command")
             elif not text.startswith("/*"):
-                nodes.append(("print", self._pipeline(text)))
+                nodes.append(("print", self._pipeline(text, offset)))
         if ends:
             raise TemplateError("unexpected EOF")
         return nodes
 
-    def _control(self, word: str, rest: str) -> Node:
+    def _control(self, word: str, rest: str, offset: int) -> Node:
         if not rest:
             raise TemplateError(f"missing value for {word}")
-        pipeline = self._pipeline(rest)
+        pipeline = self._pipeline(rest, offset)
         body = self._block(("end", "else"))
         other: list[Node] = []
-        text = self.pieces[self.at][1].strip()
+        _, text, offset = self.pieces[self.at]
         self.at += 1
         if text.startswith("else"):
             more = text[4:].strip()
             if more.startswith("if"):
-                other = [self._control("if", more[2:].strip())]
+                condition = more[2:].strip()
+                other = [self._control("if", condition, offset + text.find(condition, 4))]
             else:
                 other = self._block(("end",))
                 self.at += 1
         return (word, pipeline, body, other)
 
-    def _pipeline(self, text: str) -> Node:
-        tokens = list(_tokens(text))
+    def _pipeline(self, text: str, offset: int) -> Node:
+        tokens = list(_tokens(text, offset))
         names: list[str] = []
+        signs = [value if kind == "sign" else "" for kind, value, _ in tokens]
         for sign in (":=", "="):
-            if ("sign", sign) in tokens:
-                cut = tokens.index(("sign", sign))
-                names = [value for kind, value in tokens[:cut] if kind == "variable"]
+            if sign in signs:
+                cut = signs.index(sign)
+                names = [value for kind, value, _ in tokens[:cut] if kind == "variable"]
                 tokens = tokens[cut + 1 :]
                 break
         commands, rest = self._commands(tokens)
@@ -114,10 +130,10 @@ class Template:
             raise TemplateError("unexpected right paren")
         return ("pipeline", names, commands)
 
-    def _commands(self, tokens: list[tuple[str, str]]) -> tuple[list[list[Node]], list[tuple[str, str]]]:
+    def _commands(self, tokens: list[Token]) -> tuple[list[list[Node]], list[Token]]:
         commands: list[list[Node]] = [[]]
         while tokens:
-            kind, value = tokens[0]
+            kind, value, at = tokens[0]
             if (kind, value) == ("sign", ")"):
                 break
             tokens = tokens[1:]
@@ -135,7 +151,7 @@ class Template:
             elif kind == "word" and value not in self.functions and value not in ("true", "false", "nil"):
                 raise TemplateError(f'function "{value}" not defined')
             else:
-                commands[-1].append((kind, value))
+                commands[-1].append((kind, value, at))
         if not all(commands):
             raise TemplateError("missing value for command")
         return commands, tokens
@@ -206,18 +222,18 @@ class Template:
     def _term(self, term: Node, dot: Any, names: dict[str, Any]) -> Any:
         kind, text = term[0], term[1]
         if kind == "string":
-            return text[1:-1] if text[0] == "`" else json.loads(text.replace("\\'", "'"))
+            return text[1:-1] if text[0] == "`" else json.loads(text.replace("\\'", "'"), strict=False)
         if kind == "number":
             return int(text)
         if kind == "dot":
             return dot
         if kind == "field":
-            return field(dot, text)
+            return self._field(dot, text, term)
         if kind == "variable":
             name, _, path = text.partition(".")
             if name not in names:
                 raise TemplateError(f'undefined variable "{name}"')
-            return field(names[name], f".{path}") if path else names[name]
+            return self._field(names[name], f".{path}", term) if path else names[name]
         if kind == "group":
             value = self._chain(term[1], dot, names)
             return field(value, term[2]) if term[2] else value
@@ -227,16 +243,27 @@ class Template:
             return None
         return self._call(text, [])
 
+    @staticmethod
+    def _field(value: Any, path: str, term: Node) -> Any:
+        try:
+            return field(value, path)
+        except TemplateError as problem:
+            parts = term[1].split(".")
+            column = term[2] + (len(parts[0]) + 1 + len(parts[1]) if len(parts) > 2 else 0)
+            raise TemplateError(problem.problem, f':1:{column}: executing "" at <{term[1]}>') from None
+
     def _call(self, name: str, arguments: list[Any]) -> Any:
         try:
             return self.functions[name](*arguments)
         except TemplateError as problem:
-            raise TemplateError(f"error calling {name}: {problem}") from None
+            raise TemplateError(
+                f"error calling {name}: {problem.problem}", f':1: executing "" at <{name}>'
+            ) from None
         except (TypeError, ValueError, IndexError, AttributeError):
             raise TemplateError(f"wrong number of args or wrong types for {name}") from None
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str]]:
+def _pieces(text: str) -> Iterator[Token]:
     """("text", …) and ("action", …), with {{- and -}} applied."""
     at, trim = 0, False
     while True:
@@ -246,23 +273,24 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
             literal = literal.lstrip()
         if start < 0:
             if literal:
-                yield "text", literal
+                yield "text", literal, at
             return
         if text.startswith("{{- ", start):
             literal = literal.rstrip()
             start += 1
         if literal:
-            yield "text", literal
+            yield "text", literal, at
         end = text.find("}}", start)
         if end < 0:
             raise TemplateError("unclosed action")
         action = text[start + 2 : end]
         trim = action.endswith(" -")
         at = end + 2
-        yield "action", (action[:-2] if trim else action).strip()
+        content = (action[:-2] if trim else action).strip()
+        yield "action", content, start + 2 + action.find(content)
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
+def _tokens(text: str, offset: int) -> Iterator[Token]:
     at = 0
     text = text.rstrip()
     while at < len(text):
@@ -273,7 +301,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
                 raise TemplateError("unterminated quoted string")
             raise TemplateError(f"unexpected {json.dumps(char)} in operand")
         kind = match.lastgroup or ""
-        yield kind, match[kind]
+        yield kind, match[kind], offset + match.start(kind)
         at = match.end()
 
 

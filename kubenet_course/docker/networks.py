@@ -194,7 +194,7 @@ class Networks:
                 last = f" brd {net.broadcast_address}" if net.prefixlen < 31 else ""
                 lines.append(f"addr add {address}{last} dev {device}")
             else:
-                lines.append(f"-6 addr add {address} dev {device} nodad")
+                lines.append(f"addr add {address} dev {device} nodad")
         return lines
 
     async def _sysctls(self, network: Record) -> None:

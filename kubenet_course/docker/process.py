@@ -10,6 +10,8 @@ import shlex
 
 from kubenet_course.docker import images
 from kubenet_course.docker.store import CONTAINERS, LAYERS, Record
+from kubenet_course.errors import KernelError
+from kubenet_course.userland.surroundings import Surroundings
 
 PATH = images.PATH.partition("=")[2]
 
@@ -23,6 +25,26 @@ def log_paths(container_id: str) -> tuple[str, str]:
 def namespace_path(container_id: str) -> str:
     """The file that holds the name of the container's mount namespace."""
     return f"{CONTAINERS}/{container_id}/mnt"
+
+
+def processes(here: Surroundings, container_id: str) -> list[str]:
+    """Process numbers of everything in a container: whoever is in its mount namespace."""
+    try:
+        namespace = here.read(namespace_path(container_id)).decode().strip()
+    except KernelError:
+        return []
+    if namespace == here.readlink("/proc/self/ns/mnt"):
+        return []
+    found = []
+    for name in here.listdir("/proc"):
+        if not name.isdecimal():
+            continue
+        try:
+            if here.readlink(f"/proc/{name}/ns/mnt") == namespace:
+                found.append(name)
+        except KernelError:
+            continue  # it has just ended
+    return found
 
 
 def environment(container: Record, extra: list[str] | None = None) -> dict[str, str]:

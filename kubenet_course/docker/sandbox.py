@@ -212,7 +212,7 @@ class Sandbox:
             last = f" brd {net.broadcast_address}" if net.prefixlen < 31 else ""
             lines.append(f"addr add {endpoint['ip']}/{endpoint['prefix']}{last} dev {name}")
         if endpoint["ip6"]:
-            lines.append(f"-6 addr add {endpoint['ip6']}/{endpoint['prefix6']} dev {name} nodad")
+            lines.append(f"addr add {endpoint['ip6']}/{endpoint['prefix6']} dev {name} nodad")
         lines.append(f"link set {name} up")
         await self.inside(container, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
 
@@ -260,7 +260,7 @@ class Sandbox:
         if chosen and chosen["gateway"]:
             lines.append(f"route replace default via {chosen['gateway']} dev {chosen['ifname']}")
         if chosen and chosen["gateway6"]:
-            lines.append(f"-6 route replace default via {chosen['gateway6']} dev {chosen['ifname']}")
+            lines.append(f"route replace default via {chosen['gateway6']} dev {chosen['ifname']}")
         if lines:
             await self.inside(container, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
 
@@ -404,11 +404,13 @@ async def start_helpers(store: Store, commands: list[list[str]]) -> list[int]:
         while not here.exists(path) and waited < READY_SECONDS:
             await here.sleep(0.002)
             waited += 0.002
-        try:
+        if here.exists(path):
             numbers.append(int(here.read(path).decode()))
             here.remove(path)
-        except KernelError:
-            raise DaemonError("failed to start userland proxy: it does not answer") from None
+    if len(numbers) < len(paths):
+        if numbers:
+            await here.run(["kill", *map(str, numbers)])
+        raise DaemonError("failed to start userland proxy: it does not answer")
     return numbers
 
 

@@ -12,29 +12,10 @@ import json
 
 from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.process import command_line, log_paths, namespace_path
+from kubenet_course.docker.process import command_line, log_paths, processes
 from kubenet_course.docker.store import CONTAINERS
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.surroundings import Surroundings
-
-
-async def _end_others(here: Surroundings, container_id: str) -> None:
-    """What its first process has left behind ends with it: whoever is in the same mount namespace."""
-    try:
-        namespace = here.read(namespace_path(container_id)).decode().strip()
-    except KernelError:
-        return
-    others = []
-    for name in here.listdir("/proc"):
-        if not name.isdecimal():
-            continue
-        try:
-            if here.readlink(f"/proc/{name}/ns/mnt") == namespace:
-                others.append(name)
-        except KernelError:
-            continue  # it has just ended
-    if others and namespace != here.readlink("/proc/self/ns/mnt"):
-        await here.run(["kill", "-9", *others])
 
 
 async def program(here: Surroundings, argv: list[str]) -> int:
@@ -62,7 +43,9 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         return 1
     engine.tell_started(container_id, child.pid)
     status = await child.wait()
-    await _end_others(here, container_id)
+    others = processes(here, container_id)
+    if others:  # what the first process has left behind ends with it
+        await here.run(["kill", "-9", *others])
     try:
         await engine.ended(container_id, status)
     except DaemonError as problem:

@@ -127,14 +127,25 @@ class Future(Generic[T]):
 class Task(Future[T]):
     """A running coroutine; as a Future it is done when the coroutine has returned."""
 
-    __slots__ = ("name", "_coro", "_waiting")
+    __slots__ = ("name", "_coro", "_held", "_waiting")
 
     def __init__(self, loop: Loop, coro: Coroutine[Any, Any, T], name: str):
         super().__init__(loop)
         self.name = name
         self._coro = coro
         self._waiting: Future | None = None
+        self._held: list[BaseException | None] | None = None
         loop.call_soon(self._step, None)
+
+    def hold(self) -> None:
+        """Do not run the coroutine until `release` (a stopped process); what wakes it meanwhile is kept."""
+        if self._held is None:
+            self._held = []
+
+    def release(self) -> None:
+        kept, self._held = self._held or [], None
+        for error in kept:
+            self.loop.call_soon(self._step, error)
 
     def cancel(self) -> None:
         """Throw Cancelled into the coroutine at the point where it waits."""
@@ -156,6 +167,9 @@ class Task(Future[T]):
 
     def _step(self, error: BaseException | None) -> None:
         if self._done:
+            return
+        if self._held is not None and not isinstance(error, Cancelled):
+            self._held.append(error)
             return
         if error is not None and self._waiting is not None:
             self._waiting.remove_done_callback(self._wakeup)

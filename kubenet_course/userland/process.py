@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Program = Callable[["Process", list[str]], Awaitable[int]]
 
 
+_STOPS = (_signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU)
+
+
 class Signalled(BaseException):
     """Thrown into a program that got a signal it has no handler for (a program may catch it)."""
 
@@ -92,6 +95,8 @@ class Process:
         self.ignored: set[int] = set(parent.ignored) if parent else set()
         self.resources: list[Any] = []
         self.exited: Future[int] = system.loop.future()
+        #: Stopped by SIGSTOP or the like, until SIGCONT.
+        self.stopped = False
         self.task: Task[int] | None = None
         #: Started through a script's ``#!`` line: argv[0] is the interpreter, argv[1] the script.
         self.script = False
@@ -149,12 +154,31 @@ class Process:
             return
         if signum == _signal.SIGKILL:
             self._end(-signum)
+        elif signum == _signal.SIGSTOP or (signum in _STOPS and signum not in self.handlers and signum not in self.ignored):
+            self._stop()
+        elif signum == _signal.SIGCONT and self.stopped:
+            self._go_on()
         elif signum in self.ignored or signum in (_signal.SIGCHLD, _signal.SIGWINCH, _signal.SIGCONT):
             return
         elif signum in self.handlers:
             self.loop.call_soon(self.handlers[signum])
         elif self.task is not None:
             self.task.throw(Signalled(signum))
+
+    def _tasks(self) -> list[Task[Any]]:
+        beside = [getattr(resource, "task", None) for resource in self.resources]
+        return [task for task in (self.task, *beside) if task is not None]
+
+    def _stop(self) -> None:
+        """SIGSTOP: no step more of it, nor of its tasks beside; its sockets go on, they are the kernel's."""
+        self.stopped = True
+        for task in self._tasks():
+            task.hold()
+
+    def _go_on(self) -> None:
+        self.stopped = False
+        for task in self._tasks():
+            task.release()
 
     # -- life -------------------------------------------------------------------------------
     def start(self, program: Program) -> None:

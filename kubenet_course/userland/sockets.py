@@ -258,7 +258,7 @@ class Sockets:
     async def udp(self, address: str = "", port: int = 0, remote: Peer | None = None) -> EmulatedDatagrams:
         wanted = parse_address(address) if address else None
         there = parse_address(remote[0]) if remote else None
-        named = wanted or there
+        named = wanted if wanted is not None else there
         sock = open_socket(self.proc, AF_INET if named is not None and named.family == 4 else AF_INET6, SOCK_DGRAM)
         try:
             sock.v6only = wanted is not None and wanted.family == 6

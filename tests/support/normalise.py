@@ -43,6 +43,20 @@ _ALWAYS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(hello|tcn|topology_change|gc)_timer +[\d.]+"), r"\1_timer T"),
 )  # fmt: skip
 
+#: Docker's random ids and names, and how long ago something was.
+_DOCKER: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\b[0-9a-f]{64}\b"), "ID"),
+    (re.compile(r"(?<![-.\w])(?!\d{12}\b)[0-9a-f]{12}\b"), "SHORT-ID"),
+    (re.compile(r"\bveth[0-9a-f]{7}\b"), "vethX"),
+    (re.compile(r"\bbr-[0-9a-f]{12}\b"), "br-X"),
+    (re.compile(r"\b20\d\d-\d\d-\d\dT[\d:.]+Z"), "WHEN"),
+    (re.compile(r"(?:Less than a second|\b\d+ seconds?|About a minute|\b\d+ minutes)"), "A WHILE"),
+    (re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d|\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000"), "WHEN"),
+    (re.compile(r'(?<="Pid": )\d+'), "PID"),
+    (re.compile(r"(?<=127\.0\.0\.11:)\d+|(?<=--sport )(?!53\b)\d{5}"), "PORT"),
+    (re.compile(r"  +"), "  "),
+)
+_DOCKER_DEVICE = re.compile(r"\b(?:veth[0-9a-f]{7}|br-[0-9a-f]{12})\b")
 _STATES = re.compile(r"\b(REACHABLE|STALE|DELAY|PROBE)\b")
 _UNRESOLVED = re.compile(r"\b(INCOMPLETE|FAILED)\b")
 _TRACE_TIME = re.compile(r"\b[\d.]+ ms\b")
@@ -55,9 +69,17 @@ def normalise(text: str, command: str = "") -> str:
     """`text` with what may differ replaced, knowing which `command` printed it."""
     for pattern, replacement in _ALWAYS:
         text = pattern.sub(replacement, text)
+    if "docker" in command or _DOCKER_DEVICE.search(text):
+        text = _docker(text)
     for applies, change in _BY_COMMAND:
         if applies.search(command):
             text = change(text)
+    return text
+
+
+def _docker(text: str) -> str:
+    for pattern, replacement in _DOCKER:
+        text = pattern.sub(replacement, text)
     return text
 
 
@@ -104,7 +126,7 @@ _BY_COMMAND: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (re.compile(r"\bshowstp\b"), lambda text: re.sub(r"\b\d+\.\d\d\b", "T", text)),
     (re.compile(r"\bip\b.* -s\b|-s(?:tat\w*)? link|\bifconfig\b|\bnetstat -i|/proc/net/dev"), _statistics),
     (re.compile(r"\btrace(?:route|path)6?\b"), lambda text: _TRACE_TIME.sub("T ms", text)),
-    (re.compile(r"\bps\b"), _processes),
+    (re.compile(r"(?<!docker )\bps\b"), _processes),
     (re.compile(r"\btcpdump\b"), lambda text: _EPHEMERAL.sub("PORT", _IDENTIFIER.sub(r"\1 N", text))),
     (re.compile(r"\b(ss|netstat|conntrack|ipvsadm)\b"), lambda text: _EPHEMERAL.sub("PORT", text)),
     (

@@ -126,7 +126,7 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         here.err(problem.message if problem.message.endswith("\n") else problem.message + "\n")
         return problem.status
     except TemplateError as problem:
-        here.err(f"template parsing error: template: :1: {problem}\n")
+        here.err(f"template parsing error: template: {problem}\n")
         return 1
     except DaemonError as problem:
         here.err(f"Error response from daemon: {problem.message}\n")

@@ -9,6 +9,7 @@ from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.output import Follower
 from kubenet_course.docker.errors import DaemonError
+from kubenet_course.docker.process import processes
 from kubenet_course.docker.store import Record
 
 # -- ps -----------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ async def _stop(session: Session, record: Record, seconds: float | None, signal:
     record["stopped"] = True
     engine.store.save(record)
     if record["state"]["Paused"]:
-        await engine.signal(record, 18)
+        await session.here.run(["kill", "-CONT", *processes(session.here, record["id"])])
     number = _signal_number(signal or record["config"].get("StopSignal") or "SIGTERM")
     timeout = record["config"].get("StopTimeout")
     patience = seconds if seconds is not None else 10.0 if timeout is None else float(timeout)
@@ -152,7 +153,7 @@ async def _pause(session: Session, word: str, paused: bool) -> None:
             else f"Container {record['id']} is not paused",
             409,
         )
-    await session.engine.signal(record, 19 if paused else 18)
+    await session.here.run(["kill", "-STOP" if paused else "-CONT", *processes(session.here, record["id"])])
     state["Paused"], state["Status"] = paused, "paused" if paused else "running"
     session.engine.store.save(record)
 

@@ -22,7 +22,7 @@ async def execute(session: Session, options: dict[str, Any], words: list[str]) -
         raise DaemonError(f"container {record['id']} is not running", 409)
     if record["state"]["Paused"]:
         raise DaemonError(f"Container {words[0]} is paused, unpause the container before exec", 409)
-    problem = session.engine.executable_problem(record, words[1:])
+    problem = await session.engine.executable_problem(record, words[1:])
     if problem is not None:
         session.err(FAILED.format(problem=problem[0]))
         return problem[1]

@@ -11,7 +11,7 @@ from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.output import Follower
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.gotemplate import Template
-from kubenet_course.docker.process import log_paths
+from kubenet_course.docker.process import log_paths, processes
 
 
 async def inspect_any(session: Session, options: dict[str, Any], words: list[str]) -> int:
@@ -64,7 +64,7 @@ def show_objects(session: Session, found: list[dict[str, Any]], layout: str) -> 
     if not layout:
         session.out(json.dumps(found, indent=4, ensure_ascii=False) + "\n" if found else "[]\n")
         return
-    template = Template(layout.replace("\\n", "\n").replace("\\t", "\t"))
+    template = Template(layout)
     for one in found:
         session.line(template.render(one))
 
@@ -137,7 +137,7 @@ async def top(session: Session, options: dict[str, Any], words: list[str]) -> in
     head = lines[0].split() if lines else []
     if "PID" not in head:
         raise DaemonError("Couldn't find PID field in ps output", 500)
-    wanted = await _descendants(session, record["state"]["Pid"])
+    wanted = set(processes(session.here, record["id"]))
     rows = [head]
     for line in lines[1:]:
         cells = line.split(None, len(head) - 1)
@@ -150,18 +150,6 @@ async def top(session: Session, options: dict[str, Any], words: list[str]) -> in
             "".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
         )
     return 0
-
-
-async def _descendants(session: Session, pid: int) -> set[str]:
-    done = await session.here.run(["ps", "-eo", "pid,ppid"])
-    pairs = [line.split() for line in done.stdout.splitlines()[1:]]
-    found = {str(pid)}
-    for _ in range(len(pairs)):
-        more = {child for child, parent in pairs if parent in found} - found
-        if not more:
-            break
-        found |= more
-    return found
 
 
 _NAMES = "CONTAINER [CONTAINER...]"

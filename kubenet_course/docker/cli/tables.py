@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kubenet_course.docker.gotemplate import Template, TemplateError, show
+from kubenet_course.docker.gotemplate import Template
 
 GAP = 3
 LEAST = 10
@@ -72,8 +72,4 @@ class _Entry(dict[str, Any]):
     """One entry's fields; an unknown one is an error, as a method of Go's formatters would be."""
 
 
-def template_problem(problem: TemplateError) -> str:
-    return f"template parsing error: template: :1: {problem}"
-
-
-__all__ = ["Listing", "show", "table", "template_problem"]
+__all__ = ["Listing", "table"]

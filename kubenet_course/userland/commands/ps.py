@@ -63,7 +63,7 @@ class _Ps:
 
     def state(self, process: Process, long: bool = True) -> str:
         running = process is self.proc
-        letter = "R" if running else "S"
+        letter = "R" if running else "T" if process.stopped else "S"
         if not long:
             return letter
         if process.pid == 1:

@@ -174,7 +174,7 @@ def _process_directory(tree: FileTree, whose: Process, thread: bool = False) -> 
         return whose.started * 100 // SECOND
 
     def stat(proc: Process | None) -> str:
-        state = "R" if proc is whose else "S"
+        state = "R" if proc is whose else "T" if whose.stopped else "S"
         return (
             f"{whose.pid} ({whose.comm}) {state} {whose.ppid} {whose.pid} {whose.pid} 0 -1 4194304 100 0 0 0 "
             f"0 0 0 0 20 0 1 0 {start_ticks()} 7180288 890 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 "
@@ -182,7 +182,7 @@ def _process_directory(tree: FileTree, whose: Process, thread: bool = False) -> 
         )
 
     def status(proc: Process | None) -> str:
-        state = "R (running)" if proc is whose else "S (sleeping)"
+        state = "R (running)" if proc is whose else "T (stopped)" if whose.stopped else "S (sleeping)"
         return (
             f"Name:\t{whose.comm}\nUmask:\t{whose.umask:04o}\nState:\t{state}\nTgid:\t{whose.pid}\nNgid:\t0\n"
             f"Pid:\t{whose.pid}\nPPid:\t{whose.ppid}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n"
