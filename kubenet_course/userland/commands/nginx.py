@@ -7,7 +7,7 @@ from collections.abc import Callable
 from signal import Signals
 
 from kubenet_course.errors import KernelError
-from kubenet_course.userland.daemons.nginx.config import ConfigError, Configuration, Loader
+from kubenet_course.userland.daemons.nginx.config import ConfigError, Configuration, Loader, load_certificates
 from kubenet_course.userland.daemons.nginx.server import BindError, Nginx
 from kubenet_course.userland.daemons.web import wall_seconds
 from kubenet_course.userland.process import Process, Program
@@ -119,7 +119,9 @@ def load(proc: Process, path: str, extra: str = "") -> Configuration:
         lambda pattern: proc.files.glob(pattern, proc.cwd),
     )
     directives = loader.file("command line") if extra else []
-    return Configuration([*directives, *loader.file(path)])
+    configuration = Configuration([*directives, *loader.file(path)])
+    load_certificates(configuration, lambda name: proc.files.read_text(name, proc))
+    return configuration
 
 
 def _log(proc: Process, level: str, text: str) -> None:

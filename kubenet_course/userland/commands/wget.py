@@ -1,4 +1,4 @@
-"""wget 1.21: files over HTTP, with its log lines and dots. No TLS, FTP or recursion.
+"""wget 1.21: files over HTTP, with its log lines and dots. No FTP or recursion.
 
 Length: one program; half of it is what it says.
 """
@@ -12,6 +12,7 @@ from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_STREAM
 from kubenet_course.sim.loop import MICROSECOND, SECOND
+from kubenet_course.userland import tls
 from kubenet_course.userland.commands.curl.url import BadUrl, Url, join, parse_url
 from kubenet_course.userland.daemons.web import wall_seconds
 from kubenet_course.userland.http import (
@@ -35,7 +36,7 @@ USAGE = "Usage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.
 LONG = {
     "output-document=": "O", "quiet": "q", "server-response": "S", "spider": "spider", "timeout=": "T", "tries=": "t", "no-verbose": "nv",
     "verbose": "v", "header=": "header", "user-agent=": "U", "post-data=": "post-data", "method=": "method", "body-data=": "post-data",
-    "inet4-only": "4", "inet6-only": "6", "no-check-certificate": "ignored", "connect-timeout=": "connect-timeout", "read-timeout=": "read-timeout",  # noqa: E501
+    "inet4-only": "4", "inet6-only": "6", "no-check-certificate": "no-check-certificate", "connect-timeout=": "connect-timeout", "read-timeout=": "read-timeout",  # noqa: E501
     "dns-timeout=": "ignored=", "max-redirect=": "max-redirect", "directory-prefix=": "P", "output-file=": "o", "append-output=": "a",
     "waitretry=": "waitretry", "no-cache": "ignored", "content-on-error": "content-on-error", "no-proxy": "ignored", "progress=": "progress",  # noqa: E501
     "show-progress": "ignored", "no-clobber": "nc", "bind-address=": "bind-address", "retry-connrefused": "retry-connrefused",
@@ -121,7 +122,7 @@ class Session:
         self.log_file = settings.values.get("o") or settings.values.get("a")
         if "o" in settings.flags:
             self._write_log("", fresh=True)
-        self.connection: tuple[str, int, EmulatedStream, Wire] | None = None
+        self.connection: tuple[str, int, Any, Wire] | None = None
         self.output: Any = None
         self.bytes = self.files = 0
 
@@ -222,7 +223,7 @@ class Session:
         return f"{url.scheme}://{host}{f':{url.port}' if url.explicit_port else ''}{url.target}"
 
     # -- connecting -------------------------------------------------------------------------
-    async def _connect(self, url: Url) -> tuple[EmulatedStream, Wire]:
+    async def _connect(self, url: Url) -> tuple[Any, Wire]:
         if self.connection is not None and self.connection[:2] == (url.host, url.port):
             name = f"[{url.host}]:{url.port}" if ":" in url.host else f"{url.host}:{url.port}"
             self.say(f"Reusing existing connection to {name}.\n")
@@ -263,6 +264,34 @@ class Session:
         fatal = last is None or last.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH)
         raise Failure(4, retry=not fatal and (not refused or "retry-connrefused" in self.settings.flags))
 
+    async def _secure(self, stream: Any, host: str) -> tuple[Any, Wire]:
+        """TLS, and what is said of the certificate."""
+        try:
+            secured = await tls.connect(stream, host, trusted=None, random=self.proc.loop.random.randbytes, timeout=900)
+        except tls.TlsError as problem:
+            stream.close()
+            if problem.kind == "not TLS":
+                self._write_log("" if self.quiet else "GnuTLS: An unexpected TLS packet was received.\n")
+            self.insist("Unable to establish SSL connection.\n")
+            raise Failure(4) from None
+        except KernelError as failure:
+            stream.close()
+            self.insist(f"GnuTLS: {failure.strerror}\nUnable to establish SSL connection.\n")
+            raise Failure(4) from None
+        assert secured.certificate is not None
+        problem_kind = tls.check(secured.certificate, host, tls.trusted_certificates(self.proc))
+        lenient = "no-check-certificate" in self.settings.flags
+        word = "WARNING" if lenient else "ERROR"
+        if problem_kind == "untrusted":
+            self.insist(f"{word}: The certificate of ‘{host}’ is not trusted.\n")
+            self.insist(f"{word}: The certificate of ‘{host}’ doesn't have a known issuer.\n")
+        if problem_kind and not secured.certificate.fits(host):
+            self.insist(f"The certificate's owner does not match hostname ‘{host}’\n")
+        if problem_kind and not lenient:
+            secured.close()
+            raise Failure(5)
+        return secured, Wire(secured)
+
     # -- one request ------------------------------------------------------------------------
     def _head(self, url: Url) -> bytes:
         spider = "spider" in self.settings.flags
@@ -291,11 +320,8 @@ class Session:
         """The Location to follow, or None when all is done. Failure."""
         stream, wire = await self._connect(url)
         self.connection = None
-        if url.scheme == "https":
-            stream.close()
-            self.proc.error("kubenet: wget: TLS is not emulated; use http")
-            self.insist("Unable to establish SSL connection.\n")
-            raise Failure(4)
+        if url.scheme == "https" and not isinstance(stream, tls.TlsStream):
+            stream, wire = await self._secure(stream, url.host)
         head = self._head(url)
         limit = self.settings.seconds("read-timeout", "T", default=900.0) or None
         self.say("HTTP request sent, awaiting response... ")
@@ -332,7 +358,7 @@ class Session:
             raise Failure(4, retry=True) from None
 
     async def _answer(
-        self, url: Url, first: Url, stream: EmulatedStream, wire: Wire, response: Response, method: str
+        self, url: Url, first: Url, stream: Any, wire: Wire, response: Response, method: str
     ) -> str | None:
         spider = "spider" in self.settings.flags
         location = response.headers.get("Location")
@@ -375,7 +401,7 @@ class Session:
         await self._save(url, first, stream, wire, response, method, length)
         return None
 
-    def _keep(self, url: Url, stream: EmulatedStream, wire: Wire, response: Response) -> None:
+    def _keep(self, url: Url, stream: Any, wire: Wire, response: Response) -> None:
         wish = response.headers.get("Connection").lower()
         if "close" in wish or (response.version == "HTTP/1.0" and "keep-alive" not in wish):
             stream.close()
@@ -383,7 +409,7 @@ class Session:
             self.connection = (url.host, url.port, stream, wire)
 
     @staticmethod
-    def _keep_or_close(stream: EmulatedStream) -> None:
+    def _keep_or_close(stream: Any) -> None:
         stream.close()
 
     async def _drain(self, wire: Wire, response: Response, method: str) -> None:
@@ -423,7 +449,7 @@ class Session:
         self,
         url: Url,
         first: Url,
-        stream: EmulatedStream,
+        stream: Any,
         wire: Wire,
         response: Response,
         method: str,

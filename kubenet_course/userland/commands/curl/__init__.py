@@ -1,6 +1,6 @@
 """curl 7.88: HTTP/1.0 and 1.1 over the emulated network, in curl's own words.
 
-No TLS, proxies, FTP and the rest of curl's thirty protocols; an option for them says so.
+No proxies, FTP and the rest of curl's thirty protocols; an option for them says so.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class Configuration:
         self.show = ""
         self.urls: list[str] = []
         self.outputs: list[Output] = []
-        self.silent = self.show_error = self.verbose = self.include = self.head = False
+        self.insecure = self.silent = self.show_error = self.verbose = self.include = self.head = False
         self.location = self.fail = self.fail_with_body = self.fail_early = False
         self.globbing, self.path_as_is = True, False
         self.get = self.compressed = self.meter_off = self.bar = False
@@ -250,11 +250,13 @@ def _apply(proc: Process, config: Configuration, letter: str, value: str, word: 
         config.connect_to.append(value.split(":"))
     elif letter == "url":
         config.urls.append(value)
+    elif letter == "k":
+        config.insecure = on
     elif letter in ("h", "V"):
         config.show = config.show or ("help" if letter == "h" else "version")
     elif letter == "stderr":
         raise CurlUsage("option --stderr is not emulated", True)
-    elif letter not in IGNORED and letter not in ("k", "remote-name-all"):
+    elif letter not in IGNORED and letter != "remote-name-all":
         raise CurlUsage(f"option {word} is not emulated", True)
 
 

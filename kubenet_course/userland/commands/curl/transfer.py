@@ -12,6 +12,7 @@ from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_STREAM
 from kubenet_course.sim.loop import MILLISECOND, SECOND, TimeoutExpired
+from kubenet_course.userland import tls
 from kubenet_course.userland.commands.curl.progress import Meter
 from kubenet_course.userland.commands.curl.url import PORTS, BadUrl, Url, join, parse_url, squash
 from kubenet_course.userland.commands.curl.writeout import write_out
@@ -48,11 +49,35 @@ class CurlError(Exception):
         self.quiet_meter = quiet_meter
 
 
+VERIFY = """
+More details here: https://curl.se/docs/sslcerts.html
+
+curl failed to verify the legitimacy of the server and therefore could not
+establish a secure connection to it. To learn more about this situation and
+how to fix it, please visit the web page mentioned above."""
+
+
+def _tls_problem(problem: Exception, url: Url) -> CurlError:
+    """What OpenSSL's curl says of a handshake that failed."""
+    kind = problem.kind if isinstance(problem, tls.TlsError) else "closed"
+    if kind == "untrusted":
+        return CurlError(60, f"SSL certificate problem: self-signed certificate{VERIFY}")
+    if kind == "name":
+        return CurlError(60, f"SSL: no alternative certificate subject name matches target host name '{url.host}'{VERIFY}")
+    if kind == "not TLS":
+        return CurlError(35, "OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number")
+    return CurlError(35, f"OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to {url.host}:{url.port} ")
+
+
 class Connection:
     def __init__(self, number: int, stream: EmulatedStream, place: tuple[str, str, int]):
         self.number, self.stream, self.place = number, stream, place
         self.wire = Wire(stream)
         self.used = 0
+
+    def secure(self, stream: Any) -> None:
+        """From here on in TLS."""
+        self.stream, self.wire = stream, Wire(stream)
 
 
 class Result:
@@ -273,12 +298,8 @@ class Transfer:
             if connection is None:
                 connection = await self._connect(url)
                 self.result.connects += 1
-            if url.scheme == "https":
-                self._discard(connection)
-                self.proc.error("kubenet: curl: TLS is not emulated; use http")
-                raise CurlError(
-                    35, "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to " + f"{url.host}:{url.port} "
-                )
+            if url.scheme == "https" and fresh:
+                await self._secure(connection, url)
             try:
                 return await self._ask(connection, url, method, body)
             except KernelError as failure:
@@ -302,6 +323,19 @@ class Transfer:
             self.session.info(f"Closing connection {connection.number}")
             self.session.info(f"Issue another request to this URL: '{url}'")
             connection = None
+
+    async def _secure(self, connection: Connection, url: Url) -> None:
+        """TLS on a new connection."""
+        trusted = None if self.config.insecure else tls.trusted_certificates(self.proc)
+        try:
+            connection.secure(await self._limited(
+                tls.connect(connection.stream, url.host, trusted=trusted, random=self.proc.loop.random.randbytes),
+                lambda: CurlError(28, "SSL connection timeout"),
+            ))  # fmt: skip
+        except (tls.TlsError, KernelError) as problem:
+            self._discard(connection)
+            self.farewell.append(f"Closing connection {connection.number}")
+            raise _tls_problem(problem, url) from None
 
     @staticmethod
     def _protocol_error(problem: HttpError) -> CurlError:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from kubenet_course.errors import KernelError, KubenetError
+from kubenet_course.userland.tls import Certificate, read_certificates
 
 
 class ConfigError(KubenetError):
@@ -45,7 +46,9 @@ KNOWN: dict[str, tuple[str, int, int, bool]] = {
     "proxy_next_upstream": ("hsl", 1, 99, False), "server_names_hash_bucket_size": ("h", 1, 1, False), "resolver": ("hsl", 1, 99, False),
     "keepalive": ("u", 1, 1, False), "least_conn": ("u", 0, 0, False), "ip_hash": ("u", 0, 0, False), "zone": ("u", 1, 2, False),
     "include": ("mehslu", 1, 1, False), "charset": ("hsl", 1, 1, False), "expires": ("hsl", 1, 2, False),
-    "ssl_protocols": ("hs", 1, 9, False), "ssl_prefer_server_ciphers": ("hs", 1, 1, False), "set": ("sli", 2, 2, False),
+    "ssl_protocols": ("hs", 1, 9, False), "ssl_prefer_server_ciphers": ("hs", 1, 1, False),
+    "ssl_certificate": ("hs", 1, 1, False), "ssl_certificate_key": ("hs", 1, 1, False), "ssl_session_timeout": ("hs", 1, 1, False),
+    "ssl_ciphers": ("hs", 1, 1, False), "ssl_session_cache": ("hs", 1, 2, False), "set": ("sli", 2, 2, False),
 }  # fmt: skip
 CONTEXTS = {"events": "e", "http": "h", "server": "s", "location": "l", "upstream": "u", "types": "t"}
 
@@ -200,9 +203,17 @@ class Server:
         self.settings = settings_of(block, parent)
         self.names = [name for one in self.settings.get("server_name", []) for name in one.arguments] or [""]
         self.listens: list[tuple[str, int, bool, bool]] = []
+        self.tls: set[tuple[str, int]] = set()  # addresses and ports of `listen … ssl`
         for one in block:
             if one.name == "listen":
                 self.listens.append(_listen(one))
+                if "ssl" in one.arguments:
+                    self.tls.add(self.listens[-1][:2])
+                    if "ssl_certificate" not in self.settings:
+                        raise ConfigError(f'no "ssl_certificate" is defined for the "listen ... ssl" directive in {one.where}')
+                    if "ssl_certificate_key" not in self.settings:
+                        path = self.settings["ssl_certificate"][-1].arguments[0]
+                        raise ConfigError(f'no "ssl_certificate_key" is defined for certificate "{path}"')
         if not self.listens:
             self.listens.append(("", 80, False, False))
         self.locations = locations_of(block, self.settings)
@@ -211,6 +222,7 @@ class Server:
 class Configuration:
     def __init__(self, directives: list[Directive]):
         top = settings_of(directives, {})
+        self.certificates: dict[int, Certificate] = {}  # of servers that speak TLS, by id()
         self.pid = _first(top, "pid", "/run/nginx.pid")
         self.daemon = _first(top, "daemon", "on") != "off"
         self.error_log = _first(top, "error_log", "/var/log/nginx/error.log")
@@ -277,6 +289,36 @@ def locations_of(block: list[Directive], parent: dict[str, list[Directive]]) -> 
 def _first(settings: dict[str, list[Directive]], name: str, default: str) -> str:
     found = settings.get(name)
     return found[-1].arguments[0] if found else default
+
+
+def load_certificates(config: Configuration, read: Callable[[str], str]) -> None:
+    """Fill `config.certificates`; ConfigError where one, or its key, cannot be read."""
+    for server in config.servers:
+        if not server.tls:
+            continue
+        texts = []
+        for name, word in (("ssl_certificate", "certificate"), ("ssl_certificate_key", "certificate key")):
+            path = _first(server.settings, name, "")
+            try:
+                texts.append(read(path))
+            except KernelError as failure:
+                number = {"No such file or directory": "02", "Permission denied": "0D"}.get(failure.strerror, "05")
+                raise ConfigError(
+                    f'cannot load {word} "{path}": BIO_new_file() failed (SSL: error:800000{number}:system library::'
+                    f"{failure.strerror}:calling fopen({path}, r) error:10000080:BIO routines::no such file)"
+                ) from None
+            if len(texts) == 1:
+                try:
+                    config.certificates[id(server)] = read_certificates(texts[0])[0]
+                except (ValueError, IndexError):
+                    raise _no_pem(word, path, "PEM_read_bio_X509_AUX()", "TRUSTED CERTIFICATE") from None
+            elif "PRIVATE KEY-----" not in texts[1]:
+                raise _no_pem(word, path, "PEM_read_bio_PrivateKey()", "ANY PRIVATE KEY")
+
+
+def _no_pem(word: str, path: str, function: str, kind: str) -> ConfigError:
+    why = f"SSL: error:0480006C:PEM routines::no start line:Expecting: {kind}"
+    return ConfigError(f'cannot load {word} "{path}": {function} failed ({why})')
 
 
 def _listen(one: Directive) -> tuple[str, int, bool, bool]:

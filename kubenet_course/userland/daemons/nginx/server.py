@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_STREAM
 from kubenet_course.sim.loop import SECOND
+from kubenet_course.userland import tls
 from kubenet_course.userland.daemons.nginx.config import Configuration, Directive, Location, Server
 from kubenet_course.userland.daemons.web import http_date, parse_http_date, wall_seconds
 from kubenet_course.userland.http import (
@@ -33,6 +34,7 @@ from kubenet_course.wire.addresses import parse_address
 if TYPE_CHECKING:
     from kubenet_course.kernel.socket.tcp import TcpSocket
     from kubenet_course.userland.process import Process
+    from kubenet_course.userland.sockets import Stream
 
 VERSION = "nginx/1.22.1"
 REASONS = {405: "Not Allowed", 302: "Moved Temporarily", 400: "Bad Request", 413: "Request Entity Too Large", 504: "Gateway Time-out",
@@ -112,7 +114,36 @@ class Nginx:
                 ),
             )
 
-    async def _connection(self, stream: EmulatedStream, address: str, port: int, number: int) -> None:
+    async def _secured(self, stream: EmulatedStream, address: str, port: int) -> Stream | None:
+        """The stream, or the TLS in it on an address that is to speak it; None where that came to nothing."""
+        server = next((one for one in self.config.servers if (address, port) in one.tls), None)
+        if server is None:
+            return stream
+        try:
+            return await tls.accept(stream, self.config.certificates[id(server)], random=self.proc.loop.random.randbytes, timeout=60)
+        except tls.TlsError as problem:
+            if problem.kind == "not TLS":
+                response = self.page(400)
+                text = "The plain HTTP request was sent to HTTPS port"
+                response.body = response.body.replace(b"400 Bad Request</title>", f"400 {text}</title>".encode()).replace(
+                    b"<hr>", f"<center>{text}</center>\r\n<hr>".encode()
+                )
+                response.headers.set("Content-Length", str(len(response.body)))
+                response.headers.set("Connection", "close")
+                self._access_log(Request("-", "-", version="HTTP/1.1", peer=stream.peer), response, None)
+                await write_response(stream, response)
+                stream.write_eof()
+            return None
+
+    async def _connection(self, connection: EmulatedStream, address: str, port: int, number: int) -> None:
+        stream: Stream | None = connection
+        try:
+            stream = await self._secured(connection, address, port)
+        except KernelError:
+            stream = None
+        if stream is None:
+            connection.close()
+            return
         wire = Wire(stream)
         try:
             while True:
