@@ -4,6 +4,7 @@
     %host red ip route          one command            %%host red     the cell is a shell script
     %machine red                where commands run from now on
     %topology  %routes red  %neigh red  %fdb s1  %nat host  %firewall host  %connections host  %sockets host
+    %ipam host bridge-net
     %journey red ping -c1 8.8.8.8        %explain red ping -c1 8.8.8.8
     %diff [N]  %undo [N]  %redo  %checkpoint NAME  %history
 
@@ -213,6 +214,19 @@ class LabMagics(Magics):
     def sockets(self, line: str) -> Any:
         """Who listens and who talks."""
         return self._picture("sockets", line)
+
+    @line_magic
+    def ipam(self, line: str) -> Any:
+        """The address pools of CNI: %ipam host, or of one network: %ipam host bridge-net"""
+        with one_sentence():
+            lab = self.session.need()
+            words = split(line)
+            if not words or words[0] not in lab:
+                words = [self.session.machine, *words]
+            if len(words) > 2:
+                raise LabError(f"%ipam takes a machine and a network: {line}")
+            return lab.ipam(*words)
+        return None
 
     @line_magic
     def journey(self, line: str) -> Any:

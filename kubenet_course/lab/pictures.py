@@ -60,6 +60,10 @@ class Pictures:
         """Who listens and who talks, with the programs."""
         return _show("sockets", self, machine, **options)
 
+    def ipam(self, machine: str, network: str = "") -> Any:
+        """The address pools that CNI's host-local keeps: given, free, and what comes next."""
+        return _show("ipam", self, machine, network)
+
     def hooks(self, *spots: str, **options: Any) -> Any:
         """The diagram of the hooks that a packet passes in one machine, with `spots` lit."""
         return _show("hooks", self, *spots, **options)
