@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -156,6 +159,28 @@ def test_doctor_says_what_is_there() -> None:
     assert done.returncode == 0
     for title in ("Python", "The emulated kernel", "Real namespaces", "JupyterLab"):
         assert title in done.stdout
+
+
+def test_the_course_opens_in_jupyterlab(tmp_path: Path) -> None:
+    """`make lab` after its set-up: also as root, and with the notebooks where --folder says."""
+    argv = [sys.executable, "-m", "kubenet_course", "lab", "--folder", str(tmp_path), "--", "--no-browser", "--port=0"]
+    environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True) as process:
+        assert process.stderr is not None
+        try:
+            shown = ""
+            for line in process.stderr:
+                shown += line
+                found = re.search(r"http://127\.0\.0\.1:\d+/lab/tree/(index|00_welcome)\.ipynb\?token=\w+", line)
+                if found is not None:
+                    break
+            assert found is not None, shown
+            url = found[0]
+            with urllib.request.urlopen(url, timeout=20) as page:
+                assert "JupyterLab" in page.read(500).decode()
+            assert (tmp_path / "00_welcome.ipynb").exists()
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def test_installed_notebooks_are_copied_and_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
