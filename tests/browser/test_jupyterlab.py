@@ -47,6 +47,7 @@ def theme(page: Any, name: str) -> None:
     page.wait_for_function(
         f"document.body.dataset.jpThemeLight === '{'false' if name == 'Dark' else 'true'}'"
     )
+    page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=10_000)
 
 
 def test_a_packets_journey_with_mouse_and_keyboard_and_a_route_table_that_changes(jupyterlab, browser):
