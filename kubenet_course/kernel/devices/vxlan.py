@@ -50,7 +50,7 @@ class Vxlan(ForwardingDatabase, NetDevice):
         self.df: str = attrs.get("df", "unset")
         self.learning: bool = attrs.get("learning", True)
         #: Whether ARP is answered from the neighbour table here, and flags that only the wire or netlink would show.
-        self.flags = {flag: bool(attrs.get(flag)) for flag in ("proxy", "rsc", "l2miss", "l3miss")}
+        self.features = {flag: bool(attrs.get(flag)) for flag in ("proxy", "rsc", "l2miss", "l3miss")}
         self.ageing: int = attrs.get("ageing", 300)
         self.limit: int = attrs.get("limit", 0)
         self.udp_csum: bool = attrs.get("udp_csum", True)
@@ -151,7 +151,7 @@ class Vxlan(ForwardingDatabase, NetDevice):
         data["port_range"] = {"low": self.port_range[0], "high": self.port_range[1]}
         data["port"] = self.port_number
         data["learning"] = self.learning
-        data.update({flag: True for flag, on in self.flags.items() if on})
+        data.update({flag: True for flag, on in self.features.items() if on})
         if self.tos:
             data["tos"] = f"{self.tos:#x}"
         if self.ttl_inherit:
@@ -218,7 +218,7 @@ class Vxlan(ForwardingDatabase, NetDevice):
     def xmit(self, skb: SkBuff) -> None:
         """vxlan_xmit()."""
         assert skb.eth is not None
-        if self.flags["proxy"] and skb.ethertype == ETH_P_ARP:
+        if self.features["proxy"] and skb.ethertype == ETH_P_ARP:
             self._arp_reduce(skb)
             return
         entry = self.fdb_find(skb.eth.destination) or self.fdb_find(ZERO_MAC)

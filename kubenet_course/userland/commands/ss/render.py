@@ -28,6 +28,8 @@ def render(rows: list[list[str]], hidden: set[int], header: bool) -> str:
     table = [[column[0] for column in COLUMNS], *rows] if header else rows
     shown = [index for index in range(len(COLUMNS)) if index not in hidden]
     widths = {index: max((len(row[index]) for row in table), default=0) for index in shown}
+    if shown and shown[-1] == PROCESS:  # render(): the last token of all was not flushed, so it is not measured
+        widths[PROCESS] = max((len(row[PROCESS]) for row in table[:-1]), default=0)
     lines = []
     for row in table:
         line = ""
