@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kubenet_course.cni import gojson, hostlocal, masq, skel, versions
+from kubenet_course.cni import gojson, hostlocal, masq, nft, skel, versions
 from kubenet_course.cni.errors import CODES, CniError
 from kubenet_course.cni.hostlocal import RANGE, RANGE_SET, Allocator, canonical, canonical_set
-from kubenet_course.cni.plugins import host_local
+from kubenet_course.cni.plugins import _portmap_nft, host_local, portmap
 from tests.cni.machine import Machine
 
 ORACLES = Path(__file__).resolve().parents[3] / "shared/oracles"
@@ -341,3 +341,150 @@ def test_bridge(row: dict[str, Any], version: str) -> None:
     assert machine.plugin("bridge", "DEL", config).returncode == 0
     assert machine.run("ip -n red link show eth0").returncode == 1
     assert machine.plugin("bridge", "DEL", config).returncode == 0
+
+
+# -- portmap and masquerading ---------------------------------------------------------------------
+PORTMAP = PROTOCOL.get("portmap", {})
+
+
+def portmap_fields(**extra: Any) -> dict[str, Any]:
+    config = {
+        "cniVersion": "1.0.0",
+        "name": PORTMAP["network"],
+        "conditionsV4": PORTMAP["nftables"]["conditions"]["v4"].split(),
+        "conditionsV6": PORTMAP["nftables"]["conditions"]["v6"].split(),
+        "runtimeConfig": {"portMappings": PORTMAP["mappings"]},
+        **extra,
+    }
+    return portmap.load(json.dumps(config).encode(), "eth0")[0]
+
+
+ADDRESSES = [ip_interface(text) for text in PORTMAP.get("container", "").split(" and ") if text]
+
+
+def lines(rules: list[list[str]]) -> list[str]:
+    return [" ".join(rule) for rule in rules]
+
+
+@pytest.mark.parametrize(
+    ("key", "version", "snat"),
+    [("rules_v4_snat", 4, True), ("rules_v6_snat", 6, True), ("rules_v4_nosnat", 4, False)],
+)
+def test_portmap_rules(key: str, version: int, snat: bool) -> None:
+    chain = portmap.dnat_chain(
+        portmap_fields(snat=snat), "CONTAINERID", next(a for a in ADDRESSES if a.version == version)
+    )
+    assert lines(chain.rules) == PORTMAP[key]
+    assert chain.entry_chains == [PORTMAP["entry_chain"]]
+
+
+def test_portmap_entry_rules_and_chains() -> None:
+    fields = portmap_fields(conditionsV4=["-a", "b"])
+    chain = portmap.dnat_chain(fields, "CONTAINERID", ADDRESSES[0])
+    shown = [
+        " ".join(rule).replace(
+            'dnat name: "test" id: "CONTAINERID"', r'"dnat name: \"test\" id: \"CONTAINERID\""'
+        )
+        for rule in chain.entry_rules
+    ]
+    assert shown == PORTMAP["entry_rules"]
+    assert chain.name == portmap.chain_name(PORTMAP["network"], "CONTAINERID", "DN-")
+    top, mark, masq_ = portmap.toplevel_chain(), PORTMAP["setmark"], PORTMAP["masq"]
+    assert (top.name, top.entry_chains, " ".join(top.entry_rules[0])) == tuple(
+        PORTMAP["toplevel"][k] for k in ("chain", "from", "match")
+    )
+    setmark = portmap.setmark_chain(mark["bit"])
+    assert (
+        setmark.name,
+        " ".join(setmark.rules[0]).replace("CNI portfwd masquerade mark", '"CNI portfwd masquerade mark"'),
+    ) == (mark["chain"], mark["rule"])
+    masquerade = portmap.masq_chain(mark["bit"])
+    assert (masquerade.name, " ".join(masquerade.rules[0]), masquerade.prepend_entry) == (
+        masq_["chain"],
+        masq_["rule"],
+        True,
+    )
+    assert PORTMAP["default_mark_bit"] == portmap.DEFAULT_MARK_BIT
+
+
+def test_portmap_external_mark_and_errors() -> None:
+    external = PORTMAP["external_mark"]
+    extra = {
+        "externalSetMarkChain": external["externalSetMarkChain"],
+        "runtimeConfig": {"portMappings": [external["mapping"]]},
+    }
+    chain = portmap.dnat_chain(portmap_fields(**extra), "CONTAINERID", ADDRESSES[0])
+    assert lines(chain.rules) == external["rules"]
+    for row in PORTMAP["errors"]:
+        with pytest.raises(CniError) as failure:
+            portmap_fields(runtimeConfig={"portMappings": [row["mapping"]]})
+        assert failure.value.msg == row["error"]
+
+
+def dump(*parts: list[str]) -> list[str]:
+    """Tables, chains by name, rules by chain: as the reference's fake of nft dumps what it was given."""
+    all_lines = [line for part in parts for line in part]
+    chains = sorted(line for line in all_lines if line.startswith("add chain"))
+    rules = sorted(
+        (line for line in all_lines if line.startswith("add rule")), key=lambda line: line.split()[4]
+    )
+    return [line for line in all_lines if line.startswith("add table")] + chains + rules
+
+
+@pytest.mark.parametrize(
+    ("key", "version", "snat"),
+    [("v4_snat", 4, True), ("v6_nosnat", 6, False), ("v4_after_del", 4, True), ("v6_after_del", 6, False)],
+)
+def test_portmap_nftables(key: str, version: int, snat: bool) -> None:
+    fields = portmap_fields(snat=snat, backend="nftables")
+    address = next(a for a in ADDRESSES if a.version == version)
+    own = [] if "after_del" in key else _portmap_nft.rules(fields, PORTMAP["nftables"]["container"], address)
+    found = dump(_portmap_nft.table(fields, version), _portmap_nft.jumps(fields, version), own)
+    assert found == PORTMAP["nftables"][key]
+
+
+def test_masquerading_by_nftables() -> None:
+    """Each state: containers come one after the other, then go."""
+    oracle_ = PROTOCOL["ipmasq"]["nftables"]
+    everybody = {item["network"] + item["id"] + item["ifname"]: item for item in oracle_["containers"]}
+    for state in oracle_["states"]:
+        present = []
+        for line in state:
+            for item in [
+                *everybody.values(),
+                {"network": "unit-test", "ifname": "eth0", "id": "four", "addrs": ["192.168.1.1/24"]},
+            ]:
+                comment = nft.masq_comment(item["network"], item["ifname"], item["id"])
+                if f'"{comment}"' in line and item not in present:
+                    present.append(item)
+        rules = [
+            rule
+            for item in present
+            for rule in nft.masq_rules(
+                [ip_interface(text) for text in item["addrs"]], item["network"], item["ifname"], item["id"]
+            )
+        ]
+        assert dump(nft.masq_table(), rules, nft.masq_postrouting()) == state
+
+
+def test_masquerading_by_iptables() -> None:
+    """The rules as iptables has them, in their order."""
+    wanted = PROTOCOL["ipmasq"]["iptables"]
+    machine = Machine("red")
+    config = {"cniVersion": "1.0.0", "name": "net", "type": "bridge", "isGateway": True, "ipMasq": True,
+              "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.1.2.0/24"}], [{"subnet": "fd00::/64"}]]}}  # fmt: skip
+    assert machine.plugin("bridge", "ADD", config).returncode == 0
+    comment = wanted["comment"].replace("NETWORK", "net").replace("CONTAINERID", "dummy").replace('"', r"\"")
+    for command, subnet, address, multicast in (
+        ("iptables", "10.1.2.0/24", "10.1.2.2/32", "224.0.0.0/4"),
+        ("ip6tables", "fd00::/64", "fd00::2/128", wanted["v6_multicast"]),
+    ):
+        rules = machine.run(f"{command} -t nat -S").stdout
+        for rule in wanted["rules_in_order"]:
+            shown = rule.replace("CHAIN", masq.chain_name("net", "dummy")).replace("SUBNET", subnet)
+            shown = (
+                shown.replace("COMMENT", f'"{comment}"')
+                .replace("CONTAINER_IP", address)
+                .replace("224.0.0.0/4", multicast)
+            )
+            assert f"{shown}\n" in rules

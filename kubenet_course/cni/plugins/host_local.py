@@ -109,9 +109,9 @@ def _range_sets(items: list[list[dict[str, Any]]], version: str) -> list[RangeSe
     families = [ranges[0].subnet.version for ranges in found]
     if max(families.count(4), families.count(6)) > 1 and not versions.at_least(version, "0.3.0"):
         raise CniError(f"CNI version {version} does not support more than 1 address per family")
-    for number, ranges in enumerate(found):
+    for number, one in enumerate(found):
         for other in range(number + 1, len(found)):
-            if ranges.overlaps(found[other]):
+            if one.overlaps(found[other]):
                 raise CniError(f"range set {number} overlaps with {other}")
     return found
 
