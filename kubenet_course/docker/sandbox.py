@@ -169,6 +169,9 @@ class Sandbox:
         except DaemonError:
             await self.here.run(["ip", "link", "del", host])
             raise
+        # What the container announces may come before its port forwards. Docker repeats it for three seconds.
+        for address in filter(None, (endpoint["ip"], endpoint["ip6"])):
+            await self.here.run(["ip", "neigh", "flush", "to", address, "dev", bridge])
 
     async def _sub_device(self, container: Record, network: Record, endpoint: Record) -> None:
         """A macvlan or ipvlan device on the parent."""
@@ -204,6 +207,8 @@ class Sandbox:
                 "sysctl",
                 "-qw",
                 f"net/ipv6/conf/{name}/disable_ipv6={off}",
+                # Docker 28 tells the neighbours when a container comes: its address may have been another's.
+                f"net/ipv4/conf/{name}/arp_notify=1",
             ]
         )
         lines = []

@@ -289,6 +289,7 @@ class NetDevice:
     def mac_changed(self) -> None:
         self.net.arp.mac_changed(self)
         self.net.nd.mac_changed(self)
+        self.net.ipv4.mac_changed(self)
         for upper in list(self.uppers):
             upper.lower_mac_changed(self)
         if self.master is not None:

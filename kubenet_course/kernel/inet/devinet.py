@@ -179,6 +179,19 @@ def device_up(net: NetNamespace, dev: NetDevice) -> None:
 
     fib_semantics.sync_linkdown(net, dev)
     net.ipv4.flush_cache()
+    announce(net, dev)
+
+
+def announce(net: NetNamespace, dev: NetDevice) -> None:
+    """inetdev_send_gratuitous_arp(), where arp_notify says so: neighbours learn a new MAC address at once."""
+    addresses = net.ipv4.addresses.get(dev, ())
+    if dev.is_loopback or dev.noarp or not dev.up or not addresses:
+        return
+    if net.sysctl.conf("ipv4", "all", "arp_notify") or net.sysctl.conf("ipv4", dev.name, "arp_notify"):
+        from kubenet_course.kernel.inet.arp import arp_announce
+
+        for address in addresses:
+            arp_announce(net, dev, address.local)
 
 
 def _implied_routes(

@@ -127,6 +127,13 @@ class InetState:
             address.label = dev.name[: 15 - len(suffix)] + suffix
         self.flush_cache()
 
+    def mac_changed(self, dev: NetDevice) -> None:
+        """NETDEV_CHANGEADDR: say so, where arp_notify is set."""
+        if self.addresses.get(dev):
+            from kubenet_course.kernel.inet import devinet
+
+            devinet.announce(self.net, dev)
+
     def device_up(self, dev: NetDevice) -> None:
         from kubenet_course.kernel.inet import devinet
 
