@@ -69,7 +69,7 @@ def _timeless(text: str, command: str) -> str:
         text = re.sub(r"\[\d+:\d+\]", "[N:N]", text)
     if "curl" in command:
         text = re.sub(r"after \d+ m", "after N m", text)
-    text = re.sub(r"(designated_bridge .*timer +[\d.]+ .*)", lambda found: re.sub(r"\d+\.\d\d", "T", found[1]), text)
+    text = re.sub(r"(designated_bridge .*timer +[\d.]+ .*)", lambda found: re.sub(r" +\d+\.\d\d", " T", found[1]), text)
     if "brctl show" in command:
         # In the order of a directory of sysfs: by a hash with a salt of the namespace's own.
         head, *bridges = re.split(r"\n(?=\S)", text)

@@ -103,7 +103,7 @@ class BridgePort:
             raise KernelError(errno.EINVAL)
         if self.bridge.stp:
             raise KernelError(errno.EBUSY)
-        if number and not (self.dev.up and self.dev.carrier):
+        if not self.dev.up or number and not self.dev.carrier:
             raise KernelError(errno.ENETDOWN)
         # br_port_state_selection(): a port that blocks, with no spanning tree to wait for, forwards at once.
         self.state = "forwarding" if STATES[number] == "blocking" else STATES[number]

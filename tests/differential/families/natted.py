@@ -55,7 +55,7 @@ TEMPLATES = [
     (1, "{client}traceroute -n -q 1 -w 1 -m 4 {target}"),
     (2, "conntrack -F; {client}ping -c 1 -W 1 {target} >/dev/null; conntrack -L 2>&1"),
     (2, "conntrack -F; {client}timeout 0.7 nc -z -w 9 {target} {port}; sleep 0.1; conntrack -L -p tcp --dport {port}"),
-    (1, "conntrack -F; {client}timeout 0.7 nc -z -w 9 {target} {port}; sleep 0.1; conntrack -L --src-nat; conntrack -L --dst-nat; conntrack -C"),
+    (1, "conntrack -F; {client}timeout 0.7 nc -z -w 9 {target} {port}; sleep 0.1; conntrack -L --src-nat; conntrack -L --dst-nat"),
     (1, "conntrack -F; {client}ping -c 1 -W 1 {target} >/dev/null; conntrack -D -p icmp"),
     (1, "sysctl -w net.bridge.bridge-nf-call-iptables={onoff}"),
     (1, "bridge link set dev veth-blue-br hairpin on"),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
-from kubenet_course.wire.addresses import Network
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, mask_text, problem
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
@@ -22,9 +21,9 @@ class IpvsMatch(Extension):
 
     name = "ipvs"
     options = (
-        Opt("ipvs", invert=True), Opt("vproto", "string", invert=True), Opt("vaddr", "string", invert=True),
-        Opt("vport", "uint16", invert=True), Opt("vdir", "string"), Opt("vmethod", "string", invert=True),
-        Opt("vportctl", "uint16", invert=True),
+        Opt("ipvs", invert=True), Opt("vproto", "protocol", invert=True), Opt("vaddr", "hostmask", invert=True),
+        Opt("vport", "port", invert=True), Opt("vdir", "string"), Opt("vmethod", "string", invert=True),
+        Opt("vportctl", "port", invert=True),
     )  # fmt: skip
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
@@ -32,11 +31,12 @@ class IpvsMatch(Extension):
             raise problem('ipvs: "vdir" must be ORIGINAL or REPLY')
         if opt.name == "vmethod" and str(value).upper() not in METHODS:
             raise problem('ipvs: "vmethod" must be GATE, IPIP or MASQ')
-        if opt.name == "vaddr":
-            try:
-                Network.parse(str(value))
-            except ValueError:
-                raise problem(f"ipvs: bad address `{value}'") from None
+
+    def _text(self, key: str) -> str:
+        if key == "vaddr":
+            address, mask = self.values[key]
+            return f"{address}{mask_text(mask, self.family)}"
+        return str(self.values[key])
 
     def save(self) -> str:
         words = []
@@ -49,22 +49,22 @@ class IpvsMatch(Extension):
             elif key in ("vdir", "vmethod"):
                 words.append(f"{word} {str(self.values[key]).upper()}")
             else:
-                words.append(f"{word} {self.values[key]}")
+                words.append(f"{word} {self._text(key)}")
         return " ".join(words)
 
     def listing(self, names: Names | None) -> str:
         words = []
         for key in ORDER:
             if key in self.values and key != "ipvs":
-                words.append(f"{'! ' if key in self.inverted else ''}{key} {self.values[key]}")
+                words.append(f"{'! ' if key in self.inverted else ''}{key} {self._text(key)}")
         return " ".join(
             [f"{'! ' if 'ipvs' in self.inverted else ''}ipvs", *words] if "ipvs" in self.values else words
         )
 
     def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool]:
         values, inverted = self.values, self.inverted
-        network = Network.parse(str(values["vaddr"])) if "vaddr" in values else None
-        protocol = {"tcp": 6, "udp": 17}.get(str(values.get("vproto", "")).lower())
+        address, mask = values.get("vaddr", (None, 0))
+        protocol = values.get("vproto")
 
         def test(skb: Any, state: Any) -> bool:
             conn = skb.cb.get("ipvs") if skb.cb else None
@@ -74,7 +74,7 @@ class IpvsMatch(Extension):
                 return False
             checks = (
                 ("vproto", protocol is None or conn.protocol == protocol),
-                ("vaddr", network is None or conn.virtual in network),
+                ("vaddr", address is None or int(conn.virtual) & mask == int(address) & mask),
                 ("vport", "vport" not in values or conn.vport == values["vport"]),
                 (
                     "vmethod",

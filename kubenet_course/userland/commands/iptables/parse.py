@@ -199,7 +199,8 @@ class CommandParser:
             if self.invert:
                 raise problem("unexpected ! flag before --table")
             if self.restore:
-                raise problem("The -t option cannot be used in iptables-restore.\n")
+                program = "iptables" if self.family == 4 else "ip6tables"
+                raise problem(f"The -t option cannot be used in {program}-restore.\n")
             if argument not in TABLES:
                 raise no_table(argument, self.legacy)
             command.table = argument
@@ -442,7 +443,8 @@ class CommandParser:
             raise problem("! not allowed with multiple source or destination IP addresses")
         if command.letter == "R" and (len(sources) != 1 or len(destinations) != 1):
             raise problem("Replacement rule does not specify a unique address")
-        rule.packets, rule.bytes = command.counters
+        if self.family == 4 or self.legacy:  # ip6tables 1.8.9 (nf_tables) reads them and forgets them
+            rule.packets, rule.bytes = command.counters
         for source in sources:
             for destination in destinations:
                 one = rule if len(sources) * len(destinations) == 1 else copy_rule(rule)

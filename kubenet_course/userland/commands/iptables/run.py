@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 from kubenet_course.kernel.netfilter.iptables import BUILT_IN, NO_CHAIN, Refused, Tables
@@ -66,7 +68,7 @@ def complain(proc: Process, program: str, legacy: bool, failure: XtablesError, l
             proc.error(f"Error occurred at line: {line}")
         proc.error(f"Try `{program} -h' or '{program} --help' for more information.")
     elif failure.code == VERSION_PROBLEM:
-        proc.error("Perhaps iptables or your kernel needs to be upgraded.")
+        proc.error(f"Perhaps {program} or your kernel needs to be upgraded.")
     return failure.code
 
 
@@ -180,6 +182,8 @@ def list_rules(proc: Process, tables: Tables, command: Command, names: MachineNa
 def zero(proc: Process, tables: Tables, command: Command) -> None:
     number = command.number if command.letter == "Z#" else None
     if command.zero_too:
+        if command.chain is not None and tables.table(command.table) is None:
+            raise Refused(f"CHAIN_ZERO failed ({os.strerror(errno.ENOENT)}): chain {command.chain}", 4, batch=True)
         # Listing asks for the built-in chains it shows, and zeroing then makes them.
         for built_in in BUILT_IN[command.table]:
             if command.chain in (None, built_in.name):
