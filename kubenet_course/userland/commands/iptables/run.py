@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from typing import TYPE_CHECKING
 
 from kubenet_course.kernel.netfilter.iptables import BUILT_IN, NO_CHAIN, Refused, Tables
@@ -183,7 +181,7 @@ def zero(proc: Process, tables: Tables, command: Command) -> None:
     number = command.number if command.letter == "Z#" else None
     if command.zero_too:
         if command.chain is not None and tables.table(command.table) is None:
-            raise Refused(f"CHAIN_ZERO failed ({os.strerror(errno.ENOENT)}): chain {command.chain}", 4, batch=True)
+            raise Refused(f"CHAIN_ZERO failed (No such file or directory): chain {command.chain}", 4, batch=True)
         # Listing asks for the built-in chains it shows, and zeroing then makes them.
         for built_in in BUILT_IN[command.table]:
             if command.chain in (None, built_in.name):
