@@ -179,7 +179,7 @@ class Vxlan(ForwardingDatabase, NetDevice):
         if (self.family, self.port_number) not in sockets:
             from kubenet_course.kernel.socket.udp import UdpSocket
 
-            sock = UdpSocket(self.underlay, self.family, IPPROTO_UDP)
+            sock = UdpSocket(self.underlay, self.family)
             sock.v6only = True
             sock.bind(None, self.port_number)  # EADDRINUSE where a program has the port
             sockets[(self.family, self.port_number)] = sock
