@@ -117,10 +117,12 @@ class Chain:
         self._steps = None
 
     def references(self) -> int:
-        """How many rules jump here."""
-        return sum(
+        """How many rules and elements of verdict maps jump here."""
+        rules = sum(
             1 for chain in self.table.chains.values() for rule in chain.rules for name in rule.targets() if name == self.name
         )
+        members = (member.data for owner in self.table.sets.values() for member in owner.members.values())
+        return rules + sum(1 for data in members if getattr(data, "chain", "") == self.name)
 
     # -- changing rules ---------------------------------------------------------------------
     def insert(self, position: int, rule: Rule) -> None:
