@@ -21,6 +21,8 @@ class Style(NamedTuple):
     numeric_time: bool = False
     names: Any = None
     guid: bool = False
+    #: Between flags: "," on the right of a match, " | " elsewhere.
+    joiner: str = ","
 
 
 PLAIN = Style()
@@ -143,7 +145,7 @@ def _bitmask(value: int, style: Style, words: Mapping[int, str], joiner: str = "
 
 def bit_text(symbols: Mapping[str, int]) -> Callable[[int, Style], str]:
     words = {number: word for word, number in symbols.items()}
-    return lambda value, style: _bitmask(value, style, words)
+    return lambda value, style: _bitmask(value, style, words, style.joiner)
 
 
 def _date(value: int, style: Style) -> str:
@@ -253,6 +255,7 @@ IGMP_TYPES = {
 INTEGER = DataType("integer", "integer", 0, "", per_line=5)
 HEX = DataType("integer", "integer", 0, "", show=lambda value, style: f"0x{value:x}", per_line=5)
 STRING = DataType("string", "string", 0, "")
+INVALID = DataType("invalid", "invalid", 0, "")
 VERDICT = DataType("verdict", "netfilter verdict", 0, "")
 TYPES: dict[str, DataType] = {
     kind.name: kind

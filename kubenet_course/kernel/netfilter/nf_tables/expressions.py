@@ -12,6 +12,7 @@ from typing import Any
 from kubenet_course.kernel.netfilter.nf_tables.datatypes import (
     HEX,
     INTEGER,
+    INVALID,
     PLAIN,
     TIME_DATE,
     TYPES,
@@ -253,10 +254,12 @@ class Ct(Expr):
 
     key: str
     direction: str = ""
+    #: Ports of a protocol that nothing has said.
+    unknown: bool = False
 
     @property
     def type(self) -> DataType:
-        return CT_TYPES[self.key]
+        return INVALID if self.unknown else CT_TYPES[self.key]
 
     @property
     def bits(self) -> int:
@@ -437,7 +440,7 @@ class Element(Expr):
     statements: tuple[Any, ...] = ()
 
     def text(self, style: Style = PLAIN) -> str:
-        words = self.key.text(style)
+        words = self.key.text(style._replace(joiner=" | "))
         for statement in self.statements:
             words += f" {statement.text(style)}"
         if self.timeout is not None:

@@ -96,7 +96,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol("icmpv6", TRANSPORT, _fields("icmpv6",
             ("type", 0, 8, "icmpv6_type", "skb.transport[0]"), ("code", 8, 8, "icmpv6_code", "skb.transport[1]"),
             ("checksum", 16, 16, "integer"), ("parameter-problem", 32, 32, "integer", "skb.transport[2]"),
-            ("packet-too-big", 32, 32, "integer", "skb.transport[2]"), ("mtu", 32, 32, "integer", "skb.transport[2]"),
+            ("mtu", 32, 32, "integer", "skb.transport[2]"),
             ("id", 32, 16, "integer", "(skb.transport[2] >> 16)"), ("sequence", 48, 16, "integer", "(skb.transport[2] & 0xffff)"),
             ("max-delay", 32, 16, "integer", "(skb.transport[2] >> 16)"),
         ), 58, ICMP6_GUARD),
@@ -144,10 +144,7 @@ L3_BY_NUMBER = {protocol.number: protocol.name for protocol in PROTOCOLS.values(
 #: The packets of ICMP that have these fields, written before them where no rule says which.
 ICMP_IMPLIED = {
     ("icmp", "id"): ("echo-reply", "echo-request"), ("icmp", "sequence"): ("echo-reply", "echo-request"),
-    ("icmp", "gateway"): ("redirect",), ("icmp", "mtu"): ("destination-unreachable",),
     ("icmpv6", "id"): ("echo-request", "echo-reply"), ("icmpv6", "sequence"): ("echo-request", "echo-reply"),
-    ("icmpv6", "mtu"): ("packet-too-big",), ("icmpv6", "parameter-problem"): ("parameter-problem",),
-    ("icmpv6", "packet-too-big"): ("packet-too-big",), ("icmpv6", "max-delay"): ("mld-listener-query",),
 }  # fmt: skip
 
 

@@ -143,7 +143,7 @@ class NftRule(Rule):
     # -- compiling --------------------------------------------------------------------------
     def step(self) -> Step:
         from kubenet_course.kernel.netfilter.nf_tables.actions import program
-        from kubenet_course.kernel.netfilter.nf_tables.tests import compile_test
+        from kubenet_course.kernel.netfilter.nf_tables.matching import compile_test
 
         assert self.chain is not None
         table = self.chain.table

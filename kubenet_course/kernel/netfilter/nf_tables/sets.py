@@ -115,7 +115,12 @@ class NftSet:
 
     def listed(self) -> list[Element]:
         now = self.now
-        return [member.shown(now) for member in sorted(self.alive(), key=lambda member: sort_key(member.key))]
+        members = self.alive()
+        if not self.interval:
+            members.sort(key=lambda member: sort_key(member.key))
+        elif len(self.types) == 1:
+            members.sort(key=lambda member: interval_key(member.key))
+        return [member.shown(now) for member in members]
 
     # -- look-up ----------------------------------------------------------------------------
     def find(self, key: Any) -> Member | None:
@@ -214,6 +219,13 @@ def sort_key(key: Expr) -> int:
         return 1 << 256
     low = bounds(key)[0]
     return int.from_bytes(low.encode(), "little") if isinstance(low, str) else low
+
+
+def interval_key(key: Expr) -> tuple[int, Any]:
+    """Sets with intervals come in the order of their values, `*` last; concatenations as they were made."""
+    if isinstance(key, Wildcard):
+        return 1, 0
+    return 0, bounds(key)[0]
 
 
 def part_bytes(part: Expr) -> bytes:

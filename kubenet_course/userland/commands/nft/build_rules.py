@@ -162,6 +162,8 @@ class RuleBuilder:
     def quota(self, children: list[Any]) -> Any:
         import dataclasses
 
+        if children[1] is None:
+            raise NftError("Wrong rate format", span(children[:1]))
         return dataclasses.replace(children[1], loc=span(children))
 
     def quota_config(self, children: list[Any]) -> Any:

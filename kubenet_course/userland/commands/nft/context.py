@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubenet_course.kernel.netfilter.nf_tables.expressions import Expr, Loc, Meta, Payload, Prefix, Range, Value
+from kubenet_course.kernel.netfilter.nf_tables.expressions import Expr, Loc, Meta, Payload, Prefix, Range, SetExpr, Value
 from kubenet_course.kernel.netfilter.nf_tables.protocols import (
     L3_BY_NUMBER,
     L4_BY_NUMBER,
@@ -17,9 +17,10 @@ from kubenet_course.kernel.netfilter.nf_tables.protocols import (
     PROTOCOLS,
     TRANSPORT,
 )
-from kubenet_course.kernel.netfilter.nf_tables.statements import Match
+from kubenet_course.kernel.netfilter.nf_tables.statements import Match, VerdictMap
 from kubenet_course.userland.commands.nft.errors import NftError
 
+QUICK = (8, 16, 32)
 OF_FAMILY = {"ip": "ip", "ip6": "ip6", "arp": "arp"}
 
 
@@ -31,7 +32,8 @@ class ProtocolContext:
         self.l4_loc: Loc | None = None
         #: A set of protocols was matched: ports are allowed.
         self.l4_any = False
-        self.icmp_type = False
+        #: The ICMP types that were matched, None for none.
+        self.icmp_types: tuple[int, ...] | None = None
         #: The statements so far, and among them those that can be left out: by what they say.
         self.out: list[Any] = []
         self.l3_match: tuple[str, Any] | None = None
@@ -109,10 +111,13 @@ class ProtocolContext:
         word = _about(left)
         if not word:
             return
-        if word == "icmp type":
-            self.icmp_type = True
-            return
         if statement.op not in ("", "=="):
+            return
+        if word == "icmp type":
+            if isinstance(right, Value):
+                self.icmp_types = (right.value,)
+            elif isinstance(right, SetExpr):
+                self.icmp_types = tuple(getattr(element.key, "value", -1) for element in right.elements)
             return
         if not isinstance(right, Value):
             if word in ("meta l4proto", "ip protocol", "ip6 nexthdr") and not isinstance(right, (Prefix, Range)):
@@ -135,6 +140,8 @@ class ProtocolContext:
     def plain(self, statement: Any) -> None:
         """A statement that is no match: what came before it is not left out for what comes after."""
         self.out.append(statement)
+        if isinstance(statement, VerdictMap):
+            return
         self.l3_match = self.l4_match = None
 
 
@@ -151,13 +158,13 @@ def _about(left: Expr) -> str:
 
 
 def merged(statements: list[Any]) -> list[Any]:
-    """payload_try_merge(): neighbouring fields that are compared one after the other are loaded at once,
-    and come back in the header's order."""
+    """payload_do_merge(): fields that lie side by side and are compared one after the other are loaded at
+    once, up to 32 bits, and come back in the header's order."""
     found: list[Any] = []
     run: list[Match] = []
 
     def close() -> None:
-        found.extend(sorted(run, key=lambda match: match.left.field.offset))  # type: ignore[attr-defined]
+        found.extend(_joined(run))
         run.clear()
 
     for statement in statements:
@@ -165,11 +172,38 @@ def merged(statements: list[Any]) -> list[Any]:
             close()
             found.append(statement)
             continue
-        if run and not _joins(run, statement):
+        if run and _base(run[0]) != _base(statement):
             close()
         run.append(statement)
     close()
     return found
+
+
+def _base(match: Any) -> str:
+    return PROTOCOLS[match.left.protocol].base
+
+
+def _worth(one: int, two: int) -> bool:
+    """Loads of 8, 16 and 32 bits are quick by themselves."""
+    return one + two <= 32 or one + two <= 128 and not (one in QUICK and two in QUICK)
+
+
+def _joined(run: list[Match]) -> list[Match]:
+    groups: list[list[Match]] = []
+    for match in sorted(run, key=lambda match: match.left.field.offset):  # type: ignore[attr-defined]
+        field = match.left.field  # type: ignore[attr-defined]
+        if groups:
+            last = groups[-1]
+            first, end = last[0].left.field, last[-1].left.field  # type: ignore[attr-defined]
+            together = end.offset + end.bits - first.offset
+            if end.offset + end.bits == field.offset and _worth(together, field.bits):
+                last.append(match)
+                continue
+        groups.append([match])
+    # A group stands where its first field stood.
+    order = {id(match): place for place, match in enumerate(run)}
+    groups.sort(key=lambda group: order[id(group[0])])
+    return [match for group in groups for match in group]
 
 
 def _mergeable(statement: Any) -> bool:
@@ -178,15 +212,3 @@ def _mergeable(statement: Any) -> bool:
         and isinstance(statement.right, Value) and statement.left.type.base != "bitmask"
         and statement.left.field.offset % 8 == 0 and statement.left.bits % 8 == 0
     )  # fmt: skip
-
-
-def _joins(run: list[Match], statement: Match) -> bool:
-    fields = [match.left.field for match in run]  # type: ignore[attr-defined]
-    new = statement.left.field  # type: ignore[attr-defined]
-    if fields[0].protocol != new.protocol:
-        return False
-    low = min(field.offset for field in fields)
-    high = max(field.offset + field.bits for field in fields)
-    if new.offset != high and new.offset + new.bits != low:
-        return False
-    return (high - low) + new.bits <= 128

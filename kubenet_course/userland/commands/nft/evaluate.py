@@ -8,12 +8,16 @@ from typing import Any
 from kubenet_course.kernel.netfilter.nf_tables import statements as st
 from kubenet_course.kernel.netfilter.nf_tables.datatypes import INTEGER, TYPES, VERDICT, DataType
 from kubenet_course.kernel.netfilter.nf_tables.expressions import (
+    Binop,
     Concat,
+    Ct,
     Element,
     Expr,
     Fib,
     ListExpr,
+    Meta,
     Payload,
+    RawPayload,
     Range,
     SetExpr,
     SetRef,
@@ -101,6 +105,10 @@ class RuleEvaluator(NatEvaluator):
     def match(self, statement: st.Match) -> None:
         left = self.lhs(statement.left)
         right = self.constants.resolve(statement.right)
+        if getattr(left, "key", "") in ("nftrace", "event") and isinstance(left, (Meta, Ct)):
+            raise refused("Operation not supported", left.loc)
+        if isinstance(statement.left, RawPayload) and isinstance(left, Payload):
+            right = numeric(right)
         op = "" if statement.op == "==" and types_of(left)[0].base != "bitmask" else statement.op
         if isinstance(left, Payload) and (left.protocol, left.name) in ICMP_IMPLIED:
             self._imply_icmp(left)
@@ -108,9 +116,10 @@ class RuleEvaluator(NatEvaluator):
             self.context.matched(dataclasses.replace(statement, left=left, op=op, right=self.set_reference(right, left)))
             return
         if isinstance(right, SetExpr):
-            typed = self.anonymous(right, left)
-            if len(typed.elements) == 1 and len(self.constants.resolve(right).elements) == 1 and _plain_element(typed.elements[0]):
-                typed = typed.elements[0].key  # type: ignore[assignment]
+            typed: Expr = self.anonymous(right, left)
+            elements = typed.elements  # type: ignore[attr-defined]
+            if len(elements) == 1 and len(right.elements) == 1 and _plain_element(elements[0]):
+                typed = self.constants.constant(right.elements[0].key, left.type, left.bits)
             self.context.matched(dataclasses.replace(statement, left=left, op=op, right=typed))
             return
         if isinstance(left, Concat):
@@ -125,6 +134,8 @@ class RuleEvaluator(NatEvaluator):
             value = self.constants.value(right.left, kind, bits)
             mask = Value(kind, self.constants.value(right.right, kind, bits), bits)
             return folded_match(st.Match(_and(left, mask), op or "==", Value(kind, value, bits), loc=statement.loc))
+        if isinstance(left, Binop) and left.op in ("<<", ">>") and kind.name != "integer":
+            raise NftError(f"datatype mismatch, expected {kind.description}, expression has type integer", right.loc, left.loc)
         typed = self.constants.constant(right, kind, bits)
         if op in ("<", ">", "<=", ">=") and not isinstance(typed, Value):
             raise NftError("Right hand side of relational expression must be a single value", statement.loc)
@@ -133,10 +144,14 @@ class RuleEvaluator(NatEvaluator):
         return folded_match(st.Match(left, op, typed, loc=statement.loc))
 
     def _imply_icmp(self, left: Payload) -> None:
-        if self.context.icmp_type:
-            return
         kind = TYPES[f"{left.protocol}_type"]
         values = [kind.symbols[word] for word in ICMP_IMPLIED[(left.protocol, left.name)]]
+        said = self.context.icmp_types
+        if said is not None:
+            wrong = next((value for value in said if value not in values), None)
+            if wrong is not None:
+                raise NftError(f"incompatible icmp match: rule has {wrong}, need {kind.symbols['echo-request']}", left.loc)
+            return
         keys = ordered([Element(Value(kind, value)) for value in values])
         right: Any = SetExpr(keys) if len(keys) > 1 else keys[0].key
         self.context.matched(st.Match(Payload(left.protocol, "type"), "", right))
@@ -229,9 +244,14 @@ class RuleEvaluator(NatEvaluator):
         return dataclasses.replace(statement, address=address, device=device)
 
 
-def _and(left: Expr, mask: Expr) -> Any:
-    from kubenet_course.kernel.netfilter.nf_tables.expressions import Binop
+def numeric(right: Any) -> Any:
+    """What is compared with a raw field is a number, whatever field that turns out to be."""
+    if isinstance(right, Symbol):
+        raise NftError("Could not parse integer", right.loc)
+    return right
 
+
+def _and(left: Expr, mask: Expr) -> Any:
     return Binop("&", left, mask, loc=left.loc)
 
 

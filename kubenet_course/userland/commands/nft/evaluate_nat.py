@@ -84,10 +84,12 @@ class NatEvaluator(LeftSides):
         if isinstance(statement, Tail):
             kind, code = statement.value
             typed = self._reject_code(kind, code, statement)
-            if typed.kind == "icmp" and context.l3 == "ip" and context.l3_match is not None and self.family == "inet":
-                context.reject(False)
-            if typed.kind == "icmpv6" and context.l3_match is not None and self.family == "inet":
-                context.reject(False)
+            if typed.kind != "icmpx" and self.family == "inet":
+                if context.l3_match is not None:
+                    context.reject(False)
+                elif context.l3 is None and any(not isinstance(one, st.Match) for one in context.out):
+                    number = 2 if typed.kind == "icmp" else 10
+                    context.out.insert(0, st.Match(Meta("nfproto"), "", Value(TYPES["nf_proto"], number, 8)))
             context.plain(typed)
             return
         if statement.kind == "tcp reset":

@@ -88,12 +88,8 @@ class LeftSides:
             key = f"{self.context.l3} {key}"
         if key in ("l3proto", "protocol"):
             direction = ""
-        if key in ("proto-src", "proto-dst") and self.context.l4 is None and not self.context.l4_any:
-            where = expr.loc
-            raise NftError("Can't parse symbolic invalid expressions", (where[1] + 2, where[1] + 3) if where else None)
-        if key == "event":
-            return Ct(key, direction, loc=expr.loc)
-        return Ct(key, direction, loc=expr.loc)
+        unknown = key in ("proto-src", "proto-dst") and self.context.l4 is None and not self.context.l4_any
+        return Ct(key, direction, unknown, loc=expr.loc)
 
     def _rt(self, expr: Rt) -> Rt:
         if expr.key == "nexthop":

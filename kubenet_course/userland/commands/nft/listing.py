@@ -204,6 +204,6 @@ def key_words(item: NftSet) -> str:
         key, value = item.typeof
         return f"typeof {key}" + (f" : {'interval ' if item.data_interval else ''}{value}" if value else "")
     if item.is_map:
-        data = " . ".join(kind.name for kind in item.data_types) or item.data_kind
+        data = item.data_kind
         data = f" : {'interval ' if item.data_interval else ''}{data}"
     return "type " + " . ".join(kind.name for kind in item.types) + data

@@ -21,7 +21,7 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Verdict,
     Wildcard,
 )
-from kubenet_course.kernel.netfilter.nf_tables.sets import bounds, key_of, sort_key
+from kubenet_course.kernel.netfilter.nf_tables.sets import bounds, interval_key, key_of, sort_key
 from kubenet_course.userland.commands.nft.errors import NftError
 from kubenet_course.userland.commands.nft.typed import Integer, RangeExpr, SlashExpr
 from kubenet_course.userland.commands.nft.values import Names, from_integer, parse_word
@@ -54,6 +54,8 @@ class Constants:
         if isinstance(expr, Symbol):
             return Value(kind, parse_word(expr.word, kind, bits, self.names, expr.loc), bits, loc=expr.loc)
         if isinstance(expr, Integer):
+            if kind.name == "invalid":
+                raise NftError("Can't parse symbolic invalid expressions", expr.loc)
             return from_integer(expr.value, kind, bits, expr.loc)
         if isinstance(expr, RangeExpr):
             return self._range(expr, kind, bits)
@@ -254,7 +256,11 @@ def conflict(elements: list[Element]) -> tuple[Element, Element] | None:
 
 
 def ordered(elements: list[Element]) -> tuple[Element, ...]:
-    return tuple(sorted(elements, key=lambda element: sort_key(element.key)))
+    if not any(is_interval(element) for element in elements):
+        return tuple(sorted(elements, key=lambda element: sort_key(element.key)))
+    if isinstance(elements[0].key, Concat):
+        return tuple(elements)
+    return tuple(sorted(elements, key=lambda element: interval_key(element.key)))
 
 
 def verdict_types() -> tuple[DataType, ...]:
