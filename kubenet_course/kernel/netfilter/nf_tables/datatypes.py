@@ -292,7 +292,7 @@ TYPES: dict[str, DataType] = {
         DataType("ct_dir", "conntrack direction", 8, symbols={"original": 0, "reply": 1}, host=True, error="conntrack direction", per_line=5),
         DataType("ct_status", "conntrack status", 32, "bitmask", symbols=CT_STATUS, show=bit_text(CT_STATUS), host=True, error="conntrack status", shown_hex=True),
         DataType("ct_event", "conntrack event bits", 32, "bitmask", symbols=CT_EVENTS, show=bit_text(CT_EVENTS), host=True, error="conntrack event bits", shown_hex=True),
-        DataType("ct_label", "conntrack label", 128, host=True),
+        DataType("ct_label", "conntrack label", 128, "bitmask", show=lambda value, style: str(value), host=True),
         DataType("pkt_type", "packet type", 8, symbols={"host": 0, "unicast": 0, "broadcast": 1, "multicast": 2, "other": 3}, host=True, error="packet type", per_line=5),
         DataType("devgroup", "devgroup name", 32, symbols={"default": 0}, host=True, error="devgroup name", per_line=5),
         DataType("dscp", "Differentiated Services Code Point", 6, symbols=DSCP, error="Differentiated Services Code Point", per_line=5, shown_hex=True),

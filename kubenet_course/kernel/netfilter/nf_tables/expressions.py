@@ -256,6 +256,8 @@ class Ct(Expr):
     direction: str = ""
     #: Ports of a protocol that nothing has said.
     unknown: bool = False
+    #: Typed without the family, which JSON leaves out again.
+    short: bool = False
 
     @property
     def type(self) -> DataType:

@@ -67,7 +67,7 @@ def _compared(reader: Reader, match: Match) -> str:
     assert isinstance(right, Value)
     if isinstance(right.value, str) and right.value.endswith("*"):
         return f"{'not ' if op == '!=' else ''}{value}.startswith({reader.constant(right.value[:-1])})"
-    constant = reader.constant(right.value)
+    constant = reader.constant(1 << right.value if right.type.name == "ct_label" else right.value)
     if op == "!":
         return f"not {value} & {constant}"
     if op == "" and right.type.base == "bitmask":

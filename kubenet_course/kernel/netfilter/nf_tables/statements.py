@@ -265,7 +265,7 @@ class SetUpdate(Statement):
             from kubenet_course.kernel.netfilter.nf_tables.datatypes import time_text
 
             words += f" timeout {time_text(self.element.timeout, style)}"
-        words += "".join(f" {statement.text(style)}" for statement in self.statements)
+        words += "".join(f" {statement.text(style._replace(stateless=True))}" for statement in self.statements)
         if self.element.data is not None:
             words += f" : {self.element.data.text(style)}"
         return words + " }"

@@ -85,7 +85,7 @@ class LeftSides:
                 raise NftError(
                     f'cannot determine ip protocol version, use "ip {key}" or "ip6 {key}" instead', expr.loc
                 )
-            key = f"{self.context.l3} {key}"
+            return Ct(f"{self.context.l3} {key}", direction, short=True, loc=expr.loc)
         if key in ("l3proto", "protocol"):
             direction = ""
         unknown = key in ("proto-src", "proto-dst") and self.context.l4 is None and not self.context.l4_any

@@ -119,6 +119,8 @@ async def _commands(proc: Process, options: Options, name: str, text: str) -> in
         proc.error(sources.shown(problem))
     if not done:
         return 1
+    for warning in executor.show.warnings:
+        proc.error(warning)
     proc.print(executor.output, end="")
     if "e" in options:
         from kubenet_course.userland.commands.nft.monitor import echo

@@ -20,6 +20,8 @@ class Show:
         self.text: list[str] = []
         self.objects_json: list[dict[str, Any]] = []
         self.used = False
+        #: What is said on standard error beside the listing.
+        self.warnings: list[str] = []
 
     @property
     def output(self) -> str:
@@ -28,7 +30,7 @@ class Show:
                 return ""
             from kubenet_course.userland.commands.nft.json_out import document
 
-            return document(self.objects_json)
+            return document(self.objects_json, self.style.names)
         return "".join(self.text)
 
     def _tables(self, family: str | None, name: str = "") -> list[Table]:
@@ -45,6 +47,14 @@ class Show:
         action(listing)
         self.text.append(listing.text())
 
+    def _warn(self, table: Table) -> None:
+        from kubenet_course.userland.commands.nft.xt_rules import is_foreign
+
+        if any(is_foreign(rule) for chain in table.chains.values() for rule in chain.rules):
+            self.warnings.append(
+                f"# Warning: table {table.family} {table.name} is managed by iptables-nft, do not touch!"
+            )
+
     def _json(self) -> Any:
         from kubenet_course.userland.commands.nft import json_out
 
@@ -60,6 +70,7 @@ class Show:
         if self.json:
             self._json().table(table)
         else:
+            self._warn(table)
             self._list(lambda listing: listing.table(table))
 
     def tables(self, family: str | None) -> None:
@@ -86,6 +97,7 @@ class Show:
             for rule in chain.rules:
                 writer.rule(rule, chain)
             return
+        self._warn(chain.table)
         self._only(chain.table, [lambda listing: listing.chain(chain)])
 
     def set(self, found: NftSet, elements: list[Any] | None = None) -> None:
