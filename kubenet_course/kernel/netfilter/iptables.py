@@ -126,6 +126,11 @@ class Tables:
             return []
         return sorted((chain for chain in found.chains.values() if chain.base is None), key=lambda chain: chain.name)
 
+    def foreign_chain(self, table: str, name: str) -> bool:
+        """nft has put rules into the chain that iptables cannot show."""
+        chain = self.chain(table, name)
+        return chain is not None and any(not isinstance(rule, XtRule) for rule in chain.rules)
+
     def foreign(self, table: str) -> str:
         """What iptables says of a table where nft has made what it cannot show: "" where there is nothing,
         a comment for base chains of other names; Refused for rules."""

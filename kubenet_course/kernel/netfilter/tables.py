@@ -176,6 +176,14 @@ class Table:
         self._handles += 1
         return self._handles
 
+    @property
+    def last_handle(self) -> int:
+        return self._handles
+
+    def restore_handles(self, last: int) -> None:
+        """Handles given out since were for nothing."""
+        self._handles = last
+
     def add_chain(self, chain: Chain) -> None:
         chain.handle = chain.handle or self.next_handle()
         self.chains[chain.name] = chain
@@ -219,10 +227,19 @@ class Ruleset:
         self.tables: dict[tuple[str, str], Table] = {}
         self.generation = 1
         self._handles = 0
+        #: Who changes it: (pid, name), for those who listen.
+        self.actor: tuple[int, str] = (0, "")
         #: Called with (event, object) after each change: nft monitor, iptables' caches.
         self.listeners: list[Callable[[str, Any], object]] = []
         #: Called with a dict for each step of a traced packet: xtables-monitor, nft monitor trace.
         self.tracers: list[Callable[[dict[str, Any]], object]] = []
+
+    @property
+    def last_handle(self) -> int:
+        return self._handles
+
+    def restore_handles(self, last: int) -> None:
+        self._handles = last
 
     def table(self, family: str, name: str) -> Table | None:
         return self.tables.get((family, name))
@@ -299,6 +316,7 @@ def hook_function(chain: Chain) -> HookFunction:
     base = chain.base
     assert base is not None
     reroutes = base.type == "route" and base.hook == NF_INET_LOCAL_OUT
+    rules = chain.table.ruleset
     states: dict[tuple, HookState] = {}
 
     def run_hook(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None) -> bool:
@@ -309,9 +327,15 @@ def hook_function(chain: Chain) -> HookFunction:
             if len(states) > 256:
                 states.clear()
             state = states[key] = HookState(net, family, hook, indev, outdev)
+        if rules.tracers:  # a rule may begin to trace the packet: be told of all
+            from kubenet_course.kernel.netfilter.traced import run_traced
+
+            run = run_traced
+        else:
+            run = run_chain
         if reroutes:
             ip, mark = skb.network, skb.mark
-            verdict = run_chain(chain, skb, state)
+            verdict = run(chain, skb, state)
             if verdict == ACCEPT:
                 new = skb.network
                 if skb.mark != mark or new[0] != ip[0] or new[1] != ip[1] or new.tos != ip.tos:
@@ -319,7 +343,7 @@ def hook_function(chain: Chain) -> HookFunction:
 
                     return route_me_harder(net, skb)
         else:
-            verdict = run_chain(chain, skb, state)
+            verdict = run(chain, skb, state)
         if verdict == ACCEPT:
             return True
         if verdict == DROP:

@@ -47,12 +47,13 @@ def run_traced(chain: Chain, skb: SkBuff, state: HookState) -> int:
     if trace is not None:
         trace.hook(skb, HOOK_NAMES[state.hook])
     place = _Place(chain)
+    run = place
     stack: list[_Place] = []
     while True:
         step = next(place.steps, None)
         if step is None:
             if not stack:
-                return _policy(chain, skb, state)
+                return _policy(chain, skb, state, run)
             place = stack.pop()
             continue
         place.number += 1
@@ -79,7 +80,7 @@ def run_traced(chain: Chain, skb: SkBuff, state: HookState) -> int:
             kind, argument = (tables.NOTHING, None) if verdict == CONTINUE else (VERDICT, verdict)
         word = _word(kind, argument)
         _tell_rule(skb, place, rule, True, word)
-        _tell_tracers(skb, state, chain, place.chain, place.number, rule, "rule", word)
+        _tell_tracers(skb, state, chain, place.chain, place.number, rule, "rule", word, run)
         if kind == VERDICT:
             return argument
         if kind in (JUMPS, GOES):
@@ -88,7 +89,7 @@ def run_traced(chain: Chain, skb: SkBuff, state: HookState) -> int:
             place = _Place(argument)
         elif kind == RETURNS:
             if not stack:
-                return _policy(chain, skb, state)
+                return _policy(chain, skb, state, run)
             place = stack.pop()
 
 
@@ -108,7 +109,7 @@ def _tell_rule(skb: SkBuff, place: _Place, rule: tables.Rule, matched: bool, ver
         skb.trace.rule(skb, chain.table.name, chain.name, place.number, rule.text(), matched, verdict)
 
 
-def _policy(chain: Chain, skb: SkBuff, state: HookState) -> int:
+def _policy(chain: Chain, skb: SkBuff, state: HookState, run: object) -> int:
     if chain.counters is not None:
         chain.counters[0] += 1
         chain.counters[1] += skb.len
@@ -116,12 +117,13 @@ def _policy(chain: Chain, skb: SkBuff, state: HookState) -> int:
     policy = chain.base.policy
     if skb.trace is not None:
         skb.trace.policy(skb, chain.table.name, chain.name, "ACCEPT" if policy == ACCEPT else "DROP")
-    _tell_tracers(skb, state, chain, chain, len(chain.rules) + 1, None, "policy", "accept" if policy != DROP else "drop")
+    _tell_tracers(skb, state, chain, chain, len(chain.rules) + 1, None, "policy", "accept" if policy != DROP else "drop", run)
     return policy
 
 
 def _tell_tracers(
-    skb: SkBuff, state: HookState, base: Chain, chain: Chain, number: int, rule: tables.Rule | None, kind: str, verdict: str
+    skb: SkBuff, state: HookState, base: Chain, chain: Chain, number: int, rule: tables.Rule | None, kind: str, verdict: str,
+    run: object,
 ) -> None:  # fmt: skip
     """nft_trace_notify(), or for the old tables trace_packet()'s line in the kernel log."""
     if not skb.nf_flags & NF_TRACE:
@@ -139,7 +141,7 @@ def _tell_tracers(
     event = {
         "id": skb.ident, "skb": skb, "state": state, "base": base, "chain": chain, "number": number, "rule": rule,
         "type": kind, "verdict": verdict, "network": skb.network, "transport": skb.transport, "eth": skb.eth,
-        "mark": skb.mark, "length": skb.len,
+        "mark": skb.mark, "length": skb.len, "run": run,
     }  # fmt: skip
     for tracer in list(ruleset.tracers):
         tracer(event)

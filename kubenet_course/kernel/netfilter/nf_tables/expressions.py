@@ -245,7 +245,7 @@ CT_TYPES: dict[str, DataType] = {
     "proto-dst": TYPES["inet_service"], "zone": INTEGER, "packets": INTEGER, "bytes": INTEGER, "avgpkt": INTEGER,
     "label": TYPES["ct_label"], "event": TYPES["ct_event"], "id": INTEGER, "secmark": INTEGER,
 }  # fmt: skip
-CT_BITS = {"zone": 16, "packets": 64, "bytes": 64, "avgpkt": 64, "id": 32, "secmark": 32, "helper": 128}
+CT_BITS = {"expiration": 32, "zone": 16, "packets": 64, "bytes": 64, "avgpkt": 64, "id": 32, "secmark": 32, "helper": 128}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from kubenet_course.errors import KubenetError
@@ -73,12 +74,15 @@ class Transaction:
         table = self.ruleset.add_table(family, name)
         table.comment = comment
         table.dormant = dormant
-        self._did(lambda: self.ruleset.tables.pop((family, name), None), "add", "table", table)
+        self._did(lambda: self.ruleset.tables.pop((family, name), None), "create" if exclusive else "add", "table", table)
         return table
 
     def delete_table(self, table: Table) -> None:
         for chain in list(table.chains.values()):
-            self.flush_chain(chain, quiet=True)
+            self.flush_chain(chain)
+        self.events += [("delete", "set", found) for found in table.sets.values()]
+        self.events += [("delete", found.kind, found, table) for found in table.objects.values()]
+        self.events += [("delete", "chain", chain) for chain in table.chains.values()]
         chains, sets, objects = dict(table.chains), dict(table.sets), dict(table.objects)
         for chain in chains.values():
             if chain.base is not None and not table.dormant:
@@ -126,7 +130,7 @@ class Transaction:
                 self.ruleset.hook_out(chain)
             table.chains.pop(chain.name, None)
 
-        self._did(back, "add", "chain", chain)
+        self._did(back, "create" if exclusive else "add", "chain", chain)
         return chain
 
     def _update_chain(self, chain: Chain, base: Base | None, policy: int | None) -> None:
@@ -145,7 +149,7 @@ class Transaction:
         self._did(lambda: setattr(own, "policy", before), "add", "chain", chain)
 
     def delete_chain(self, chain: Chain) -> None:
-        self.flush_chain(chain, quiet=True)
+        self.flush_chain(chain)
         if chain.references():
             raise Refusal(errno.EBUSY, "chain")
         table = chain.table
@@ -182,7 +186,7 @@ class Transaction:
                 if isinstance(member.data, Verdict) and member.data.chain == old:
                     member.data = dataclasses.replace(member.data, chain=new)
 
-    def flush_chain(self, chain: Chain, quiet: bool = False) -> None:
+    def flush_chain(self, chain: Chain) -> None:
         rules = list(chain.rules)
         if not rules:
             return
@@ -193,8 +197,7 @@ class Transaction:
                 chain.insert(len(chain.rules), rule)
 
         self._did(back)
-        if not quiet:
-            self.events += [("delete", "rule", rule, chain) for rule in rules]
+        self.events += [("delete", "rule", rule, chain) for rule in rules]
 
     # -- rules ------------------------------------------------------------------------------
     def find_rule(self, chain: Chain, handle: int) -> int:
@@ -203,17 +206,17 @@ class Transaction:
                 return place
         raise Refusal(errno.ENOENT, "handle")
 
-    def add_rule(self, chain: Chain, place: int, rule: NftRule, *, replaces: bool = False) -> None:
+    def add_rule(self, chain: Chain, place: int, rule: NftRule, *, replaces: bool = False, verb: str = "add") -> None:
         table = chain.table
         for _ in range(anonymous_sets(rule)):
             table.next_handle()
-        rule.handle = table.next_handle()
+        rule.handle = chain.rules[place].handle if replaces else table.next_handle()
         validate.references(table, rule)
         if replaces:
             self._replace(chain, place, rule)
         else:
             chain.insert(place, rule)
-            self._did(lambda: chain.remove(chain.rules.index(rule)), "add", "rule", rule, chain)
+            self._did(lambda: chain.remove(chain.rules.index(rule)), verb, "rule", rule, chain)
         validate.table(table)
 
     def _replace(self, chain: Chain, place: int, rule: NftRule) -> None:
@@ -263,7 +266,7 @@ class Transaction:
         owner.alive()
         for element in elements:
             self._add_element(owner, element, exclusive)
-            self.events.append(("add", "element", element, owner))
+            self.events.append(("add", "element", replace(element, expires=element.timeout), owner))
         if any(isinstance(element.data, Verdict) and element.data.chain for element in elements):
             validate.table(owner.table)
 

@@ -118,6 +118,7 @@ class Restore:
         self.program = f"{run.program_name(family)}-restore"
         self.names = MachineNames(proc)
         self.tables = Tables(proc.net, family, legacy)
+        self.tables.ruleset.actor = (proc.pid, proc.comm)
         self.noflush = "n" in options
         self.counters = "c" in options
         self.verbose = "v" in options

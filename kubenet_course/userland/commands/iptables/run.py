@@ -42,6 +42,7 @@ def main(proc: Process, argv: list[str], family: int, legacy: bool) -> int:
         proc.error(f"Try `{program} -h' or '{program} --help' for more information.")
         return PARAMETER_PROBLEM
     tables = Tables(proc.net, family, legacy)
+    tables.ruleset.actor = (proc.pid, proc.comm)
     try:
         execute(proc, tables, command, names)
     except Refused as refused:
@@ -146,7 +147,11 @@ def change_rules(proc: Process, tables: Tables, command: Command, names: Machine
 
 
 def need_listed(proc: Process, tables: Tables, table: str, chain: str | None) -> None:
-    if chain is None or tables.exists(table, chain):
+    if chain is not None and tables.exists(table, chain):
+        if tables.foreign_chain(table, chain):
+            raise Incompatible(f"chain `{chain}' in table `{table}' is incompatible, use 'nft' tool.")
+        return
+    if chain is None:
         try:
             comment = tables.foreign(table)
         except Refused as refused:

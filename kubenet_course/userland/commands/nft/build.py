@@ -30,13 +30,21 @@ def _text(children: list[Any]) -> str:
 class Builder(RuleBuilder, Transformer):
     # -- top --------------------------------------------------------------------------------
     def start(self, children: list[Any]) -> list[Any]:
-        return [child for child in children if isinstance(child, (Command, Definition))]
+        found: list[Any] = []
+        for child in children:
+            if isinstance(child, (Command, Definition)):
+                found.append(child)
+            elif isinstance(child, Token) and child.type in ENDS and found and isinstance(found[-1], Command):
+                command = found[-1]
+                if command.loc and not command.ended:  # its place takes in what ends it
+                    command.loc, command.ended = (command.loc[0], child.end_pos), True
+        return found
 
     def include(self, children: list[Any]) -> None:
         return None
 
-    def nothing(self, children: list[Any]) -> None:
-        return None
+    def nothing(self, children: list[Any]) -> Tail:
+        return Tail("nothing", None, _head(children))
 
     def define(self, children: list[Any]) -> Definition:
         name, value = children[1], children[3]
@@ -47,6 +55,9 @@ class Builder(RuleBuilder, Transformer):
 
     def identifier(self, children: list[Any]) -> Token:
         return children[0]
+
+    def family_opt(self, children: list[Any]) -> Token | None:
+        return children[0] if children else None
 
     string = identifier
     type_word = identifier
@@ -71,7 +82,7 @@ class Builder(RuleBuilder, Transformer):
         spec = children[0]
         if len(children) > 1:
             number = int(children[2], 0)
-            spec.handle_loc = loc_of(children[2])
+            spec.handle_loc = loc_of(children[2]) if children[1].type == "HANDLE" else span(children[1:])
             if children[1].type == "INDEX":
                 spec.index = number
             else:
@@ -159,10 +170,10 @@ class Builder(RuleBuilder, Transformer):
         return command
 
     def add_set(self, children: list[Any]) -> Command:
-        return self._object("set", children, set_data(children[3:-1], span(children[2:])))
+        return self._object("set", children, set_data(children[3:-1], _head(children[2:-1])))
 
     def add_map(self, children: list[Any]) -> Command:
-        return self._object("map", children, set_data(children[3:-1], span(children[2:])))
+        return self._object("map", children, set_data(children[3:-1], _head(children[2:-1])))
 
     def add_element(self, children: list[Any]) -> Command:
         return self._object("element", children, children[-1])
@@ -248,10 +259,10 @@ class Builder(RuleBuilder, Transformer):
         return self._block("chain", children, chain_data(children[3:]))
 
     def block_set(self, children: list[Any]) -> Tail:
-        return self._block("set", children, set_data(children[3:], span(children[2:])))
+        return self._block("set", children, set_data(children[3:], loc_of(children[1])))
 
     def block_map(self, children: list[Any]) -> Tail:
-        return self._block("map", children, set_data(children[3:], span(children[2:])))
+        return self._block("map", children, set_data(children[3:], loc_of(children[1])))
 
     def block_counter(self, children: list[Any]) -> Tail:
         return self._block("counter", children, object_data(children[3:]))
@@ -280,7 +291,7 @@ class Builder(RuleBuilder, Transformer):
 
     def policy(self, children: list[Any]) -> Tail:
         if isinstance(children[0], Token) and children[0].type == "POLICY":
-            return Tail("policy", children[1].value, children[1].loc)
+            return Tail("policy", children[1].value, span(children))
         return Tail("policy", children[0], span(children))
 
     def hook(self, children: list[Any]) -> Tail:
@@ -299,16 +310,17 @@ class Builder(RuleBuilder, Transformer):
 
     # -- sets -------------------------------------------------------------------------------
     def type_list(self, children: list[Any]) -> tuple[tuple[str, Loc | None], ...]:
-        return tuple((str(child), loc_of(child)) for child in children if child.type != "DOT")
+        before = children[0] if isinstance(children[0], tuple) else ()
+        return (*before, (str(children[-1]), loc_of(children[-1])))
 
     def set_type(self, children: list[Any]) -> Tail:
-        return Tail("type", [child for child in children if isinstance(child, tuple)], span(children))
+        return Tail("type", [child for child in children if isinstance(child, tuple)], _head(children))
 
     def set_type_interval(self, children: list[Any]) -> Tail:
-        return Tail("type interval", [child for child in children if isinstance(child, tuple)], span(children))
+        return Tail("type interval", [child for child in children if isinstance(child, tuple)], _head(children))
 
     def set_type_object(self, children: list[Any]) -> Tail:
-        return Tail("type object", (children[1], str(children[3])), span(children))
+        return Tail("type object", (children[1], str(children[3])), _head(children))
 
     def typeof(self, children: list[Any]) -> Any:
         return children[0]
@@ -317,40 +329,40 @@ class Builder(RuleBuilder, Transformer):
         return [child for child in children[1:] if not isinstance(child, Token)]
 
     def set_typeof(self, children: list[Any]) -> Tail:
-        return Tail("typeof", self._of(children), span(children))
+        return Tail("typeof", self._of(children), _head(children))
 
     def set_typeof_interval(self, children: list[Any]) -> Tail:
-        return Tail("typeof interval", self._of(children), span(children))
+        return Tail("typeof interval", self._of(children), _head(children))
 
     def set_typeof_object(self, children: list[Any]) -> Tail:
-        return Tail("typeof object", (children[1], str(children[3])), span(children))
+        return Tail("typeof object", (children[1], str(children[3])), _head(children))
 
     def set_flags(self, children: list[Any]) -> Tail:
-        return Tail("flags", {str(child) for child in children[1:] if child.type not in ("COMMA", *ENDS)}, span(children))
+        return Tail("flags", {str(child) for child in children[1:] if child.type not in ("COMMA", *ENDS)}, _head(children))
 
     def time(self, children: list[Any]) -> Any:
         return children[0]
 
     def set_timeout(self, children: list[Any]) -> Tail:
-        return Tail("timeout", children[1], loc_of(children[1]))
+        return Tail("timeout", children[1], _head(children))
 
     def set_gc(self, children: list[Any]) -> Tail:
-        return Tail("gc", children[1], loc_of(children[1]))
+        return Tail("gc", children[1], _head(children))
 
     def set_stateful(self, children: list[Any]) -> Tail:
-        return Tail("stateful", children[0], span(children))
+        return Tail("stateful", children[0], _head(children))
 
     def set_elements(self, children: list[Any]) -> Tail:
         return Tail("elements", children[2], span(children))
 
     def set_auto_merge(self, children: list[Any]) -> Tail:
-        return Tail("auto-merge", True, span(children))
+        return Tail("auto-merge", True, _head(children))
 
     def set_policy(self, children: list[Any]) -> Tail:
-        return Tail("policy", str(children[1]), span(children))
+        return Tail("policy", str(children[1]), _head(children))
 
     def set_size(self, children: list[Any]) -> Tail:
-        return Tail("size", children[1], loc_of(children[1]))
+        return Tail("size", children[1], _head(children))
 
     def ct_helper_type(self, children: list[Any]) -> Tail:
         return Tail("helper", (str(children[1]), str(children[3].children[0])), span(children))
@@ -370,14 +382,25 @@ def span(children: list[Any]) -> Loc | None:
     return (known[0][0], known[-1][1]) if known else None
 
 
+def _head(children: list[Any]) -> Loc | None:
+    """From the brace to the end of the last line in it."""
+    places = [loc_of(child) for child in children]
+    known = [place for place in places if place is not None]
+    return (known[0][0], known[-1][1]) if known else None
+
+
 def tails(items: list[Any]) -> list[Any]:
     """The contents of a block: items come as trees of one child, as Tails or as definitions."""
     found = []
     for item in items:
-        for child in getattr(item, "children", (item,)):
-            if isinstance(child, (Tail, Definition, RuleData)):
-                found.append(child)
+        found += _inside(item)
     return found
+
+
+def _inside(item: Any) -> list[Any]:
+    if isinstance(item, (Tail, Definition, RuleData)):
+        return [item]
+    return [found for child in getattr(item, "children", ()) for found in _inside(child)]
 
 
 def table_data(items: list[Any]) -> TableData:

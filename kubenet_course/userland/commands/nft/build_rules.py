@@ -122,9 +122,8 @@ class RuleBuilder:
 
     # -- what counts ------------------------------------------------------------------------
     def counter(self, children: list[Any]) -> Any:
-        if len(children) > 1:
-            return st.Counter(number(children[2]), number(children[4]), loc=span(children))
-        return st.Counter(loc=span(children))
+        said = {str(child.children[0]): number(child.children[1]) for child in children[1:]}
+        return st.Counter(said.get("packets", 0), said.get("bytes", 0), loc=span(children))
 
     def counter_config(self, children: list[Any]) -> Any:
         return st.Counter(number(children[1]), number(children[3]), loc=span(children))
@@ -135,6 +134,10 @@ class RuleBuilder:
     def limit(self, children: list[Any]) -> Any:
         import dataclasses
 
+        if isinstance(children[1], NftError):
+            raise NftError(children[1].problem.sentence, *(children[1].problem.places or (span(children),)))
+        if not children[1].rate:
+            raise refused("Invalid argument", span(children))
         return dataclasses.replace(children[1], loc=span(children))
 
     def limit_config(self, children: list[Any]) -> Any:
@@ -143,17 +146,19 @@ class RuleBuilder:
         burst = children[-1].children
         where = span(children)
         if children[3].type == "SLASH":
-            if rate == 0:
-                raise refused("Invalid argument", where)
             amount = number(burst[1]) if burst else 5
             if not amount:
                 raise NftError("packet limit burst must be > 0", span(burst))
             if burst and burst[2].type != "PACKETS":
                 raise NftError("syntax error, unexpected bytes, expecting packets", loc_of(burst[2]))
             return st.Limit(rate, str(children[4]), amount, over, loc=where)
-        word, _, unit = str(children[3]).partition("/")
+        if children[3].type == "BYTES":
+            word, unit = "bytes", str(children[5])
+        else:
+            word, _, unit = str(children[3]).partition("/")
+        where = span(children[2:4])
         if unit not in st.UNITS:
-            raise NftError("Wrong unit format" if unit else "Wrong rate format", where)
+            raise NftError("Wrong rate format", where)
         amount = 0
         if burst:
             amount = _sized(number(burst[1]), str(burst[2]), where)
@@ -162,13 +167,15 @@ class RuleBuilder:
     def quota(self, children: list[Any]) -> Any:
         import dataclasses
 
-        if children[1] is None:
-            raise NftError("Wrong rate format", span(children[:1]))
+        if isinstance(children[1], tuple):
+            raise NftError("Wrong rate format", (loc_of(children[0])[0], children[1][1]))  # type: ignore[index]
         return dataclasses.replace(children[1], loc=span(children))
 
     def quota_config(self, children: list[Any]) -> Any:
         over = bool(children[0].children) and str(children[0].children[0]) == "over"
         where = span(children)
+        if str(children[2].children[0]) not in ("bytes", "kbytes", "mbytes"):
+            return where  # said when it is known what it is part of
         size = _sized(number(children[1]), str(children[2].children[0]), where)
         used = children[3].children
         spent = _sized(number(used[1]), str(used[2].children[0]), where) if used else 0
@@ -201,7 +208,7 @@ class RuleBuilder:
             elif tail.kind == "level":
                 level = str(tail.value)
                 if level not in st.LEVELS:
-                    raise NftError("invalid log level", tail.loc)
+                    raise NftError("invalid log level", loc_of(tail.value))
                 values["level"] = st.LEVELS.index(level)
             else:
                 values[tail.kind] = number(tail.value) if tail.kind != "prefix" else tail.value
@@ -341,6 +348,9 @@ class RuleBuilder:
     def map_rhs(self, children: list[Any]) -> Any:
         return children[0]
 
+    def vmap_rhs(self, children: list[Any]) -> Any:
+        return self.set_literal(children) if len(children) > 1 else children[0]
+
     def map_expr(self, children: list[Any]) -> Expr:
         return MapExpr(children[0], children[2], loc=span(children))
 
@@ -354,11 +364,16 @@ class RuleBuilder:
                 elements.append(child)
         return SetExpr(tuple(elements), loc=span(children))
 
+    def elem(self, children: list[Any]) -> Tail:
+        return Tail("elem", children, span(children))
+
     def element(self, children: list[Any]) -> Expr:
-        return _element(children[0], children[1:], None, span(children))
+        key, *options = children[0].value
+        return _element(key, options, None, span(children))
 
     def mapping(self, children: list[Any]) -> Expr:
-        return _element(children[0], children[1:-2], children[-1], span(children))
+        key, *options = children[0].value
+        return _element(key, options, children[-1], span(children))
 
     def _option(kind: str) -> Any:  # type: ignore[misc]
         return lambda self, children: Tail(kind, children[-1], span(children))
@@ -408,11 +423,18 @@ class RuleBuilder:
     def rt(self, children: list[Any]) -> Expr:
         return Rt(" ".join(str(child) for child in children[1:]), loc=span(children))
 
+    def fib_tuple(self, children: list[Any]) -> Any:
+        last = children[-1]
+        flags = {str(children[0])} | (last.value if isinstance(last, Tail) else set())
+        if "saddr" in flags and "daddr" in flags:
+            raise NftError("fib: saddr and daddr are mutually exclusive", span(children))
+        return Tail("fib", flags, span(children))
+
     def fib(self, children: list[Any]) -> Expr:
-        flags = {str(child) for child in children if child.type == "FIB_FLAG"}
+        flags = children[1].value
+        if "saddr" not in flags and "daddr" not in flags:
+            raise NftError("fib: need either saddr or daddr", children[1].loc)
         ordered = tuple(flag for flag in ("saddr", "daddr", "mark", "iif", "oif") if flag in flags)
-        if ("saddr" in flags) == ("daddr" in flags):
-            raise NftError("fib: need either saddr or daddr", span(children))
         return Fib(ordered, str(children[-1]), loc=span(children))
 
     def numgen(self, children: list[Any]) -> Expr:
@@ -489,6 +511,6 @@ def milliseconds(word: Any) -> int:
     """time_parse(): 1d2h3m4s5ms."""
     found = _TIME.match(str(word))
     if found is None or not found[0]:
-        raise NftError("syntax error, unexpected string", loc_of(word))
+        raise NftError("wrong time format", loc_of(word))
     days, hours, minutes, seconds, rest = (int(part or 0) for part in found.groups())
     return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + rest

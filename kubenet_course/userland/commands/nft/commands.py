@@ -35,6 +35,8 @@ class Command:
     spec: Spec
     data: Any = None
     loc: Loc | None = None
+    #: `loc` reaches to the line's end.
+    ended: bool = False
 
 
 @dataclass(slots=True)

@@ -15,18 +15,29 @@ class Problem(NamedTuple):
     sentence: str
     places: tuple[Loc, ...] = ()
     kernel: bool = False
+    #: Found while reading: said before what is found when the commands are looked at.
+    reading: bool = False
 
 
 class NftError(KubenetError):
     """A command that cannot be done; carries what to say."""
 
-    def __init__(self, sentence: str, *places: Loc | None, kernel: bool = False):
+    def __init__(self, sentence: str, *places: Loc | None, kernel: bool = False, also: tuple[Problem, ...] = ()):
         super().__init__(sentence)
+        #: What follows from it, said after it.
+        self.also = also
         self.problem = Problem(sentence, tuple(place for place in places if place is not None), kernel)
 
 
 class Unsupported(KubenetError):
     """What this kernel does not emulate; one line that begins with kubenet:."""
+
+
+def misread(sentence: str, place: Loc | None) -> NftError:
+    """A mistake that nft finds while it reads."""
+    error = NftError(sentence, place)
+    error.problem = error.problem._replace(reading=True)
+    return error
 
 
 def no_such(*places: Loc | None) -> NftError:
@@ -65,7 +76,7 @@ class Sources:
     def shown(self, problem: Problem) -> str:
         """The lines that nft prints for it."""
         if not problem.places:
-            return f"Error: {problem.sentence}"
+            return problem.sentence if problem.sentence.startswith("netlink: ") else f"Error: {problem.sentence}"
         start, end = problem.places[0]
         source = self.of(start)
         text = source.text

@@ -116,6 +116,8 @@ class RuleEvaluator(NatEvaluator):
             self.context.matched(dataclasses.replace(statement, left=left, op=op, right=self.set_reference(right, left)))
             return
         if isinstance(right, SetExpr):
+            if op in ("<", ">", "<=", ">="):
+                raise NftError(f"Relational expression ({op}) is undefined for set expressions", right.loc, _between(left, right))
             typed: Expr = self.anonymous(right, left)
             elements = typed.elements  # type: ignore[attr-defined]
             if len(elements) == 1 and len(right.elements) == 1 and _plain_element(elements[0]):
@@ -138,9 +140,9 @@ class RuleEvaluator(NatEvaluator):
             raise NftError(f"datatype mismatch, expected {kind.description}, expression has type integer", right.loc, left.loc)
         typed = self.constants.constant(right, kind, bits)
         if op in ("<", ">", "<=", ">=") and not isinstance(typed, Value):
-            raise NftError("Right hand side of relational expression must be a single value", statement.loc)
+            raise NftError(f"Relational expression ({op}) is undefined for {_kind(typed)} expressions", typed.loc, _between(left, typed))
         if op == "!" and kind.base != "bitmask":
-            raise NftError("Negation can only be used with singleton bitmask values. Did you mean \"!=\"?", typed.loc)
+            raise NftError("negation can only be used with singleton bitmask values", left.loc, typed.loc)
         return folded_match(st.Match(left, op, typed, loc=statement.loc))
 
     def _imply_icmp(self, left: Payload) -> None:
@@ -214,7 +216,7 @@ class RuleEvaluator(NatEvaluator):
         for statement in inner:
             if op == "delete":
                 raise refused("Operation not supported", tail.loc)
-            if found.statements and type(statement) is not type(found.statements[0]):
+            if found.statements:
                 raise refused("Invalid argument", tail.loc)
         if element.timeout is not None and "timeout" not in found.flags:
             raise refused("Operation not supported", tail.loc)
@@ -242,6 +244,17 @@ class RuleEvaluator(NatEvaluator):
         address = self.stmt_value(statement.address, kind, kind.bits, statement)
         device = self.stmt_value(statement.device, TYPES["iface_index"], 32, statement) if statement.device is not None else None
         return dataclasses.replace(statement, address=address, device=device)
+
+
+def _kind(typed: Expr) -> str:
+    return "prefix" if hasattr(typed, "length") else "range"
+
+
+def _between(left: Expr, right: Expr) -> Any:
+    """Where the operator stands: between the two."""
+    if left.loc is None or right.loc is None:
+        return None
+    return left.loc[1] + 1, right.loc[0] - 1
 
 
 def numeric(right: Any) -> Any:

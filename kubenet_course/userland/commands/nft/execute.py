@@ -43,17 +43,24 @@ class Executor(SetCommands):
     def output(self) -> str:
         return self.show.output
 
-    def run(self, commands: list[Any], *, check: bool = False) -> bool:
-        """True where all could be done; else nothing has been."""
+    def run(self, commands: list[Any], *, check: bool = False, misread: bool = False) -> bool:
+        """True where all could be done; else nothing has been. `misread`: there are mistakes of reading
+        already, so nothing may be done, but the rest is looked at too."""
+        handles: list[tuple[Any, int]] = [(self.ruleset, self.ruleset.last_handle)]
+        handles += [(table, table.last_handle) for table in self.ruleset.tables.values()]
         try:
             for command in commands:
                 self._try(self.one, command)
         except BaseException:
             self.transaction.abort()
             raise
-        text = [problem for problem in self.problems if not problem.kernel]
-        if self.problems:
-            self.problems = text or self.problems
+        if self.problems or misread:
+            text = [problem for problem in self.problems if not problem.kernel]
+            text.sort(key=lambda problem: not problem.reading)
+            if text or misread:
+                self.problems = text
+                for holder, handle in handles:  # the kernel has seen nothing of it
+                    holder.restore_handles(handle)
             self.transaction.abort()
             return False
         if check:
@@ -67,7 +74,7 @@ class Executor(SetCommands):
         try:
             action(command, *more)
         except NftError as error:
-            self.problems.append(error.problem)
+            self.problems += [error.problem, *error.also]
         except Refusal as refusal:
             self.problems.append(self._refused(command, refusal).problem)
         except Invalid as invalid:
@@ -243,7 +250,7 @@ class Executor(SetCommands):
     def add_rule(self, command: Command) -> None:
         rule = self._evaluated(command)
         chain = self._chain(command)
-        self.transaction.add_rule(chain, self._place(command, chain), rule)
+        self.transaction.add_rule(chain, self._place(command, chain), rule, verb="insert" if command.op == "insert" else "add")
 
     insert_rule = add_rule
 

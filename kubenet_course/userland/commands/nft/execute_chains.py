@@ -6,7 +6,7 @@ from typing import Any
 
 from kubenet_course.kernel.netfilter.tables import ACCEPT, DROP, Base
 from kubenet_course.userland.commands.nft.commands import ChainData, HookData
-from kubenet_course.userland.commands.nft.errors import NftError
+from kubenet_course.userland.commands.nft.errors import NftError, misread
 from kubenet_course.userland.commands.nft.listing import BRIDGE_PRIORITIES, HOOKS, PRIORITIES, priority_allowed
 from kubenet_course.userland.commands.nft.rhs import Constants
 
@@ -26,10 +26,10 @@ def chain_arguments(family: str, data: ChainData, constants: Constants) -> tuple
     if hook is None:
         return None, policy
     if hook.type not in TYPES:
-        raise NftError("unknown chain type", hook.type_loc)
+        raise misread("unknown chain type", hook.type_loc)
     names = HOOKS.get(family if family in HOOKS else "inet", HOOKS["inet"])
     if hook.hook not in ("prerouting", "input", "forward", "output", "postrouting", "ingress", "egress"):
-        raise NftError("unknown chain hook", hook.hook_loc)
+        raise misread("unknown chain hook", hook.hook_loc)
     if hook.hook not in names or family in ("ip", "ip6", "bridge") and hook.hook in ("ingress", "egress"):
         raise NftError(f"The {family} family does not support this hook", hook.hook_loc)
     number = names.index(hook.hook)

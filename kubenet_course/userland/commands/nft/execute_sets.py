@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 from typing import Any
 
@@ -15,9 +14,9 @@ from kubenet_course.kernel.netfilter.nf_tables.transaction import Refusal, Trans
 from kubenet_course.kernel.netfilter.tables import Ruleset, Table
 from kubenet_course.userland.commands.nft.build_rules import milliseconds
 from kubenet_course.userland.commands.nft.commands import Command, SetData, Spec
-from kubenet_course.userland.commands.nft.errors import NftError, no_such
+from kubenet_course.userland.commands.nft.errors import NftError, misread, no_such
 from kubenet_course.userland.commands.nft.lhs import LeftSides, types_of
-from kubenet_course.userland.commands.nft.rhs import Constants, conflict, interval, is_interval, merged, unique
+from kubenet_course.userland.commands.nft.rhs import Constants, conflict, is_interval, merged, unique
 
 OBJECT_KINDS = ("counter", "quota", "limit")
 
@@ -43,9 +42,14 @@ class SetCommands:
     add_map = create_set = create_map = add_set
 
     def _made(self, table: Table, command: Command, data: SetData) -> NftSet:
-        types, widths, words = self._types(table, data.key_types, data.key_expr)
+        no_key = NftError("set definition does not specify key", data.loc)
+        try:
+            types, widths, words = self._types(table, data.key_types, data.key_expr, data.loc)
+        except NftError as error:
+            error.also = (no_key.problem,) if error.problem.reading else ()
+            raise
         if not types:
-            raise NftError("set definition does not specify key", data.loc)
+            raise no_key
         made = NftSet(table, command.spec.name, types)
         made.widths = widths
         if command.obj == "map":
@@ -73,7 +77,7 @@ class SetCommands:
             if words:
                 made.typeof = (words, data.object_kind)
             return
-        value_types, value_widths, value_words = self._types(table, data.data_types, data.data_expr)
+        value_types, value_widths, value_words = self._types(table, data.data_types, data.data_expr, data.loc)
         if not value_types:
             raise NftError("map definition does not specify mapping data type", data.loc)
         made.data_types, made.data_widths = value_types, value_widths
@@ -81,7 +85,7 @@ class SetCommands:
         if words:
             made.typeof = (words, value_words)
 
-    def _types(self, table: Table, words: Any, expr: Any) -> tuple[tuple[DataType, ...], tuple[int, ...], str]:
+    def _types(self, table: Table, words: Any, expr: Any, whole: Any) -> tuple[tuple[DataType, ...], tuple[int, ...], str]:
         if expr is not None:
             sides = LeftSides(table.family, table.sets, self.constants)
             sides.context.l4_any = True
@@ -92,10 +96,11 @@ class SetCommands:
         for word, loc in words:
             kind = data_type(word)
             if kind is None:
-                raise NftError(f"unknown datatype {word}", loc)
-            if kind.bits == 0 and kind.base != "string" and word not in ("verdict",):
-                raise NftError("unqualified key type integer specified in set definition. Try \"typeof expression\" instead of "
-                               "\"type datatype\".", loc)  # fmt: skip
+                raise misread(f"unknown datatype {word}", loc)
+            if kind.bits == 0 and word != "verdict":
+                raise NftError(
+                    f'unqualified type {word} specified in set definition. Try "typeof expression" instead of "type datatype".', whole
+                )
             found.append(kind)
             widths.append(kind.bits)
         return tuple(found), tuple(widths), ""
@@ -140,6 +145,9 @@ class SetCommands:
     create_element = add_element
 
     def _add(self, owner: NftSet, expr: Any, *, exclusive: bool) -> None:
+        opened = self.constants.resolve(expr)
+        if not owner.is_map and any(element.data is not None for element in getattr(opened, "elements", ())):
+            raise NftError("netlink: Error: set is not a map")
         elements = self._typed(owner, expr)
         for element in elements:
             if is_interval(element) and not owner.interval:
@@ -179,33 +187,11 @@ class SetCommands:
     def delete_element(self, command: Command) -> None:
         owner = self._set(command)
         elements = self._typed(owner, command.data)
-        if owner.auto_merge:
-            self._carve(owner, elements)
-            return
         if owner.interval and len(owner.types) == 1:
             for element in elements:
                 if key_of(element.key) not in owner.members:
                     raise NftError("element does not exist", element.loc)
         self.transaction.delete_elements(owner, elements)
-
-    def _carve(self, owner: NftSet, elements: list[Element]) -> None:
-        """Take intervals out of merged ones."""
-        rest = [member.shown(owner.now) for member in owner.alive()]
-        for element in elements:
-            low, high = bounds(element.key)
-            holder = next((one for one in rest if bounds(one.key)[0] <= low and high <= bounds(one.key)[1]), None)
-            if holder is None:
-                raise NftError("element does not exist", element.loc)
-            rest.remove(holder)
-            first, last = bounds(holder.key)
-            kind = owner.types[0]
-            if first < low:
-                rest.append(dataclasses.replace(holder, key=interval(kind, first, low - 1)))
-            if high < last:
-                rest.append(dataclasses.replace(holder, key=interval(kind, high + 1, last)))
-        self.transaction._keep_members(owner)
-        owner.restore({})
-        self.transaction.add_elements(owner, rest)
 
     def get_element(self, command: Command) -> None:
         owner = self._set(command)

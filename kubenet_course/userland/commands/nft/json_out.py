@@ -52,16 +52,16 @@ class Interface(str):
 
 
 def document(objects: list[dict[str, Any]], names: Any = None) -> str:
-    return json.dumps(_named({"nftables": [METAINFO, *objects]}, names), ensure_ascii=False) + "\n"
+    return json.dumps(named({"nftables": [METAINFO, *objects]}, names), ensure_ascii=False) + "\n"
 
 
-def _named(thing: Any, names: Any) -> Any:
+def named(thing: Any, names: Any) -> Any:
     if isinstance(thing, Interface):
         return (names.device_name(thing.index) if names is not None else None) or str(thing)  # type: ignore[attr-defined]
     if isinstance(thing, dict):
-        return {key: _named(value, names) for key, value in thing.items()}
+        return {key: named(value, names) for key, value in thing.items()}
     if isinstance(thing, list):
-        return [_named(value, names) for value in thing]
+        return [named(value, names) for value in thing]
     return thing
 
 

@@ -71,7 +71,7 @@ class LeftSides:
         if isinstance(expr, MapExpr):
             return self.map_expr(expr, None, 0)
         if isinstance(expr, (Symbol, Integer, ListExpr)):
-            raise NftError("Can't parse symbolic invalid expressions", expr.loc)
+            raise NftError("No symbol type information", expr.loc)
         if getattr(expr, "what", ""):
             raise Unsupported(f"nft: {expr.what} is not emulated")
         return expr

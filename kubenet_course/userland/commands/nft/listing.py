@@ -65,8 +65,9 @@ class Listing:
         return f" # handle {handle}" if self.style.handle else ""
 
     # -- tables -----------------------------------------------------------------------------
-    def table_head(self, table: Table) -> None:
-        self.lines.append(f"table {table.family} {quoted(table.name)} {{{self._handle(table.handle)}")
+    def table_head(self, table: Table, handle: bool = True) -> None:
+        shown = self._handle(table.handle) if handle else ""
+        self.lines.append(f"table {table.family} {table.name} {{{shown}")
 
     def table(self, table: Table) -> None:
         self.table_head(table)
@@ -93,7 +94,7 @@ class Listing:
 
     def only(self, table: Table, blocks: Iterable[Any]) -> None:
         """A table with some of its contents, without blank lines between."""
-        self.table_head(table)
+        self.table_head(table, False)
         for block in blocks:
             block()
         self.lines.append("}")
@@ -141,12 +142,12 @@ class Listing:
             lines.append(f"\t\tflags {','.join(words)}")
         if item.statements:
             lines.append("\t\t" + " ".join(statement.text(self.style._replace(stateless=True)) for statement in item.statements))
+        if item.auto_merge:
+            lines.append("\t\tauto-merge")
         if item.timeout:
             lines.append(f"\t\ttimeout {time_text(item.timeout, self.style)}")
         if item.gc_interval:
             lines.append(f"\t\tgc-interval {time_text(item.gc_interval, self.style)}")
-        if item.auto_merge:
-            lines.append("\t\tauto-merge")
         lines += comment
 
     def _elements(self, item: NftSet, elements: list[Any]) -> None:
@@ -162,7 +163,7 @@ class Listing:
 
     # -- chains -----------------------------------------------------------------------------
     def chain(self, chain: Chain, rules: bool = True) -> None:
-        self.lines.append(f"\tchain {quoted(chain.name)} {{{self._handle(chain.handle)}")
+        self.lines.append(f"\tchain {chain.name} {{{self._handle(chain.handle)}")
         if chain.comment:
             self.lines.append(f'\t\tcomment "{chain.comment}"')
         if chain.base is not None:
@@ -183,10 +184,6 @@ class Listing:
 
     def rule(self, rule: Rule) -> str:
         return native_text(rule, self.style) + self._handle(rule.handle)
-
-
-def quoted(name: str) -> str:
-    return name
 
 
 def flag_words(item: NftSet) -> list[str]:

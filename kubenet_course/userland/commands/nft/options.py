@@ -28,6 +28,7 @@ class Options:
     defines: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
+    debug: str = ""
 
     def __contains__(self, letter: str) -> bool:
         return letter in self.letters
@@ -99,6 +100,8 @@ def _set(found: Options, letter: str, value: str) -> None:
         found.file = value
     elif letter == "D":
         found.defines.append(value)
+    elif letter == "d":
+        found.debug = value
     elif letter == "I":
         found.paths.append(value)
 
@@ -134,4 +137,4 @@ def _misplaced(argv: list[str], nonoption: int, place: int) -> str:
         marks += mark + " "
     before = len(argv[0])
     marks = " " * before + "^" + marks[before + 1 :]
-    return f"Error: syntax error, options must be specified before commands\n{line}\n{marks.rstrip()}"
+    return f"Error: syntax error, options must be specified before commands\n{line}\0\n{marks.rstrip()}\n"

@@ -51,6 +51,7 @@ class Parser:
         self.read = read
         self.problems: list[Problem] = []
         self._scanners: list[tuple[Scanner, int]] = []
+        self._included: set[int] = set()
 
     def parse(self, name: str, text: str) -> list[Any]:
         """The commands and definitions of a text in their order; `problems` says what was wrong."""
@@ -81,7 +82,7 @@ class Parser:
                     continue
                 else:
                     if word.kind == "$END":
-                        return list(result) if not self.problems else []
+                        return list(result)
                     if word.kind in ("NEWLINE", "SEMICOLON"):
                         self._include(state)
                     continue
@@ -104,15 +105,15 @@ class Parser:
     def _include(self, state: Any) -> None:
         """An include is read as soon as its line is complete: its tokens come before what follows."""
         values = state.value_stack
-        if len(values) >= 3 and getattr(values[-3], "type", "") == "INCLUDE" and not getattr(values[-2], "seen", False):
+        if len(values) >= 3 and getattr(values[-3], "type", "") == "INCLUDE" and values[-2].start_pos not in self._included:
             if len(self._scanners) > 16:
                 place = (values[-2].start_pos, values[-2].end_pos)
                 raise NftError("Include nested too deeply, max 16 levels", place)
-            values[-2].seen = True
+            self._included.add(values[-2].start_pos)
             try:
                 found = self.read(str(values[-2]))
             except NftError as error:
-                self.problems.append(error.problem._replace(places=((values[-3].start_pos, values[-2].end_pos),)))
+                self.problems.append(error.problem._replace(places=((values[-3].start_pos, values[-1].end_pos),)))
                 return
             for name, text in reversed(found):
                 self._open(name, text)
@@ -121,7 +122,11 @@ class Parser:
     def _recover(self, state: Any, states: Any, word: Word, base: int) -> bool:
         """Say what was unexpected, go back to a place that takes an error, skip to the line's end."""
         _default_reductions(state, states)
-        sentence = f"syntax error, unexpected {word.shown}" + _expecting(states[state.position])
+        braces = self._scanners[-1][0].braces
+        expecting = _expecting(states[state.position])
+        if word.kind in ("$END", "SEMICOLON") and braces and braces[-1]:
+            expecting = ", expecting comma or '}'"  # what may be after an element and the ends of lines
+        sentence = f"syntax error, unexpected {word.shown}{expecting}"
         self.problems.append(Problem(sentence, ((base + word.start, base + max(word.end, word.start + 1)),)))
         return self._skip(state, states, word, base)
 
@@ -136,7 +141,7 @@ class Parser:
                 return False
         from lark import Token
 
-        state.feed_token(Token("ERROR", ""))
+        state.feed_token(Token("ERROR", "", base + word.start, None, None, None, None, base + word.end))
         scanner, _ = self._scanners[-1]
         scanner.braces = [False] * len(scanner.braces)
         while word.kind not in ("NEWLINE", "SEMICOLON"):
@@ -174,7 +179,7 @@ def _default_reductions(state: Any, states: Any) -> None:
 
     for _ in range(200):
         rules = Counter(
-            argument for action, argument in states[state.position].values() if isinstance(argument, Rule)
+            argument for _, argument in states[state.position].values() if isinstance(argument, Rule) and argument.origin.name != "start"
         )
         if not rules:
             return

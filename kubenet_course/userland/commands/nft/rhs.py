@@ -22,7 +22,7 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Wildcard,
 )
 from kubenet_course.kernel.netfilter.nf_tables.sets import bounds, interval_key, key_of, sort_key
-from kubenet_course.userland.commands.nft.errors import NftError
+from kubenet_course.userland.commands.nft.errors import NftError, misread
 from kubenet_course.userland.commands.nft.typed import Integer, RangeExpr, SlashExpr
 from kubenet_course.userland.commands.nft.values import Names, from_integer, parse_word
 
@@ -42,7 +42,7 @@ class Constants:
         depth = 0
         while isinstance(expr, Variable):
             if expr.name not in self.variables or depth > 32:
-                raise NftError(f"unknown identifier '{expr.name}'", expr.loc)
+                raise misread(f"unknown identifier '{expr.name}'", expr.loc)
             expr = self.variables[expr.name]
             depth += 1
         return expr
@@ -78,6 +78,8 @@ class Constants:
         return found.value
 
     def _range(self, expr: RangeExpr, kind: DataType, bits: int) -> Expr:
+        if kind.base in ("string", "bitmask"):
+            raise NftError(f"Range expression is undefined for {kind.description} types", expr.left.loc, expr.loc)
         low, high = self.value(expr.left, kind, bits), self.value(expr.right, kind, bits)
         if kind.base != "string" and low > high:
             if kind.name == "hour":
@@ -141,7 +143,7 @@ class Constants:
                     f"({', '.join(kind.description for kind in types[: len(parts)])})",
                     getattr(expr, "loc", have),
                 )  # fmt: skip
-            raise NftError("Can't parse symbolic invalid expressions", getattr(parts[len(types)], "loc", None))
+            raise NftError("Can't parse symbolic invalid expressions", getattr(parts[len(types) - 1], "loc", None))
         found = tuple(as_prefix(self.constant(part, kind, width)) for part, kind, width in zip(parts, types, widths))
         return Concat(found, loc=getattr(expr, "loc", None))
 
@@ -250,8 +252,7 @@ def conflict(elements: list[Element]) -> tuple[Element, Element] | None:
         if isinstance(one[0], str):
             return None
         if two[0] <= one[1]:
-            low, high = sorted((first, second))
-            return elements[low], elements[high]
+            return elements[first], elements[second]
     return None
 
 

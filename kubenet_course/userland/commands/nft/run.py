@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
 
 
+DEBUG = ("scanner", "parser", "eval", "netlink", "mnl", "proto-ctx", "segtree", "all")
+
+
 class NftNames(MachineNames):
     """As iptables' names, and the devices of the namespace."""
 
@@ -36,16 +39,29 @@ async def run(proc: Process, argv: list[str]) -> int:
     try:
         options = parse(argv)
     except BadOption as bad:
-        proc.error(str(bad))
+        sentence, _, marks = str(bad).partition("\0")
+        proc.error(sentence, end="" if marks else "\n")
+        proc.print(marks, end="")
         return 1
     for letter, text in (("h", TEXT.format(program=argv[0])), ("v", VERSION + "\n"), ("V", EXTENDED + "\n")):
         if letter in options:
             proc.print(text, end="")
             return 0
-    for letter, word in (("i", "interactive"), ("o", "optimize"), ("N", "reversedns"), ("d", "debug")):
+    for letter, word in (("o", "optimize"), ("N", "reversedns")):
         if letter in options:
             proc.error(f"kubenet: nft: --{word} is not emulated")
             return 1
+    if "d" in options and options.debug not in DEBUG:
+        proc.error(f"invalid debug parameter `{options.debug}'")
+        return 1
+    if "d" in options:
+        proc.error("kubenet: nft: --debug is not emulated")
+        return 1
+    if "i" in options:
+        if (await proc.stdin.read()).strip():
+            proc.error("kubenet: nft: --interactive is not emulated")
+            return 1
+        return 0
     if options.defines and options.file is None:
         proc.error("Error: -D/--define can only be used with -f/--filename")
         return 1
@@ -90,8 +106,10 @@ async def _commands(proc: Process, options: Options, name: str, text: str) -> in
     sources = Sources()
     style = style_of(proc, options)
     table = ruleset(proc.net)
+    table.actor = (proc.pid, proc.comm)
     json = "j" in options
     executor = Executor(table, names, {}, style, json)
+    misread = False
     if json and text.lstrip().startswith("{"):
         from kubenet_course.userland.commands.nft.json_in import commands_of
 
@@ -102,19 +120,18 @@ async def _commands(proc: Process, options: Options, name: str, text: str) -> in
             variable, _, value = line.partition("=")
             _define(parser, executor, variable, value)
         commands = parser.parse(name, text)
-        if parser.problems:
-            for problem in parser.problems:
-                proc.error(sources.shown(problem))
-            return 1
-    if commands and isinstance(commands[-1], Command) and commands[-1].op == "monitor":
+        for problem in parser.problems:
+            proc.error(sources.shown(problem))
+        misread = bool(parser.problems)
+    if not misread and commands and isinstance(commands[-1], Command) and commands[-1].op == "monitor":
         from kubenet_course.userland.commands.nft.monitor import monitor
 
         return await monitor(proc, commands[-1], style, json)
-    if commands and isinstance(commands[-1], Command) and commands[-1].op == "describe":
+    if not misread and commands and isinstance(commands[-1], Command) and commands[-1].op == "describe":
         from kubenet_course.userland.commands.nft.describe import describe
 
-        return describe(proc, commands[-1], sources)
-    done = executor.run(commands, check="c" in options)
+        return describe(proc, commands[-1].data)
+    done = executor.run(commands, check="c" in options, misread=misread)
     for problem in executor.problems:
         proc.error(sources.shown(problem))
     if not done:

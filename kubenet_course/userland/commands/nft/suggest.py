@@ -14,6 +14,8 @@ def suggestion(ruleset: Ruleset, command: Command) -> str:
         best = _nearest(spec.table, [(one.name, one) for one in ruleset.tables.values()])
         return f"table ‘{best.name}’ in family {best.family}" if best is not None else ""
     if command.obj in ("chain", "rule"):
+        if spec.name in table.chains:
+            return ""
         chains = [(chain.name, chain) for one in ruleset.tables.values() if one.family == spec.af for chain in one.chains.values()]
         best = _nearest(spec.name, chains)
         return f"chain ‘{best.name}’ in table {best.table.family} ‘{best.table.name}’" if best is not None else ""
