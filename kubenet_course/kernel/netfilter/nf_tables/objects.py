@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.nf_tables.statements import UNITS, ConnLimit, Counter, Limit, Quota, Statement
+from kubenet_course.kernel.netfilter.nf_tables.statements import (
+    UNITS,
+    ConnLimit,
+    Counter,
+    Limit,
+    Quota,
+    Statement,
+)
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from kubenet_course.kernel.netfilter.nf_tables.datatypes import DataType, TYPES
+from kubenet_course.kernel.netfilter.nf_tables.datatypes import TYPES, DataType
 
 LINK, NETWORK, TRANSPORT, INNER = "ll", "nh", "th", "ih"
 

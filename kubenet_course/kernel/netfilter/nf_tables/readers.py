@@ -339,8 +339,14 @@ def option_value(skb: Any, expr: Option) -> Any:
     return 0 if not expr.part else None
 
 
-_KINDS = {"eol": 0, "nop": 1, "maxseg": 2, "window": 3, "sack-perm": 4, "sack": 5, "timestamp": 8, "fastopen": 34, "md5sig": 19, "mptcp": 30}
-_PLACES = {"kind": (0, 1), "length": (1, 1), "size": (2, 2), "count": (2, 1), "tsval": (2, 4), "tsecr": (6, 4), "left": (2, 4), "right": (6, 4)}
+_KINDS = {
+    "eol": 0, "nop": 1, "maxseg": 2, "window": 3, "sack-perm": 4, "sack": 5, "timestamp": 8, "fastopen": 34, "md5sig": 19,
+    "mptcp": 30,
+}  # fmt: skip
+_PLACES = {
+    "kind": (0, 1), "length": (1, 1), "size": (2, 2), "count": (2, 1), "tsval": (2, 4), "tsecr": (6, 4), "left": (2, 4),
+    "right": (6, 4),
+}  # fmt: skip
 
 
 def _tcp_option(skb: Any, expr: Option) -> int | None:

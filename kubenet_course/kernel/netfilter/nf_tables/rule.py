@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course.kernel.netfilter import tables
 from kubenet_course.kernel.netfilter.nf_tables import statements as st
 from kubenet_course.kernel.netfilter.nf_tables.datatypes import PLAIN, Style
-from kubenet_course.kernel.netfilter.nf_tables.expressions import Concat, Ct, Element, Expr, SetExpr, SetRef, Verdict
+from kubenet_course.kernel.netfilter.nf_tables.expressions import (
+    Concat,
+    Ct,
+    Element,
+    Expr,
+    SetExpr,
+    SetRef,
+    Verdict,
+)
 from kubenet_course.kernel.netfilter.nf_tables.objects import State, state_of
 from kubenet_course.kernel.netfilter.tables import Rule, Step
 

@@ -40,8 +40,9 @@ class Match(Statement):
         left, op, right = self.left, self.op, self.right
         if isinstance(left, Binop):
             mask = left.right
-            if left.op == "&" and isinstance(mask, Value) and mask.type.base == "bitmask" and op in ("==", "!=") and isinstance(right, Value):
-                if mask.value & (mask.value - 1):
+            flags = left.op == "&" and isinstance(mask, Value) and mask.type.base == "bitmask"
+            if flags and op in ("==", "!=") and isinstance(right, Value):
+                if mask.value & (mask.value - 1):  # type: ignore[attr-defined]
                     bang = "" if op == "==" else "!= "
                     return f"{left.left.text(style)} {bang}{right.text(style)} / {mask.text(style)}"
             return f"{left.text(style)} {op or '=='} {right.text(style)}"

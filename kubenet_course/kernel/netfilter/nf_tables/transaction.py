@@ -284,7 +284,8 @@ class Transaction:
                 raise Refusal(errno.ENOENT, "element", element)
             if target.base is not None:
                 raise Refusal(errno.EOPNOTSUPP, "element", element)
-        if owner.data_kind in ("counter", "quota", "limit") and (owner.data_kind, str(getattr(data, "value", ""))) not in owner.table.objects:
+        named = (owner.data_kind, str(getattr(data, "value", "")))
+        if owner.data_kind in ("counter", "quota", "limit") and named not in owner.table.objects:
             raise Refusal(errno.ENOENT, "element", element)
         key = key_of(element.key)
         found = owner.members.get(key)

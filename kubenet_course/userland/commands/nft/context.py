@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubenet_course.kernel.netfilter.nf_tables.expressions import Expr, Loc, Meta, Payload, Prefix, Range, SetExpr, Value
+from kubenet_course.kernel.netfilter.nf_tables.expressions import (
+    Expr,
+    Loc,
+    Meta,
+    Payload,
+    Prefix,
+    Range,
+    SetExpr,
+    Value,
+)
 from kubenet_course.kernel.netfilter.nf_tables.protocols import (
     L3_BY_NUMBER,
     L4_BY_NUMBER,

@@ -17,8 +17,8 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     ListExpr,
     Meta,
     Payload,
-    RawPayload,
     Range,
+    RawPayload,
     SetExpr,
     SetRef,
     Symbol,
@@ -28,12 +28,12 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Wildcard,
 )
 from kubenet_course.kernel.netfilter.nf_tables.protocols import ICMP_IMPLIED
-from kubenet_course.userland.commands.nft.build_rules import Tail
 from kubenet_course.userland.commands.nft.commands import RuleData
 from kubenet_course.userland.commands.nft.context import merged
 from kubenet_course.userland.commands.nft.errors import NftError, Unsupported, no_such, refused
 from kubenet_course.userland.commands.nft.evaluate_nat import NatEvaluator
 from kubenet_course.userland.commands.nft.lhs import described, folded_match, types_of
+from kubenet_course.userland.commands.nft.pieces import Tail
 from kubenet_course.userland.commands.nft.rhs import is_interval, ordered, unique
 from kubenet_course.userland.commands.nft.rhs import merged as merged_intervals
 from kubenet_course.userland.commands.nft.typed import Integer, RangeExpr, SlashExpr
@@ -199,7 +199,7 @@ class RuleEvaluator(NatEvaluator):
         if isinstance(name, (Symbol, Integer)):
             word = name.word if isinstance(name, Symbol) else str(name.value)
             return dataclasses.replace(statement, name=Value(TYPES["ifname"], word, loc=name.loc))
-        return dataclasses.replace(statement, name=self.stmt_value(name, TYPES["ifname"], 128, statement, data_name=statement.kind))
+        return dataclasses.replace(statement, name=self.stmt_value(name, TYPES["ifname"], 128, statement))
 
     def set_update(self, tail: Tail) -> st.SetUpdate:
         op, name, where, element, inner = tail.value
@@ -213,7 +213,7 @@ class RuleEvaluator(NatEvaluator):
             if not found.data_types:
                 raise NftError("set is not a map", where)
             data = self.stmt_value(element.data, found.data_types[0], 0, tail)
-        for statement in inner:
+        if inner:
             if op == "delete":
                 raise refused("Operation not supported", tail.loc)
             if found.statements:

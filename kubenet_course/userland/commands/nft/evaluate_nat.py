@@ -16,9 +16,9 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Symbol,
     Value,
 )
-from kubenet_course.userland.commands.nft.build_rules import Tail
 from kubenet_course.userland.commands.nft.errors import NftError, refused
 from kubenet_course.userland.commands.nft.lhs import LeftSides
+from kubenet_course.userland.commands.nft.pieces import Tail
 from kubenet_course.userland.commands.nft.typed import Integer
 from kubenet_course.userland.commands.nft.values import in_range, number
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kubenet_course.kernel.netfilter.tables import ACCEPT, DROP, Base
 from kubenet_course.userland.commands.nft.commands import ChainData, HookData
 from kubenet_course.userland.commands.nft.errors import NftError, misread
-from kubenet_course.userland.commands.nft.listing import BRIDGE_PRIORITIES, HOOKS, PRIORITIES, priority_allowed
+from kubenet_course.userland.commands.nft.listing import (
+    BRIDGE_PRIORITIES,
+    HOOKS,
+    PRIORITIES,
+    priority_allowed,
+)
 from kubenet_course.userland.commands.nft.rhs import Constants
 
 TYPES = ("filter", "nat", "route")

@@ -12,10 +12,10 @@ from kubenet_course.kernel.netfilter.nf_tables.rule import walk
 from kubenet_course.kernel.netfilter.nf_tables.sets import NftSet, bounds, key_of
 from kubenet_course.kernel.netfilter.nf_tables.transaction import Refusal, Transaction
 from kubenet_course.kernel.netfilter.tables import Ruleset, Table
-from kubenet_course.userland.commands.nft.build_rules import milliseconds
 from kubenet_course.userland.commands.nft.commands import Command, SetData, Spec
 from kubenet_course.userland.commands.nft.errors import NftError, misread, no_such
 from kubenet_course.userland.commands.nft.lhs import LeftSides, types_of
+from kubenet_course.userland.commands.nft.pieces import milliseconds
 from kubenet_course.userland.commands.nft.rhs import Constants, conflict, is_interval, merged, unique
 
 OBJECT_KINDS = ("counter", "quota", "limit")
@@ -153,8 +153,9 @@ class SetCommands:
             if is_interval(element) and not owner.interval:
                 part = next(p for p in _parts(element.key) if not hasattr(p, "value") or hasattr(p, "length"))
                 kind = "prefix" if hasattr(part, "length") else "range"
+                what = "map" if owner.is_map else "set"
                 raise NftError(
-                    f"You must add 'flags interval' to your {'map' if owner.is_map else 'set'} declaration if you want to add {kind} elements",
+                    f"You must add 'flags interval' to your {what} declaration if you want to add {kind} elements",
                     element.key.loc or element.loc,
                 )  # fmt: skip
         if owner.interval and len(owner.types) == 1 and owner.types[0].base != "string":

@@ -12,7 +12,6 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Concat,
     Ct,
     Element,
-    Expr,
     Fib,
     Hash,
     MapExpr,

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from kubenet_course.userland.commands.nft.words import CONTEXTUAL, GLOBAL, GLOBAL_CLASSES, OPERATOR_WORDS, SHOWN, SYNONYMS
+from kubenet_course.userland.commands.nft.words import (
+    CONTEXTUAL,
+    GLOBAL,
+    GLOBAL_CLASSES,
+    OPERATOR_WORDS,
+    SHOWN,
+    SYNONYMS,
+)
 from kubenet_course.wire.addresses import IPv6Address
 
 

@@ -145,7 +145,9 @@ class LeftSides:
             if before is not element and before.data != element.data:
                 raise refused("File exists", element.loc)
 
-    def map_expr(self, expr: MapExpr, kind: DataType | None, bits: int, *, types: tuple[DataType, ...] = (), data_name: str = "") -> MapExpr:  # fmt: skip
+    def map_expr(
+        self, expr: MapExpr, kind: DataType | None, bits: int, *, types: tuple[DataType, ...] = ()
+    ) -> MapExpr:
         key = self.lhs(expr.key)
         mappings = self.constants.resolve(expr.mappings)
         if isinstance(mappings, SetRef):
@@ -166,10 +168,12 @@ class LeftSides:
         return MapExpr(key, mappings, data, loc=expr.loc)
 
     # -- what a statement sets ----------------------------------------------------------------
-    def stmt_value(self, expr: Any, kind: DataType, bits: int, statement: Any, *, types: tuple[DataType, ...] = (), data_name: str = "") -> Any:  # fmt: skip
+    def stmt_value(
+        self, expr: Any, kind: DataType, bits: int, statement: Any, *, types: tuple[DataType, ...] = ()
+    ) -> Any:
         expr = self.constants.resolve(expr)
         if isinstance(expr, MapExpr):
-            return self.map_expr(expr, kind, bits, types=types, data_name=data_name)
+            return self.map_expr(expr, kind, bits, types=types)
         if isinstance(expr, TYPED) or isinstance(expr, Variable):
             return self.constants.constant(expr, kind, bits)
         if isinstance(expr, Binop) and is_constant(expr):

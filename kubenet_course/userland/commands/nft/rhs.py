@@ -224,7 +224,8 @@ def merged(elements: list[Element]) -> list[Element]:
             before_low, before_high = bounds(found[-1].key)
             if low <= before_high + 1:
                 if high > before_high or low == before_low:
-                    found[-1] = dataclasses.replace(found[-1], key=interval(element.key.type, before_low, max(high, before_high), element.key.bits))
+                    key = interval(element.key.type, before_low, max(high, before_high), element.key.bits)
+                    found[-1] = dataclasses.replace(found[-1], key=key)
                 continue
         found.append(element)
     return found + wild

@@ -154,9 +154,9 @@ def _define(parser: Parser, executor: Executor, variable: str, value: str) -> No
 
 def _included(proc: Process, options: Options, words: str) -> list[tuple[str, str]]:
     """The files of an include: with wildcards all that match, in order."""
-    paths = [words] if words.startswith("/") else [f"{folder}/{words}" for folder in ("." if words.startswith("./") else "/etc", *options.paths)]
-    if words.startswith("./"):
-        paths = [words]
+    paths = [words]
+    if not words.startswith(("/", "./")):
+        paths = [f"{folder}/{words}" for folder in ("/etc", *options.paths)]
     found: list[tuple[str, str]] = []
     for path in paths:
         if any(letter in path for letter in "*?["):

@@ -146,7 +146,7 @@ def _user(word: str, kind: DataType, bits: int, names: Names, loc: Loc | None) -
 
 
 def _time(word: str, kind: DataType, bits: int, names: Names, loc: Loc | None) -> int:
-    from kubenet_course.userland.commands.nft.build_rules import milliseconds
+    from kubenet_course.userland.commands.nft.pieces import milliseconds
 
     if re.fullmatch(r"\d+", word):
         return int(word) * 1000

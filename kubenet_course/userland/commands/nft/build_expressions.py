@@ -1,0 +1,234 @@
+"""From the parser's rules to expressions, as typed: types and sets are looked up later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lark import Token
+
+from kubenet_course.kernel.netfilter.nf_tables.expressions import (
+    META_TYPES,
+    Binop,
+    Concat,
+    Ct,
+    Element,
+    Expr,
+    Fib,
+    Hash,
+    ListExpr,
+    Loc,
+    MapExpr,
+    Meta,
+    Numgen,
+    Option,
+    Payload,
+    RawPayload,
+    Rt,
+    SetExpr,
+    SetRef,
+    Socket,
+    Symbol,
+    Variable,
+    Wildcard,
+)
+from kubenet_course.userland.commands.nft.errors import NftError
+from kubenet_course.userland.commands.nft.pieces import Tail, last_number, loc_of, milliseconds, number, span
+from kubenet_course.userland.commands.nft.typed import Integer, RangeExpr, SlashExpr
+
+
+class ExpressionBuilder:
+    """Methods named after the rules of the grammar."""
+
+    def integer(self, children: list[Any]) -> Any:
+        return Integer(number(children[0]), loc=span(children))
+
+    # -- expressions ------------------------------------------------------------------------
+    def symbol(self, children: list[Any]) -> Expr:
+        token = children[0]
+        if isinstance(token, Expr):
+            return token
+        return Symbol(str(token), token.type == "QUOTED_STRING", loc=span(children))
+
+    def variable(self, children: list[Any]) -> Expr:
+        return Variable(str(children[1]), loc=loc_of(children[1]))
+
+    def word_value(self, children: list[Any]) -> Expr:
+        return Symbol(str(children[0]), loc=span(children))
+
+    proto_word = word_value
+
+    def wildcard(self, children: list[Any]) -> Expr:
+        return Wildcard(loc=span(children))
+
+    def parens(self, children: list[Any]) -> Expr:
+        return children[1]
+
+    def binop(self, children: list[Any]) -> Expr:
+        op = {"and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>"}.get(str(children[1]), str(children[1]))
+        return Binop(op, children[0], children[2], loc=span(children))
+
+    def concat(self, children: list[Any]) -> Expr:
+        first = children[0].parts if isinstance(children[0], Concat) else (children[0],)
+        return Concat((*first, children[2]), loc=span(children))
+
+    def prefix(self, children: list[Any]) -> Expr:
+        return SlashExpr(children[0], children[2], loc=span(children))
+
+    def range(self, children: list[Any]) -> Expr:
+        return RangeExpr(children[0], children[2], loc=span(children))
+
+    def rhs_list(self, children: list[Any]) -> Expr:
+        return ListExpr(_items(children), loc=span(children))
+
+    def rhs_masked(self, children: list[Any]) -> Expr:
+        at = next(i for i, child in enumerate(children) if isinstance(child, Token) and child.type == "SLASH")
+        sides = [_items(children[:at]), _items(children[at + 1 :])]
+        left, right = (
+            side[0] if len(side) == 1 else ListExpr(side, loc=span(list(side))) for side in sides
+        )
+        return SlashExpr(left, right, loc=span(children))
+
+    def map_rhs(self, children: list[Any]) -> Any:
+        return children[0]
+
+    def vmap_rhs(self, children: list[Any]) -> Any:
+        return self.set_literal(children) if len(children) > 1 else children[0]
+
+    def map_expr(self, children: list[Any]) -> Expr:
+        return MapExpr(children[0], children[2], loc=span(children))
+
+    def set_ref(self, children: list[Any]) -> Expr:
+        return SetRef(str(children[1]), loc=span(children))
+
+    def set_literal(self, children: list[Any]) -> Expr:
+        elements = []
+        for child in children:
+            if isinstance(child, Element):
+                elements.append(child)
+        return SetExpr(tuple(elements), loc=span(children))
+
+    def elem(self, children: list[Any]) -> Tail:
+        return Tail("elem", children, span(children))
+
+    def element(self, children: list[Any]) -> Expr:
+        key, *options = children[0].value
+        return build_element(key, options, None, span(children))
+
+    def mapping(self, children: list[Any]) -> Expr:
+        key, *options = children[0].value
+        return build_element(key, options, children[-1], span(children))
+
+    def _option(kind: str) -> Any:  # type: ignore[misc]
+        return lambda self, children: Tail(kind, children[-1], span(children))
+
+    elem_timeout, elem_expires = _option("timeout"), _option("expires")
+    elem_comment, elem_stateful = _option("comment"), _option("stateful")
+    del _option
+
+    # -- selectors --------------------------------------------------------------------------
+    def payload(self, children: list[Any]) -> Expr:
+        protocol, name = str(children[0]), str(children[1])
+        name = {"cfi": "dei"}.get(name, name) if protocol == "vlan" else name
+        return Payload(protocol, name, loc=span(children))
+
+    def arp_address(self, children: list[Any]) -> Expr:
+        return Payload("arp", f"{children[1]} {children[2]}", loc=span(children))
+
+    def raw_payload(self, children: list[Any]) -> Expr:
+        return RawPayload(str(children[1]), number(children[3]), number(children[5]), loc=span(children))
+
+    def meta_expr(self, children: list[Any]) -> Expr:
+        return build_meta(children[-1], span(children))
+
+    def badbuild_meta(self, children: list[Any]) -> Expr:
+        raise NftError(
+            f"syntax error, unexpected {children[1]}, known keys are {', '.join(META_ORDER)}", span(children)
+        )
+
+    def bad_ct(self, children: list[Any]) -> Expr:
+        raise NftError("syntax error, unexpected string", loc_of(children[1]))
+
+    def ct_expr(self, children: list[Any]) -> Expr:
+        words = [str(child) for child in children[1:]]
+        if children[1].type == "CT_KEY":
+            return Ct(words[0], loc=span(children))
+        return Ct(" ".join(words[1:]), words[0], loc=span(children))
+
+    def option(self, children: list[Any]) -> Expr:
+        words = [str(child) for child in children]
+        where = span(children)
+        if words[0] == "tcp":
+            return tcp_option(words[2], words[3] if len(words) > 3 else "", where)
+        if words[0] == "ip":
+            return Option("ip option", words[2], words[3] if len(words) > 3 else "", loc=where)
+        return Option("exthdr" if words[0] == "exthdr" else words[0], words[1], "" if words[0] == "exthdr" else "", loc=where)
+
+    def rt(self, children: list[Any]) -> Expr:
+        return Rt(" ".join(str(child) for child in children[1:]), loc=span(children))
+
+    def fib_tuple(self, children: list[Any]) -> Any:
+        last = children[-1]
+        flags = {str(children[0])} | (last.value if isinstance(last, Tail) else set())
+        if "saddr" in flags and "daddr" in flags:
+            raise NftError("fib: saddr and daddr are mutually exclusive", span(children))
+        return Tail("fib", flags, span(children))
+
+    def fib(self, children: list[Any]) -> Expr:
+        flags = children[1].value
+        if "saddr" not in flags and "daddr" not in flags:
+            raise NftError("fib: need either saddr or daddr", children[1].loc)
+        ordered = tuple(flag for flag in ("saddr", "daddr", "mark", "iif", "oif") if flag in flags)
+        return Fib(ordered, str(children[-1]), loc=span(children))
+
+    def numgen(self, children: list[Any]) -> Expr:
+        return Numgen(str(children[1]), number(children[3]), last_number(children[4]) or 0, loc=span(children))
+
+    def jhash(self, children: list[Any]) -> Expr:
+        return Hash(number(children[3]), children[1], last_number(children[4]), last_number(children[5]) or 0, loc=span(children))
+
+    def symhash(self, children: list[Any]) -> Expr:
+        return Hash(number(children[2]), None, None, last_number(children[3]) or 0, loc=span(children))
+
+    def socket(self, children: list[Any]) -> Expr:
+        return Socket(str(children[1]), loc=span(children))
+
+
+META_ORDER = (
+    "length", "protocol", "priority", "mark", "iif", "oif", "iifname", "oifname", "iiftype", "oiftype", "skuid", "skgid",
+    "nftrace", "rtclassid", "secmark", "nfproto", "l4proto", "ibrname", "obrname", "pkttype", "cpu", "iifgroup", "oifgroup",
+    "cgroup", "random", "ipsec", "iifkind", "oifkind", "ibrpvid", "ibrvproto", "time", "day", "hour", "sdif", "sdifname",
+)  # fmt: skip
+
+
+def _items(children: list[Any]) -> tuple[Expr, ...]:
+    return tuple(child for child in children if not isinstance(child, Token))
+
+
+def build_meta(token: Any, where: Loc | None) -> Meta:
+    key = {"ibriport": "ibrname", "obriport": "obrname"}.get(str(token), str(token))
+    assert key in META_TYPES
+    return Meta(key, loc=where)
+
+
+def tcp_option(name: str, part: str, where: Loc | None) -> Option:
+    name = {"noop": "nop", "sack-permitted": "sack-perm"}.get(name, name)
+    widths = {"size": 16, "tsval": 32, "tsecr": 32, "left": 32, "right": 32}
+    return Option("tcp option", name, part, widths.get(part, 8), loc=where)
+
+
+def build_element(key: Any, options: list[Any], data: Any, where: Loc | None) -> Element:
+    timeout = expires = None
+    comment = ""
+    statements = []
+    for option in options:
+        if not isinstance(option, Tail):
+            continue
+        if option.kind == "timeout":
+            timeout = milliseconds(option.value)
+        elif option.kind == "expires":
+            expires = milliseconds(option.value)
+        elif option.kind == "comment":
+            comment = str(option.value)
+        else:
+            statements.append(option.value)
+    return Element(key, data, timeout, expires, comment, tuple(statements), loc=where)
