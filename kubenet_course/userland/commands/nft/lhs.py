@@ -174,7 +174,7 @@ class LeftSides:
         expr = self.constants.resolve(expr)
         if isinstance(expr, MapExpr):
             return self.map_expr(expr, kind, bits, types=types)
-        if isinstance(expr, TYPED) or isinstance(expr, Variable):
+        if isinstance(expr, (*TYPED, Variable)):
             return self.constants.constant(expr, kind, bits)
         if isinstance(expr, Binop) and is_constant(expr):
             return self.constants.constant(expr, kind, bits)
