@@ -6,12 +6,11 @@ A change that is not possible raises `Refusal` with the errno and what it is abo
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KubenetError
 from kubenet_course.kernel.netfilter.nf_tables import validate
 from kubenet_course.kernel.netfilter.nf_tables.expressions import Element, Verdict
@@ -23,7 +22,7 @@ from kubenet_course.kernel.netfilter.tables import ACCEPT, Base, Chain, Rule, Ru
 
 class Refusal(KubenetError):
     def __init__(self, code: int, about: str = "", subject: Any = None):
-        super().__init__(os.strerror(code))
+        super().__init__(errno.strerror(code))
         self.code = code
         self.about = about
         self.subject = subject

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KubenetError
 from kubenet_course.kernel.netfilter.nf_tables import statements as st
 from kubenet_course.kernel.netfilter.nf_tables.expressions import Rt, SetExpr, SetRef, Verdict

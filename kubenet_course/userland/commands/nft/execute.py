@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.netfilter.nf_tables.datatypes import Style
 from kubenet_course.kernel.netfilter.nf_tables.objects import CounterState, NamedObject, QuotaState, state_of
 from kubenet_course.kernel.netfilter.nf_tables.rule import NftRule
@@ -78,7 +77,7 @@ class Executor(SetCommands):
         except Refusal as refusal:
             self.problems.append(self._refused(command, refusal).problem)
         except Invalid as invalid:
-            self.problems.append(refused(os.strerror(invalid.code), invalid.place or command.loc).problem)
+            self.problems.append(refused(errno.strerror(invalid.code), invalid.place or command.loc).problem)
 
     def _refused(self, command: Command, refusal: Refusal) -> NftError:
         spec = command.spec
@@ -92,7 +91,7 @@ class Executor(SetCommands):
             found = suggestion(self.ruleset, command)
             if found:
                 return NftError(f"No such file or directory; did you mean {found}?", place, kernel=True)
-        return refused(os.strerror(refusal.code), place)
+        return refused(errno.strerror(refusal.code), place)
 
     # -- dispatch ---------------------------------------------------------------------------
     def one(self, command: Any) -> None:
@@ -235,13 +234,13 @@ class Executor(SetCommands):
         spec, inserts = command.spec, command.op == "insert"
         if spec.index is not None:
             if not 0 <= spec.index < len(chain.rules):
-                raise refused(os.strerror(errno.ENOENT), self._position_loc(command, "index"))
+                raise refused(errno.strerror(errno.ENOENT), self._position_loc(command, "index"))
             return spec.index if inserts else spec.index + 1
         if spec.position is not None:
             for place, rule in enumerate(chain.rules):
                 if rule.handle == spec.position:
                     return place if inserts else place + 1
-            raise refused(os.strerror(errno.ENOENT), self._position_loc(command, "position"))
+            raise refused(errno.strerror(errno.ENOENT), self._position_loc(command, "position"))
         return 0 if inserts else len(chain.rules)
 
     def _position_loc(self, command: Command, word: str) -> Any:
@@ -279,7 +278,7 @@ class Executor(SetCommands):
         else:
             if statement is None:
                 if command.obj != "counter":
-                    raise refused(os.strerror(errno.EINVAL), command.loc)
+                    raise refused(errno.strerror(errno.EINVAL), command.loc)
                 state: Any = CounterState()
             else:
                 state = state_of(statement, self.ruleset.net)

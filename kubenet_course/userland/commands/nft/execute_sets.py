@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.netfilter.nf_tables import statements as st
 from kubenet_course.kernel.netfilter.nf_tables.datatypes import OBJECT_NAME, TYPES, DataType, data_type
 from kubenet_course.kernel.netfilter.nf_tables.expressions import Concat, Element, MapExpr, SetRef, Wildcard
