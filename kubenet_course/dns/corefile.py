@@ -162,6 +162,10 @@ class Parser:
     def error(self, message: str) -> CorefileError:
         return CorefileError(f"{self.token.file}:{self.token.line} - Error during parsing: {message}")
 
+    def syntax_error(self, expected: str) -> CorefileError:
+        where = f"{self.token.file}:{self.token.line}"
+        return CorefileError(f"{where} - Syntax error: Unexpected token '{self.text}', expecting '{expected}'")
+
     # -- the grammar ------------------------------------------------------------------------
     def parse(self) -> list[ServerBlock]:
         blocks = []
@@ -211,7 +215,7 @@ class Parser:
                     self.block.keys.append(text)
             more = self.next()
             if expecting and not more:
-                raise self.error("Unexpected end of input")
+                raise self.error("Unexpected EOF")
             if not more:
                 self.at_end = True
                 return
@@ -224,7 +228,7 @@ class Parser:
             self.position -= 1
         self._directives()
         if braces and self.text != "}":
-            raise self.error(f"Syntax error: Unexpected token '{self.text}', expecting '}}'" if self.text else "Unexpected end of input")
+            raise self.syntax_error("}")
 
     def _directives(self) -> None:
         while self.next():
@@ -260,7 +264,7 @@ class Parser:
                 continue
             found.append(self.token._replace(text=replace_environment(text, self.environment)))
         if nesting > 0:
-            raise self.error("Unexpected end of input")
+            raise self.error("Unexpected EOF")
 
     def _snippet_name(self) -> str | None:
         keys = self.block.keys
@@ -270,7 +274,7 @@ class Parser:
 
     def _snippet_tokens(self) -> list[Token]:
         if self.text != "{":
-            raise self.error(f"Syntax error: Unexpected token '{self.text}', expecting '{{'")
+            raise self.syntax_error("{")
         tokens: list[Token] = []
         nesting = 1
         while self.next():
@@ -281,7 +285,7 @@ class Parser:
             if self.text == "{":
                 nesting += 1
             tokens.append(self.token)
-        raise self.error("Unexpected end of input")
+        raise self.error("Unexpected EOF")
 
     def _import(self) -> None:
         """Put the imported tokens in the place of `import PATTERN`; the cursor is on the first of them."""
@@ -435,6 +439,8 @@ class Dispenser:
         return CorefileError(f"{token.file}:{token.line} - Error during parsing: {message}")
 
     def arg_error(self) -> CorefileError:
+        if self.text == "{":
+            return self.error("Unexpected token '{', expecting argument")
         return self.error(f"Wrong argument count or unexpected line ending after '{self.text}'")
 
     def once(self) -> CorefileError:

@@ -118,6 +118,8 @@ class Engine:
             for address in server_addresses(key):
                 if address.port == "53" and address.transport == "dns" and not key.rpartition(":")[2].isdigit():
                     address = address._replace(port=self.default_port)
+                if address.transport != "dns":
+                    raise CorefileError(f"kubenet: coredns: servers that speak {address.transport} are not emulated")
                 addresses.append(address)
         config = ServerConfig(self.environment, addresses, list(block.keys))
         for name in ORDER:
@@ -208,22 +210,23 @@ class Engine:
 
     def _choose(self, server: Server, request: Request) -> ServerConfig | None:
         """The block with the longest zone whose views let the request in; for DS the parent's, if it is there."""
-        name, kept = request.name, None
+        name, kept, kept_zone = request.name, None, ""
         while True:
+            if name == "." and kept is not None:
+                request.zone, request.view = kept_zone, kept.view
+                return kept
             for config in server.zones.get(name, ()):
                 for collect in config.metadata:
                     collect(request)
-                if all(allow(request) for allow in config.filters):
-                    request.view = config.view
-                    if request.qtype != dns.rdatatype.DS or name == ".":
-                        request.zone = name
-                        return config
-                    kept = kept or config
-                    request.zone = name
+                if not all(allow(request) for allow in config.filters):
+                    continue
+                if request.qtype != dns.rdatatype.DS or name == ".":
+                    request.zone, request.view = name, config.view
+                    return config
+                kept, kept_zone = config, name
+                break
             if name == ".":
-                return kept
-            if kept is not None and server.zones.get(".") is None and parent(name) == ".":
-                return kept
+                return None
             name = parent(name)
 
     # -- life -------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ class World:
         self.logged: list[str] = []
         self.tasks: list[Any] = []
         self.upstream = upstream
+        self.engines: list[Engine] = []
         self.environment = Environment(
             files=Files(self.files.get, self._glob), now=lambda: self.now, sleep=self._sleep, spawn=self.tasks.append,
             exchange=self._exchange, log=self.logged.append, random=Random(7), variables=variables, hostname="host",
@@ -47,7 +48,8 @@ class World:
         return await self.upstream(server, port, wire, protocol, timeout)
 
     def engine(self, corefile: str, file: str = "Corefile") -> Engine:
-        return Engine(corefile, self.environment, file=file)
+        self.engines.append(Engine(corefile, self.environment, file=file))
+        return self.engines[-1]
 
     def run_tasks(self) -> None:
         """What plugins have begun in the background, to its end."""

@@ -50,14 +50,12 @@ WORLD = """.:53 {
         ttl 300
         fallthrough
     }
-    template ANY ANY . {
-        rcode NXDOMAIN
-        authority ". 86400 IN SOA a.root-servers.net. nstld.verisign-grs.com. 2026010100 1800 900 604800 86400"
-    }
+    file /etc/coredns/db.root .
     errors
     log
 }
 """
+NOTHING = ". 86400 IN SOA a.root-servers.net. nstld.verisign-grs.com. 2026010100 1800 900 604800 86400\n"
 HOSTS = """140.82.121.4 github.com www.github.com
 203.0.113.80 example.org www.example.org
 8.8.8.8 dns.google
@@ -110,7 +108,10 @@ def topology() -> Topology:
         .router("gateway", eth0="192.168.1.1/24", eth1="8.8.8.1/24", eth2="140.82.121.1/24", eth3="203.0.113.1/24")
         .host(
             "internet", "8.8.8.8/24", default="8.8.8.1", daemons="coredns",
-            files={"/etc/coredns/Corefile": WORLD, "/etc/coredns/world.hosts": HOSTS, "/etc/resolv.conf": "nameserver 127.0.0.1\n"},
+            files={
+                "/etc/coredns/Corefile": WORLD, "/etc/coredns/world.hosts": HOSTS, "/etc/coredns/db.root": NOTHING,
+                "/etc/resolv.conf": "nameserver 127.0.0.1\n",
+            },
         )
         .host("github", "140.82.121.4/24", default="140.82.121.1", files=github, commands=(*_archives(), start))
         .host("example", "203.0.113.80/24", default="203.0.113.1", files=example, commands=start)
