@@ -61,7 +61,7 @@ class Files:
         self.warn = warn
 
 
-def _same_line(here: Token, after: Token) -> bool:
+def same_line(here: Token, after: Token) -> bool:
     """Whether `after` continues the line of `here`."""
     return (here.file, here.origin, here.line + here.text.count("\n")) == (after.file, after.origin, after.line)
 
@@ -149,12 +149,12 @@ class Parser:
         """Whether the current token is the first of its line."""
         if self.position < 1:
             return self.position == 0
-        return not _same_line(self.tokens[self.position - 1], self.token)
+        return not same_line(self.tokens[self.position - 1], self.token)
 
     def next_argument(self) -> bool:
         if self.position + 1 >= len(self.tokens):
             return False
-        if self.position >= 0 and not _same_line(self.token, self.tokens[self.position + 1]):
+        if self.position >= 0 and not same_line(self.token, self.tokens[self.position + 1]):
             return False
         self.position += 1
         return True
@@ -318,7 +318,7 @@ class Parser:
             return False
         seen.add(name)
         tokens = self.snippets.get(name, [])
-        imported = [after.text for here, after in zip(tokens, tokens[1:]) if here.text == "import" and _same_line(here, after)]
+        imported = [after.text for here, after in zip(tokens, tokens[1:]) if here.text == "import" and same_line(here, after)]
         return wanted in imported or any(self._reaches(one, wanted, seen) for one in imported)
 
     def _imported_files(self, pattern: str) -> list[Token]:
@@ -354,99 +354,3 @@ def replace_environment(text: str, environment: Mapping[str, str]) -> str:
     """{$NAME} and {%NAME%} become the variable's value, "" where it is not set."""
     text = re.sub(r"\{\$([^}]+)\}", lambda match: environment.get(match.group(1), ""), text)
     return re.sub(r"\{%([^}]+)%\}", lambda match: environment.get(match.group(1), ""), text)
-
-
-class Dispenser:
-    """A plugin's view of its tokens (caddy.Controller), to walk through in its `setup`.
-
-        while c.next():                 # each use of the directive
-            zones = c.remaining_args()
-            while c.next_block():       # each line of { … }
-                match c.text: …
-    """
-
-    def __init__(self, tokens: Sequence[Token], keys: Sequence[str] = (), environment: Mapping[str, str] | None = None):
-        self.tokens = list(tokens)
-        self.position = -1
-        self.nesting = 0
-        self.keys = list(keys)
-        self.environment = environment or {}
-
-    @property
-    def text(self) -> str:
-        return self.tokens[self.position].text if 0 <= self.position < len(self.tokens) else ""
-
-    @property
-    def line(self) -> int:
-        return self.tokens[self.position].line if 0 <= self.position < len(self.tokens) else 0
-
-    def next(self) -> bool:
-        if self.position < len(self.tokens) - 1:
-            self.position += 1
-            return True
-        return False
-
-    def next_arg(self) -> bool:
-        if self.position < 0 or self.position + 1 >= len(self.tokens):
-            return False
-        here, after = self.tokens[self.position], self.tokens[self.position + 1]
-        if _same_line(here, after):
-            self.position += 1
-            return True
-        return False
-
-    def next_line(self) -> bool:
-        """To the next token if it begins a new line."""
-        if self.position < 0 or self.position + 1 >= len(self.tokens):
-            return self.next()
-        here, after = self.tokens[self.position], self.tokens[self.position + 1]
-        if not _same_line(here, after):
-            self.position += 1
-            return True
-        return False
-
-    def next_block(self) -> bool:
-        """To the next line of the directive's { … }; False at its end, or where there is none."""
-        if self.nesting > 0:
-            self.next()
-            if self.text == "}":
-                self.nesting -= 1
-                return False
-            return True
-        if not self.next_arg():
-            return False
-        if self.text != "{":
-            self.position -= 1
-            return False
-        self.next()
-        if self.text == "}":
-            return False
-        self.nesting += 1
-        return True
-
-    def remaining_args(self) -> list[str]:
-        """The rest of the line, up to a brace that opens a block."""
-        found = []
-        while self.next_arg():
-            if self.text == "{" and not self.tokens[self.position].quoted:
-                self.position -= 1
-                break
-            found.append(self.text)
-        return found
-
-    def error(self, message: str) -> CorefileError:
-        token = self.tokens[min(max(self.position, 0), len(self.tokens) - 1)] if self.tokens else Token("Corefile", 0, "")
-        return CorefileError(f"{token.file}:{token.line} - Error during parsing: {message}")
-
-    def arg_error(self) -> CorefileError:
-        if self.text == "{":
-            return self.error("Unexpected token '{', expecting argument")
-        return self.error(f"Wrong argument count or unexpected line ending after '{self.text}'")
-
-    def once(self) -> CorefileError:
-        return self.plain("this plugin can only be used once per Server Block")
-
-    @staticmethod
-    def plain(message: str) -> CorefileError:
-        """An error that CoreDNS prints without file and line."""
-        return CorefileError(message)

@@ -20,7 +20,8 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
-from kubenet_course.dns.corefile import CorefileError, Dispenser, Files, ServerBlock, parse
+from kubenet_course.dns.corefile import CorefileError, Files, ServerBlock, parse
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.metrics import Metrics
 from kubenet_course.dns.names import Address, parent, server_addresses
 from kubenet_course.dns.plugin import ORDER, Dropped, Endpoint, PluginError, Request, ServerConfig

@@ -28,7 +28,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import Address, fqdn, is_subdomain, normalise_zone
 
 if TYPE_CHECKING:

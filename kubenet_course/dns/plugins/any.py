@@ -5,7 +5,7 @@ from __future__ import annotations
 import dns.message
 import dns.rrset
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.plugin import Plugin, Request, ServerConfig
 
 ANY = 255

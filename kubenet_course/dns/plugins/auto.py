@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import dns.message
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import fqdn, go_duration, longest_match
 from kubenet_course.dns.plugin import Fallthrough, Plugin, Request, ServerConfig
 from kubenet_course.dns.plugins._rewrite_rules import substitute

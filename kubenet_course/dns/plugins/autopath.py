@@ -14,7 +14,7 @@ import dns.name
 import dns.rcode
 import dns.rrset
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import fqdn, is_subdomain, longest_match
 from kubenet_course.dns.plugin import Plugin, Request, ServerConfig
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.plugin import ServerConfig
 
 

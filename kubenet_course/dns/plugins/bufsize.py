@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import dns.message
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.plugin import Plugin, Request, ServerConfig
 
 

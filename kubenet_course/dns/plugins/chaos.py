@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import dns.message
 import dns.rrset
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.plugin import Plugin, Request, ServerConfig
 
 CHAOS, TXT = 3, 16

@@ -9,7 +9,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.plugin import Plugin, Request, ServerConfig
 
 A, SOA, AAAA = 1, 6, 28

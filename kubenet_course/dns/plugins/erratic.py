@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import dns.message
 import dns.rrset
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import go_duration
 from kubenet_course.dns.plugin import Dropped, Plugin, Request, ServerConfig
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import dns.message
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import go_duration, go_duration_text
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
 

@@ -8,7 +8,7 @@ import dns.message
 import dns.opcode
 import dns.rcode
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import go_duration, go_duration_text, longest_match
 from kubenet_course.dns.plugin import Fallthrough, Plugin, PluginError, Request, ServerConfig
 from kubenet_course.dns.zone import Zone, ZoneError, answer_from

@@ -11,7 +11,7 @@ import dns.flags
 import dns.message
 import dns.rcode
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.engine import MALFORMED
 from kubenet_course.dns.names import check_domain, fqdn, go_duration, is_subdomain, normalise_zone
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import dns.message
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.plugin import Plugin, Request, ServerConfig
 
 FLAGS = (("aa", 0x0400), ("ra", 0x0080), ("rd", 0x0100))

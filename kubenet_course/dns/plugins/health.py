@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import go_duration, go_duration_text
 from kubenet_course.dns.plugin import Endpoint, Plugin, ServerConfig, host_port
 

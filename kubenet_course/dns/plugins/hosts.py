@@ -14,7 +14,7 @@ import dns.rdatatype
 import dns.reversename
 import dns.rrset
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import fqdn, go_duration, longest_match, parent
 from kubenet_course.dns.plugin import Fallthrough, Plugin, PluginError, Request, ServerConfig
 

@@ -12,7 +12,7 @@ import dns.name
 import dns.rcode
 import dns.rrset
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import longest_match
 from kubenet_course.dns.plugin import Fallthrough, Plugin, Request, ServerConfig
 from kubenet_course.dns.plugins.kubernetes import Kubernetes

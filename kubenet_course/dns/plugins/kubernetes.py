@@ -24,7 +24,7 @@ import dns.reversename
 import dns.rrset
 
 from kubenet_course.dns.cluster import Endpoint, ObjectSource, Pod, Service, Slice
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import fqdn, is_subdomain, longest_match
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
 from kubenet_course.dns.plugins import _kubernetes_setup

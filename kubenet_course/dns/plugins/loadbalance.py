@@ -8,7 +8,7 @@ import dns.message
 import dns.rdatatype
 import dns.rrset
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import fqdn, go_duration
 from kubenet_course.dns.plugin import Plugin, Request, ServerConfig
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import dns.message
 import dns.rcode
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import is_subdomain, normalise_zone
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
 from kubenet_course.dns.wire import plain_size

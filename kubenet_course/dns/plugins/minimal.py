@@ -5,7 +5,7 @@ from __future__ import annotations
 import dns.message
 import dns.rcode
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.plugin import Plugin, Request, ServerConfig
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.plugin import ServerConfig
 
 

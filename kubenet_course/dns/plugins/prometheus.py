@@ -8,7 +8,7 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import longest_match
 from kubenet_course.dns.plugin import Endpoint, Plugin, PluginError, Request, ServerConfig, host_port
 from kubenet_course.dns.wire import plain_size

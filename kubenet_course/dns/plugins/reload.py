@@ -6,7 +6,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from kubenet_course.dns.corefile import CorefileError, Dispenser, parse
+from kubenet_course.dns.corefile import CorefileError, parse
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import go_duration
 from kubenet_course.dns.plugin import Plugin, ServerConfig
 

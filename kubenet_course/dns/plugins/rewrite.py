@@ -18,7 +18,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import check_domain
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
 from kubenet_course.dns.plugins import _rewrite_edns as edns

@@ -22,7 +22,7 @@ import dns.rdatatype
 import dns.rrset
 import dns.zonefile
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.expressions import BUILTINS, KEYWORDS, Code, ExpressionError, compile_expression
 from kubenet_course.dns.gotemplate import Template as Text
 from kubenet_course.dns.gotemplate import TemplateError

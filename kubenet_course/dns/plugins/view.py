@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
-from kubenet_course.dns.corefile import Dispenser
+from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.expressions import Code, ExpressionError, compile_expression
 from kubenet_course.dns.plugin import Request, ServerConfig
 from kubenet_course.dns.wire import plain_size
