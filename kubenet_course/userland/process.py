@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.host import Host
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.userland.files import FileView
+    from kubenet_course.userland.pids import PidNamespace
     from kubenet_course.userland.system import System
 
 Program = Callable[["Process", list[str]], Awaitable[int]]
@@ -62,6 +63,7 @@ class Process:
         pid: int,
         argv: list[str],
         *,
+        pidns: PidNamespace,
         parent: Process | None,
         env: dict[str, str],
         cwd: str,
@@ -73,7 +75,11 @@ class Process:
         user: str = "root",
     ):
         self.system = system
+        #: The number in the machine's first PID namespace; `vpid` is what the program itself sees.
         self.pid = pid
+        self.pidns = pidns
+        self.pidns_for_children = pidns
+        self.numbers: dict[PidNamespace, int] = {}
         self.argv = argv
         self.parent = parent
         self.env = env
@@ -125,11 +131,14 @@ class Process:
         return resource
 
     @property
+    def vpid(self) -> int:
+        """getpid(2): the number in the process's own PID namespace."""
+        return self.pidns.number(self)
+
+    @property
     def ppid(self) -> int:
-        """The parent's pid; 1 for an orphan, 0 for init."""
-        if self.pid == 1:
-            return 0
-        return self.parent.pid if self.parent is not None and self.parent.returncode is None else 1
+        """getppid(2): the parent's number; init's for an orphan, 0 for init and where the parent is outside."""
+        return self.pidns.parent_number(self)
 
     @property
     def comm(self) -> str:
@@ -148,10 +157,14 @@ class Process:
         return await child.exited
 
     # -- signals ----------------------------------------------------------------------------
-    def kill(self, signum: int) -> None:
-        """Deliver a signal as kill(2) does."""
+    def kill(self, signum: int, sender: Process | None = None) -> None:
+        """Deliver a signal as kill(2) does; `sender` is who asks, None the kernel or the terminal."""
         if self.returncode is not None or signum == 0:
             return
+        if sender is not None and self is self.pidns.init and signum not in self.handlers:
+            # sig_task_ignored(), SIGNAL_UNKILLABLE: from within never, from above SIGKILL alone.
+            if signum != _signal.SIGKILL or sender.pidns is self.pidns:
+                return
         if signum == _signal.SIGKILL:
             self._end(-signum)
         elif signum == _signal.SIGSTOP or (signum in _STOPS and signum not in self.handlers and signum not in self.ignored):

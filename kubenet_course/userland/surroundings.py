@@ -150,7 +150,7 @@ def as_bytes(data: str | bytes) -> bytes:
 class ProcessChild:
     def __init__(self, process: Process):
         self.process = process
-        self.pid = process.pid
+        self.pid = process.parent.pidns.number(process) if process.parent is not None else process.pid
 
     def poll(self) -> int | None:
         return None if self.process.returncode is None else _status(self.process.returncode)
@@ -183,7 +183,7 @@ class ProcessSurroundings:
 
     @property
     def pid(self) -> int:
-        return self.proc.pid
+        return self.proc.vpid
 
     # -- programs ---------------------------------------------------------------------------
     async def run(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.errno import EAGAIN
+from kubenet_course.errno import EAGAIN, ENOMEM
 from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import Loop, TimeoutExpired
 from kubenet_course.userland.files import FileTree, FileView
+from kubenet_course.userland.pids import FIRST_INODE, PidNamespace
 from kubenet_course.userland.process import Process, Program
 from kubenet_course.userland.streams import BytesReader, Capture, Reader, Writer
 
@@ -33,16 +34,19 @@ class System:
         self.loop: Loop = host.loop
         self.programs = programs
         self.files = FileTree(self)
-        self.processes: dict[int, Process] = {}
+        self._last_pidns = FIRST_INODE + 1000
+        self.pids = PidNamespace(first=host.first_pid)
+        #: Every process by its number in the first PID namespace.
+        self.processes: dict[int, Process] = self.pids.members
         self.defects: list[tuple[list[str], Exception]] = []
         self.limits: dict[str, int] = {}
-        self._next_pid = host.first_pid
         self._managed_netns: set[NetNamespace] = set()
         self.files.populate()
         self.init = Process(
             self,
             1,
             ["/sbin/init"],
+            pidns=self.pids,
             parent=None,
             env=self.default_env(),
             cwd="/",
@@ -52,13 +56,14 @@ class System:
             stdout=Writer(),
             stderr=Writer(),
         )
-        self.processes[1] = self.init
+        self.processes[1] = self.pids.init = self.init
+        self.init.numbers[self.pids] = 1
 
     # -- processes --------------------------------------------------------------------------
-    def new_pid(self) -> int:
-        pid = self._next_pid
-        self._next_pid += 1
-        return pid
+    def new_pidns(self, parent: PidNamespace) -> PidNamespace:
+        """unshare(CLONE_NEWPID): a namespace below `parent`, as yet empty."""
+        self._last_pidns += 1
+        return PidNamespace(parent, inode=self._last_pidns)
 
     def spawn(
         self,
@@ -85,6 +90,9 @@ class System:
         base = parent
         if len(self.processes) >= MAX_PROCESSES:
             raise KernelError(EAGAIN)
+        pidns = base.pidns_for_children if base else self.pids
+        if pidns.ended:
+            raise KernelError(ENOMEM)
         env = dict(env if env is not None else (base.env if base else self.default_env()))
         files = files or (base.files if base else self.files.view)
         cwd = cwd or (base.cwd if base else "/root")
@@ -93,8 +101,9 @@ class System:
             program, argv = self.files.load_program(argv, env, cwd, files)
         process = Process(
             self,
-            self.new_pid(),
+            self.pids.next,
             argv,
+            pidns=pidns,
             parent=base,
             env=env,
             cwd=cwd,
@@ -106,12 +115,12 @@ class System:
             user=user or (base.user if base else "root"),
         )
         process.script = argv is not given
-        self.processes[process.pid] = process
+        process.numbers = {space: space.take(process) for space in pidns.ancestry()}
         process.start(program)
         return process
 
     def reap(self, process: Process) -> None:
-        self.processes.pop(process.pid, None)
+        process.pidns.leave(process)
         if process.net is not self.host.init_net:
             self.release_netns(process.net)
 

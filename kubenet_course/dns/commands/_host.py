@@ -22,7 +22,7 @@ class EmulatedHost:
         self.variables: Mapping[str, str] = proc.env
         self.hostname = proc.system.host.hostname
         self.cwd = proc.cwd
-        self.pid = proc.pid
+        self.pid = proc.vpid
         self.random = Random(proc.loop.random.getrandbits(64))
         self._came: list[int] = []
         self._waiting = proc.loop.future()

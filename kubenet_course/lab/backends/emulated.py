@@ -69,11 +69,11 @@ class EmulatedBackend:
     def query(self, machine: str, argv: Sequence[str]) -> Completed:
         """Run a command that only looks: its process number is given back."""
         system = self.machines[machine].system
-        pid = system._next_pid
+        pid = system.pids.next
         try:
             return self.machines[machine].run(argv)
         finally:
-            system._next_pid = pid
+            system.pids.next = pid
 
     def changed_files(self, machine: str) -> dict[str, str]:
         """Path → digest of the files in the folders that a learner writes to."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from kubenet_course.userland.options import OptionError, letters, parse, value
 from kubenet_course.userland.process import Process
 from kubenet_course.userland.regex import extended
 from kubenet_course.userland.signals import SIGNALS, signal_number
+
+if TYPE_CHECKING:
+    from kubenet_course.userland.pids import PidNamespace
 
 NAMES = ("kill", "pkill", "pgrep", "killall", "pidof")
 LONG = {
@@ -46,13 +50,13 @@ async def main(proc: Process, argv: list[str]) -> int:
 
 
 def _others(proc: Process) -> list[Process]:
-    return [one for one in sorted(proc.system.processes.values(), key=lambda one: one.pid) if one is not proc]
+    return [one for one in proc.files.pidns.sorted() if one is not proc]
 
 
-def _send(target: Process, number: int) -> None:
+def _send(proc: Process, target: Process, number: int) -> None:
     """A signal; init takes none that it does not handle."""
     if target.pid != 1:
-        target.kill(number)
+        target.kill(number, proc)
 
 
 async def _kill(proc: Process, argv: list[str]) -> int:
@@ -86,12 +90,12 @@ async def _kill(proc: Process, argv: list[str]) -> int:
             proc.error(f"{argv[0]}: failed to parse argument: '{word}'")
             status = 1
             continue
-        target = proc.system.processes.get(abs(int(word)))
+        target = proc.pidns.members.get(abs(int(word)))
         if target is None:
             proc.error(f"{argv[0]}: ({word}): No such process")
             status = 1
             continue
-        _send(target, number)
+        _send(proc, target, number)
     await proc.sleep(0)
     return status
 
@@ -147,40 +151,45 @@ async def _pgrep(proc: Process, argv: list[str], send: bool) -> int:
     except (re.error, ValueError) as error:
         proc.error(f"{program}: {error}")
         return 2
-    found = [one for one in _others(proc) if _hit(one, pattern, flags, value(options, "P"))]
+    shown = proc.files.pidns
+    found = [one for one in _others(proc) if _hit(one, pattern, flags, value(options, "P"), shown)]
     if "n" in flags or "o" in flags:
         found = (
-            [(max if "n" in flags else min)(found, key=lambda one: (one.started, one.pid))] if found else []
+            [(max if "n" in flags else min)(found, key=lambda one: (one.started, shown.number(one)))]
+            if found
+            else []
         )
     if "c" in flags:
         proc.print(len(found))
     elif send:
         for one in found:
             if "e" in flags:
-                proc.print(f"{one.comm} killed (pid {one.pid})")
-            _send(one, number)
+                proc.print(f"{one.comm} killed (pid {shown.number(one)})")
+            _send(proc, one, number)
         await proc.sleep(0)
     else:
         joiner = value(options, "d", "\n") or "\n"
-        shown = [
-            f"{one.pid} {' '.join(one.argv)}"
+        lines = [
+            f"{shown.number(one)} {' '.join(one.argv)}"
             if "a" in flags
-            else f"{one.pid} {one.comm}"
+            else f"{shown.number(one)} {one.comm}"
             if "l" in flags
-            else str(one.pid)
+            else str(shown.number(one))
             for one in found
         ]
-        if shown:
-            proc.print(joiner.join(shown))
+        if lines:
+            proc.print(joiner.join(lines))
     return int(not found)
 
 
-def _hit(one: Process, pattern: re.Pattern[str], flags: set[str], parents: str | None) -> bool:
+def _hit(
+    one: Process, pattern: re.Pattern[str], flags: set[str], parents: str | None, shown: PidNamespace
+) -> bool:
     text = " ".join(one.argv) if "f" in flags else one.comm
     match = pattern.fullmatch(text) if "x" in flags else pattern.search(text)
     hit = match is not None
     if parents is not None:
-        hit = hit and str(one.ppid) in parents.split(",")
+        hit = hit and str(shown.parent_number(one)) in parents.split(",")
     return hit != ("v" in flags)
 
 
@@ -219,7 +228,7 @@ async def _killall(proc: Process, argv: list[str]) -> int:
             proc.error(f"{name}: no process found")
         status |= not found
         for one in found:
-            _send(one, number)
+            _send(proc, one, number)
     await proc.sleep(0)
     return status
 
@@ -254,8 +263,8 @@ def _pidof(proc: Process, argv: list[str]) -> int:
                 one.argv[0].rpartition("/")[2] if one.argv else "",
                 one.comm if scripts or not one.script else "",
             }
-            if base in programs and str(one.pid) not in omit:
-                found.append(str(one.pid))
+            if base in programs and str(proc.files.pidns.number(one)) not in omit:
+                found.append(str(proc.files.pidns.number(one)))
     if single:
         found = found[:1]
     if found and not quiet:

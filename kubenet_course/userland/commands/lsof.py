@@ -131,6 +131,7 @@ async def _list(proc: Process, settings: dict[str, str], chosen: list[Selection]
     states = set(wanted.partition(":")[2].upper().split(",")) if wanted.upper().startswith("TCP:") else None
     pids = {int(part) for part in settings.get("p", "").split(",") if part.isdigit()}
     rows = []
+    shown = proc.files.pidns
     for record in socket_records(proc.net):
         if record.kind == "raw" or not any(one.fits(record) for one in chosen):
             continue
@@ -138,13 +139,15 @@ async def _list(proc: Process, settings: dict[str, str], chosen: list[Selection]
             continue
         holders = [(record.owner, record.descriptor), *getattr(record.sock, "sharers", ())]
         for owner, fd in holders:
-            if owner is not None and (not pids or owner.pid in pids):
+            if owner is None or not shown.number(owner):
+                continue
+            if not pids or shown.number(owner) in pids:
                 rows.append((owner, fd, record))
-    rows.sort(key=lambda row: (row[0].pid, row[1]))
+    rows.sort(key=lambda row: (shown.number(row[0]), row[1]))
     if not rows:
         return 1
     if "t" in settings:
-        for pid in dict.fromkeys(row[0].pid for row in rows):
+        for pid in dict.fromkeys(shown.number(row[0]) for row in rows):
             proc.print(pid)
         return 0
     table = [["COMMAND", "PID", "USER", "FD", "TYPE", "DEVICE", "SIZE/OFF", "NODE", "NAME"]]
@@ -153,7 +156,7 @@ async def _list(proc: Process, settings: dict[str, str], chosen: list[Selection]
         table.append(
             [
                 owner.comm[:9],
-                str(owner.pid),
+                str(shown.number(owner)),
                 owner.user,
                 f"{fd}u",
                 f"IPv{record.family}",

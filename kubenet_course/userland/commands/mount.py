@@ -104,6 +104,8 @@ def _mount(
         return 0
     if kind in ("proc", "sysfs"):
         files.mount(path, files.node("/proc" if kind == "proc" else "/sys", None, proc), (source, kind, "rw"))
+        if path == "/proc":
+            files.mount_proc(proc.pidns)
         return 0
     if not files.exists(source, proc):
         return fail(f"special device {source} does not exist.")

@@ -132,7 +132,7 @@ def _log(proc: Process, level: str, text: str) -> None:
 def _signal(proc: Process, config: Configuration, name: str) -> int:
     """-s: the master's process number is in the pid file."""
     when = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime(wall_seconds(proc)))
-    prefix = f"{when} [notice] {proc.pid}#{proc.pid}: signal process started\n"
+    prefix = f"{when} [notice] {proc.vpid}#{proc.vpid}: signal process started\n"
     try:
         text = proc.files.read_text(config.pid, proc).strip()
     except KernelError as failure:
@@ -140,12 +140,12 @@ def _signal(proc: Process, config: Configuration, name: str) -> int:
             f'nginx: [error] open() "{config.pid}" failed ({failure.errno}: {failure.strerror})\n'.encode("utf-8", "surrogateescape")
         )
         return 1
-    target = proc.system.processes.get(int(text)) if text.isdigit() else None
+    target = proc.pidns.members.get(int(text)) if text.isdigit() else None
     if target is None:
         problem = f'invalid PID number "{text}" in "{config.pid}"'
         if text.isdigit():
             problem = f"kill({text}, 15) failed (3: No such process)"
-        proc.error(f"{prefix}{when} [error] {proc.pid}#{proc.pid}: {problem}")
+        proc.error(f"{prefix}{when} [error] {proc.vpid}#{proc.vpid}: {problem}")
         return 1
     proc.stderr.write(prefix.encode())
     target.kill({"stop": 15, "quit": 3, "reopen": 10, "reload": 1}[name])
@@ -226,8 +226,8 @@ async def _master(proc: Process, path: str, extra: str) -> int:
         if first:
             first = False
             _notice(
-                proc, config, proc.pid, 'using the "epoll" event method', "nginx/1.22.1", f"OS: Linux {proc.system.host.release}",
-                "getrlimit(RLIMIT_NOFILE): 1024:524288", "start worker processes", f"start worker process {worker.pid}",
+                proc, config, proc.vpid, 'using the "epoll" event method', "nginx/1.22.1", f"OS: Linux {proc.system.host.release}",
+                "getrlimit(RLIMIT_NOFILE): 1024:524288", "start worker processes", f"start worker process {worker.vpid}",
             )  # fmt: skip
         for sock, _, _ in server.listeners:
             sock.owner, sock.sharers = worker, [(proc, sock.fd)]  # type: ignore[attr-defined]
@@ -235,11 +235,11 @@ async def _master(proc: Process, path: str, extra: str) -> int:
         worker.kill(15)
         if word == "stop":
             how = "shutting down" if signum == 3 else "exiting"
-            _notice(proc, config, proc.pid, f"signal {signum} ({Signals(signum).name}) received, {how}")
-            _notice(proc, config, worker.pid, *(["gracefully shutting down"] if signum == 3 else []), "exiting", "exit")
+            _notice(proc, config, proc.vpid, f"signal {signum} ({Signals(signum).name}) received, {how}")
+            _notice(proc, config, worker.vpid, *(["gracefully shutting down"] if signum == 3 else []), "exiting", "exit")
             _notice(
-                proc, config, proc.pid, f"signal 17 (SIGCHLD) received from {worker.pid}",
-                f"worker process {worker.pid} exited with code 0", "exit",
+                proc, config, proc.vpid, f"signal 17 (SIGCHLD) received from {worker.vpid}",
+                f"worker process {worker.vpid} exited with code 0", "exit",
             )  # fmt: skip
         for sock, _, _ in server.listeners:
             close_socket(proc, sock)

@@ -33,10 +33,51 @@ async def main(proc: Process, argv: list[str]) -> int:
             options, words = parse(argv, "muinpUCTfrcw:R:", UNSHARE, permute=False)
     except OptionError as error:
         return error.report(proc, argv[0])
+    given = {name for name, _ in options}
+    before = proc.pidns_for_children
     status = _enter(proc, argv[0], options) if enter else _unshare(proc, argv[0], options)
     if status:
         return status
-    return await run_program(proc, words or [proc.env.get("SHELL", "/bin/sh")], argv[0], message=FAILED)
+    words = words or [proc.env.get("SHELL", "/bin/sh")]
+    fork = "f" in given
+    if enter:
+        fork = proc.pidns_for_children is not before and "F" not in given
+    if fork or "kill-child" in given:
+        return await _fork(proc, words, argv[0], given)
+    if "mount-proc" in given:
+        proc.files.mount_proc(proc.pidns)
+    return await run_program(proc, words, argv[0], message=FAILED)
+
+
+async def _fork(proc: Process, words: list[str], program: str, given: set[str]) -> int:
+    """Run it as a child, which is the first of a new PID namespace: then /proc can be mounted for that."""
+
+    async def child(own: Process, _: list[str]) -> int:
+        if "mount-proc" in given:
+            own.files.mount_proc(own.pidns)
+        return await run_program(own, words, program, message=FAILED)
+
+    try:
+        started = proc.spawn(list(proc.argv), program=child)
+    except KernelError as error:
+        proc.error(f"{program}: fork failed: {error.strerror}")
+        return 1
+    for number in (2, 15):
+        proc.handlers[number] = lambda: None  # the child decides
+    if "kill-child" in given:
+        proc.owns(_Follower(started))
+    return await proc.wait(started)
+
+
+class _Follower:
+    """Ends the child where its parent is killed: --kill-child."""
+
+    def __init__(self, child: Process):
+        self.child = child
+
+    def close(self) -> None:
+        if self.child.returncode is None:
+            self.child.kill(9)
 
 
 def _enter(proc: Process, program: str, options: list[tuple[str, str]]) -> int:
@@ -44,7 +85,7 @@ def _enter(proc: Process, program: str, options: list[tuple[str, str]]) -> int:
     if target is not None and not target.isdecimal():
         proc.error(f"{program}: failed to parse pid: '{target}'")
         return 1
-    process = proc.system.processes.get(int(target[:9])) if target is not None else None
+    process = proc.files.pidns.members.get(int(target[:9])) if target is not None else None
     names = {
         "m": "mnt",
         "u": "uts",
@@ -57,7 +98,7 @@ def _enter(proc: Process, program: str, options: list[tuple[str, str]]) -> int:
     }
     wanted = [(name, text) for name, text in options if name in names]
     if any(name == "a" for name, _ in options):
-        wanted = [("n", ""), ("m", ""), ("u", "")]
+        wanted = [("n", ""), ("m", ""), ("u", ""), ("p", "")]
     for name, text in wanted:
         kind = names[name]
         path = text.removeprefix("=") or (f"/proc/{target}/ns/{kind}" if target is not None else "")
@@ -78,6 +119,8 @@ def _enter(proc: Process, program: str, options: list[tuple[str, str]]) -> int:
             proc.files = process.files
         elif kind == "uts" and process is not None:
             proc.uts = process.uts
+        elif kind == "pid" and process is not None:
+            proc.pidns_for_children = process.pidns
     if target is not None and process is None and not wanted:
         proc.error(f"{program}: no namespace specified")
         return 1
@@ -100,4 +143,6 @@ def _unshare(proc: Process, program: str, options: list[tuple[str, str]]) -> int
             proc.files = proc.files.child()
         elif name == "u":
             proc.uts = UtsNamespace(proc.uts.hostname)
+        elif name == "p":
+            proc.pidns_for_children = proc.system.new_pidns(proc.pidns)
     return 0

@@ -61,6 +61,13 @@ class _Ps:
     proc: Process
     threads: set[str] = field(default_factory=set)
 
+    def number(self, process: Process) -> int:
+        """As /proc shows it here."""
+        return self.proc.files.pidns.number(process)
+
+    def parent(self, process: Process) -> int:
+        return self.proc.files.pidns.parent_number(process)
+
     def state(self, process: Process, long: bool = True) -> str:
         running = process is self.proc
         letter = "R" if running else "T" if process.stopped else "S"
@@ -68,7 +75,7 @@ class _Ps:
             return letter
         if process.pid == 1:
             return "Ss"
-        leader = process.parent is None or process.parent.pid == 1 or process.ppid == 1
+        leader = process.parent is None or process.parent.pid == 1 or self.parent(process) == 1
         return letter + ("s" if leader else "")
 
 
@@ -83,11 +90,11 @@ def _memory(ps: _Ps, process: Process) -> str:
 PIDS = ("pid", "ppid", "pgid", "sid", "tid")
 #: name: (header, right aligned, width, value)
 COLUMNS: dict[str, Column] = {
-    "pid": ("PID", True, 5, lambda ps, p: str(p.pid)),
-    "ppid": ("PPID", True, 5, lambda ps, p: str(p.ppid)),
-    "pgid": ("PGID", True, 5, lambda ps, p: str(p.pid)),
-    "sid": ("SID", True, 5, lambda ps, p: str(p.pid)),
-    "tid": ("TID", True, 5, lambda ps, p: str(p.pid)),
+    "pid": ("PID", True, 5, lambda ps, p: str(ps.number(p))),
+    "ppid": ("PPID", True, 5, lambda ps, p: str(ps.parent(p))),
+    "pgid": ("PGID", True, 5, lambda ps, p: str(ps.number(p))),
+    "sid": ("SID", True, 5, lambda ps, p: str(ps.number(p))),
+    "tid": ("TID", True, 5, lambda ps, p: str(ps.number(p))),
     "uid": ("UID", True, 5, lambda ps, p: "0"),
     "user": ("USER", False, 8, lambda ps, p: p.user),
     "group": ("GROUP", False, 8, lambda ps, p: p.user),
@@ -305,18 +312,18 @@ def _bsd(request: _Request, letters: str, words: list[str]) -> None:
         request.everything = request.everything or {"a", "x"} <= seen or "x" in seen
 
 
-def _chosen(proc: Process, request: _Request) -> list[Process]:
-    processes = sorted(proc.system.processes.values(), key=lambda one: one.pid)
+def _chosen(ps: _Ps, request: _Request) -> list[Process]:
+    processes = ps.proc.files.pidns.sorted()
     selective = (request.pids, request.ppids, request.names, request.users)
     if any(one is not None for one in selective):
         users = request.users or set()
-        uids = {user_number(proc, name) for name in users}
+        uids = {user_number(ps.proc, name) for name in users}
         if None in uids:
             raise PsError("user name does not exist")
         return [
             one for one in processes
-            if one.pid in (request.pids or ()) or one.ppid in (request.ppids or ())
-            or one.comm in (request.names or ()) or user_number(proc, one.user) in uids
+            if ps.number(one) in (request.pids or ()) or ps.parent(one) in (request.ppids or ())
+            or one.comm in (request.names or ()) or user_number(ps.proc, one.user) in uids
         ]  # fmt: skip
     if request.everything:
         return processes
@@ -340,24 +347,26 @@ def _sorted(processes: list[Process], keys: list[str], ps: _Ps) -> list[Process]
     return processes
 
 
-def _forest(processes: list[Process]) -> list[tuple[Process, str]]:
+def _forest(ps: _Ps, processes: list[Process]) -> list[tuple[Process, str]]:
     """Processes below their parents, with the art before the command."""
-    present = {one.pid for one in processes}
+    present = {ps.number(one) for one in processes}
     out: list[tuple[Process, str]] = []
 
     def walk(one: Process, prefix: str, art: str) -> None:
         out.append((one, prefix + art))
         children = [
-            child for child in processes if child.ppid == one.pid and child is not one and one.pid != 1
+            child
+            for child in processes
+            if ps.parent(child) == ps.number(one) and child is not one and ps.number(one) != 1
         ]
-        below = prefix + ("    " if art == " \\_ " and last_of.get(one.pid) else " |  " if art else "")
+        below = prefix + ("    " if art == " \\_ " and last_of.get(ps.number(one)) else " |  " if art else "")
         for at, child in enumerate(children):
-            last_of[child.pid] = at == len(children) - 1
+            last_of[ps.number(child)] = at == len(children) - 1
             walk(child, below, " \\_ ")
 
     last_of: dict[int, bool] = {}
     for one in processes:
-        if one.ppid not in present or one.ppid in (one.pid, 1):
+        if ps.parent(one) not in present or ps.parent(one) in (ps.number(one), 1):
             walk(one, "", "")
     return out
 
@@ -368,7 +377,7 @@ async def main(proc: Process, argv: list[str]) -> int:
     ps = _Ps(proc)
     try:
         request = _parse(argv[1:])
-        processes = _sorted(_chosen(proc, request), request.sort, ps)
+        processes = _sorted(_chosen(ps, request), request.sort, ps)
     except PsError as error:
         if str(error).startswith("kubenet:"):
             proc.error(str(error))
@@ -376,7 +385,7 @@ async def main(proc: Process, argv: list[str]) -> int:
             proc.error(f"error: {error}\n{USAGE}")
         return 1
     columns = request.columns or [(name, None, None) for name in LAYOUTS[request.layout]]
-    rows = _forest(processes) if request.forest else [(one, "") for one in processes]
+    rows = _forest(ps, processes) if request.forest else [(one, "") for one in processes]
     cells = [[_cell(ps, one, name, art) for name, _, _ in columns] for one, art in rows]
     heads = [COLUMNS[name][0] if head is None else head for name, head, _ in columns]
     digits = max(5, len(proc.files.read_text("/proc/sys/kernel/pid_max", proc).strip()))  # get_pid_digits()

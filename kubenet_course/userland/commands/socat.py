@@ -86,7 +86,7 @@ class Log:
 
     def fail(self, text: str) -> Exit:
         when = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime(wall_seconds(self.proc)))
-        self.proc.error(f"{when} socat[{self.proc.pid}] E {text}")
+        self.proc.error(f"{when} socat[{self.proc.vpid}] E {text}")
         return Exit(1)
 
 

@@ -33,8 +33,9 @@ async def main(proc: Process, argv: list[str]) -> int:
 
 
 def _show(proc: Process, pids: set[str] | None, full: bool) -> None:
+    shown = proc.files.pidns
     processes = [
-        one for _, one in sorted(proc.system.processes.items()) if pids is None or str(one.pid) in pids
+        one for one in shown.sorted() if pids is None or str(shown.number(one)) in pids
     ]
     values = {name: size / 1024 for name, size in memory().items()}
     proc.print("top -" + uptime_line(proc))
@@ -56,7 +57,7 @@ def _show(proc: Process, pids: set[str] | None, full: bool) -> None:
     for one in processes:
         name = " ".join(one.argv) if full else one.comm if len(one.comm) <= 8 else one.comm[:7] + "+"
         proc.print(
-            f"{one.pid:>7} {one.user:<8}  20   0 {VSZ:>7} {RSS:>6} {3200:>6} "
+            f"{shown.number(one):>7} {one.user:<8}  20   0 {VSZ:>7} {RSS:>6} {3200:>6} "
             f"{'R' if one is proc else 'S'} {0:>5.1f} {share:>5.1f}"
             f"   0:00.00 {name}"
         )

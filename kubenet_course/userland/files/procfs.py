@@ -28,6 +28,7 @@ from kubenet_course.userland.streams import Reader, Writer
 if TYPE_CHECKING:
     from kubenet_course.userland.files.tree import FileTree
     from kubenet_course.userland.files.view import FileView
+    from kubenet_course.userland.pids import PidNamespace
     from kubenet_course.userland.process import Process
 
 #: What a lab machine has: memory in kB and CPUs.
@@ -84,29 +85,31 @@ def root(tree: FileTree) -> Directory:
         "filesystems": _text(
             lambda proc: "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup2\nnodev\tdevtmpfs\n\text4\n"
         ),
-        "loadavg": _text(lambda proc: f"0.00 0.00 0.00 1/{len(tree.system.processes)} {_last_pid(tree)}\n"),
+        "loadavg": _text(lambda proc: f"0.00 0.00 0.00 1/{len(tree.system.processes)} {_last_pid(tree, proc)}\n"),
         "meminfo": _text(lambda proc: "".join(f"{k + ':':<16}{v:>8} kB\n" for k, v in MEMORY.items())),
         "modules": _text(lambda proc: ""),
         "mounts": Symlink("self/mounts"),
         "net": Symlink("self/net"),
-        "self": VirtualSymlink(lambda proc: str(proc.pid if proc else 1)),
-        "stat": _text(lambda proc: _stat(tree)),
+        "self": VirtualSymlink(lambda proc: _own_number(tree, proc)),
+        "stat": _text(lambda proc: _stat(tree, proc)),
         "swaps": _text(lambda proc: "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
         "sys": _sys_directory(tree, ()),
         "sysrq-trigger": VirtualFile(None, lambda proc, data: None),
-        "thread-self": VirtualSymlink(lambda proc: f"{proc.pid}/task/{proc.pid}" if proc else "1/task/1"),
+        "thread-self": VirtualSymlink(
+            lambda proc: f"{_own_number(tree, proc)}/task/{_own_number(tree, proc)}"
+        ),
         "uptime": _text(lambda proc: _uptime(tree)),
         "version": _text(lambda proc: version(tree) + "\n"),
     }
 
     def names(proc: Process | None) -> list[str]:
-        return [*fixed, *map(str, tree.system.processes)]
+        return [*fixed, *map(str, _shown(tree, proc).members)]
 
     def get(name: str, proc: Process | None) -> Node | None:
         if name in fixed:
             return fixed[name]
         if name.isdecimal() and name.isascii():
-            whose = tree.system.processes.get(int(name))
+            whose = _shown(tree, proc).members.get(int(name))
             if whose is not None:
                 return _process_directory(tree, whose)
         return None
@@ -123,8 +126,21 @@ def _text(make: Callable[[Process | None], str], mode: int = 0o444) -> VirtualFi
     return VirtualFile(lambda proc: make(proc).encode("utf-8", "surrogateescape"), refuse, mode)
 
 
-def _last_pid(tree: FileTree) -> int:
-    return max(tree.system.processes, default=1)
+def _shown(tree: FileTree, proc: Process | None) -> PidNamespace:
+    """The PID namespace that the reader's /proc shows."""
+    return proc.files.pidns if proc is not None else tree.system.pids
+
+
+def _own_number(tree: FileTree, proc: Process | None) -> str:
+    """What /proc/self is: nothing for a process that is not of the namespace shown."""
+    number = _shown(tree, proc).number(proc) if proc is not None else 1
+    if not number:
+        raise KernelError(ENOENT)
+    return str(number)
+
+
+def _last_pid(tree: FileTree, proc: Process | None) -> int:
+    return max(_shown(tree, proc).members, default=1)
 
 
 def kernel_version(tree: FileTree) -> str:
@@ -158,13 +174,13 @@ def _cpuinfo() -> str:
     return "".join(cpu.format(number, CPUS) for number in range(CPUS))
 
 
-def _stat(tree: FileTree) -> str:
+def _stat(tree: FileTree, proc: Process | None) -> str:
     ticks = int(boot_seconds(tree) * 100)
     cpu = f"{ticks // 100} 0 {ticks // 100} {ticks} 0 0 0 0 0 0\n"
     booted = (tree.now() - int(boot_seconds(tree) * SECOND)) // SECOND
     return (
         f"cpu  {cpu}" + "".join(f"cpu{n} {cpu}" for n in range(CPUS)) + f"intr 0\nctxt 0\nbtime {booted}\n"
-        f"processes {_last_pid(tree)}\nprocs_running 1\nprocs_blocked 0\n"
+        f"processes {_last_pid(tree, proc)}\nprocs_running 1\nprocs_blocked 0\n"
     )
 
 
@@ -175,18 +191,23 @@ def _process_directory(tree: FileTree, whose: Process, thread: bool = False) -> 
 
     def stat(proc: Process | None) -> str:
         state = "R" if proc is whose else "T" if whose.stopped else "S"
+        shown = _shown(tree, proc)
+        number = shown.number(whose)
         return (
-            f"{whose.pid} ({whose.comm}) {state} {whose.ppid} {whose.pid} {whose.pid} 0 -1 4194304 100 0 0 0 "
+            f"{number} ({whose.comm}) {state} {shown.parent_number(whose)} {number} {number} 0 -1 4194304 100 0 0 0 "
             f"0 0 0 0 20 0 1 0 {start_ticks()} 7180288 890 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 "
             "0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
         )
 
     def status(proc: Process | None) -> str:
         state = "R (running)" if proc is whose else "T (stopped)" if whose.stopped else "S (sleeping)"
+        shown = _shown(tree, proc)
+        number = shown.number(whose)
         return (
-            f"Name:\t{whose.comm}\nUmask:\t{whose.umask:04o}\nState:\t{state}\nTgid:\t{whose.pid}\nNgid:\t0\n"
-            f"Pid:\t{whose.pid}\nPPid:\t{whose.ppid}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n"
-            "FDSize:\t64\nGroups:\t0 \nVmSize:\t    7012 kB\nVmRSS:\t    3560 kB\nThreads:\t1\n"
+            f"Name:\t{whose.comm}\nUmask:\t{whose.umask:04o}\nState:\t{state}\nTgid:\t{number}\nNgid:\t0\n"
+            f"Pid:\t{number}\nPPid:\t{shown.parent_number(whose)}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n"
+            "FDSize:\t64\nGroups:\t0 \n"
+            f"NSpid:\t{_numbers_below(shown, whose)}\nVmSize:\t    7012 kB\nVmRSS:\t    3560 kB\nThreads:\t1\n"
             f"SigIgn:\t{_mask(whose.ignored):016x}\nSigCgt:\t{_mask(whose.handlers):016x}\nCapEff:\t000001ffffffffff\n"
         )
 
@@ -214,10 +235,24 @@ def _process_directory(tree: FileTree, whose: Process, thread: bool = False) -> 
     }
     if not thread:
         entries["task"] = VirtualDirectory(
-            lambda proc: [str(whose.pid)],
-            lambda name, proc: _process_directory(tree, whose, True) if name == str(whose.pid) else None,
+            lambda proc: [str(_shown(tree, proc).number(whose))],
+            lambda name, proc: (
+                _process_directory(tree, whose, True) if name == str(_shown(tree, proc).number(whose)) else None
+            ),
         )
+    else:
+        entries["children"] = _text(lambda proc: _children(_shown(tree, proc), whose))
     return VirtualDirectory(lambda proc: entries, lambda name, proc: entries.get(name))
+
+
+def _numbers_below(shown: PidNamespace, whose: Process) -> str:
+    """NSpid: a process's number here and in each namespace below, down to its own."""
+    spaces = whose.pidns.ancestry()
+    return "\t".join(str(space.number(whose)) for space in reversed(spaces[: spaces.index(shown) + 1]))
+
+
+def _children(shown: PidNamespace, whose: Process) -> str:
+    return "".join(f"{shown.number(one)} " for one in shown.sorted() if one.parent is whose)
 
 
 def _executable(tree: FileTree, whose: Process) -> str:
@@ -260,8 +295,8 @@ def _ns_directory(whose: Process) -> Directory:
         "cgroup": 4026531835,
         "ipc": 4026531839,
         "mnt": whose.files.inode,
-        "pid": 4026531836,
-        "pid_for_children": 4026531836,
+        "pid": whose.pidns.inode,
+        "pid_for_children": whose.pidns_for_children.inode,
         "time": 4026531834,
         "user": 4026531837,
         "uts": 4026531838,

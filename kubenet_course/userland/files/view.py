@@ -41,6 +41,7 @@ from kubenet_course.userland.streams import Reader, Writer
 
 if TYPE_CHECKING:
     from kubenet_course.userland.files.tree import FileTree
+    from kubenet_course.userland.pids import PidNamespace
     from kubenet_course.userland.process import Process
 
 
@@ -64,6 +65,7 @@ class FileView(PathWalker):
     ):
         self.tree = tree
         self.parent: FileView | None = parent
+        self._pidns: PidNamespace | None = None
         #: The number in /proc/PID/ns/mnt.
         self.inode = tree.new_mount_namespace()
         self.mounts: dict[str, Node] = {}
@@ -71,6 +73,17 @@ class FileView(PathWalker):
         for path, what in (mounts or {}).items():
             node = what if isinstance(what, Node) else (parent or self).node(what)
             self.mounts[path] = node
+
+    @property
+    def pidns(self) -> PidNamespace:
+        """The PID namespace whose processes /proc shows: that of who mounted it."""
+        if self._pidns is not None:
+            return self._pidns
+        return self.parent.pidns if self.parent is not None else self.tree.system.pids
+
+    def mount_proc(self, pidns: PidNamespace) -> None:
+        """`mount -t proc proc /proc` by a process of `pidns`."""
+        self._pidns = pidns
 
     def child(self, mounts: dict[str, Node | str] | None = None) -> FileView:
         """A new mount namespace that begins like this one (unshare --mount)."""

@@ -172,15 +172,15 @@ class Children(Assigner, Compound):
             return
         text = DEATHS.get(-code, f"Signal {-code}")
         command = node if isinstance(node, str) else unparse(node)
-        self.complain(f"{child.pid:>5} {text:<23} {command}")
+        self.complain(f"{self.proc.pidns.number(child) or child.vpid:>5} {text:<23} {command}")
 
     def start_job(self, command: Command) -> None:
         """``command &``."""
         child = self.fork(Script([(command, False)]), stdin=Reader(), background=True)
-        self.state.background = child.pid
+        self.state.background = self.proc.pidns.number(child)
         number = max((job.number for job in self.state.jobs), default=0) + 1
         self.state.jobs.append(Job(number, child, unparse(command)))
-        self.state.known_pids[child.pid] = child
+        self.state.known_pids[self.state.background] = child
 
     async def substitute(self, body: Script) -> str:
         """``$(…)``: the output without its trailing newlines."""

@@ -28,7 +28,7 @@ def prepare(proc: Process, state: ShellState) -> None:
         proc.cwd = state.cwd
     if state.umask is not None:
         proc.umask = state.umask
-    state.main_pid = proc.pid
+    state.main_pid = proc.vpid
 
 
 async def run_script(proc: Process, text: str, state: ShellState) -> int:

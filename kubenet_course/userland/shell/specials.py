@@ -34,7 +34,7 @@ SPECIALS = {
     "-": lambda shell: shell.state.flags(),
     "_": lambda shell: shell.state.last_argument,
     "BASH": lambda shell: "/usr/bin/bash",
-    "BASHPID": lambda shell: str(shell.proc.pid),
+    "BASHPID": lambda shell: str(shell.proc.vpid),
     "BASH_VERSION": lambda shell: VERSION,
     "BASH_SUBSHELL": lambda shell: str(shell.state.level),
     "EPOCHREALTIME": lambda shell: f"{_epoch(shell) / 1e9:.6f}",

@@ -174,7 +174,7 @@ async def events(proc: Process, request: Request) -> int:
             stamp = f"[{now // SECOND}.{now % SECOND // 1000:<8}]\t"
         text = show.line(ct, proc.loop.now, request.output, event=event != "DELETED", timeout=event != "EXPIRED")
         if event == "DELETED":
-            text = text[: text.index(" mark=")] + f" [USERSPACE] portid={proc.pid}"
+            text = text[: text.index(" mark=")] + f" [USERSPACE] portid={proc.vpid}"
         proc.print(f"{stamp}{'[' + kind + ']':>9} {text}")
 
     finished = proc.loop.future()

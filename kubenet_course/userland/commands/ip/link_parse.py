@@ -169,7 +169,7 @@ class LinkWords:
             pid = c_number(word)
             if pid is None:
                 invarg('Invalid "netns" value\n', word)
-            process = self.session.proc.system.processes.get(pid)
+            process = self.session.proc.pidns.members.get(pid)
             if process is None:
                 raise Quit(2, "RTNETLINK answers: No such process\n")
             net = process.net

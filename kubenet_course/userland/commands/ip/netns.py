@@ -117,7 +117,7 @@ def _mount(name: str, session: Session, pid: str | None) -> int:
         number = c_number(pid, 10)
         if number is None:
             raise Quit(1, f"Invalid PID: {pid}\n")
-        process = proc.system.processes.get(number)
+        process = proc.files.pidns.members.get(number)
         if process is None:
             raise Quit(1, f"Bind /proc/{number}/ns/net -> {NETNS_DIR}/{name} failed: No such file or directory\n")
         net = process.net
@@ -200,7 +200,7 @@ def _identify(words: Words, session: Session) -> int:
         pid = c_number(text, 10)
         if pid is None or not text.isdigit():
             raise Quit(1, f"Specified string '{text}' is not a pid\n")
-        process = session.proc.system.processes.get(pid)
+        process = session.proc.files.pidns.members.get(pid)
         if process is None:
             raise Quit(1, "Cannot open network namespace: No such file or directory\n")
         net = process.net
@@ -220,9 +220,9 @@ def _pids(words: Words, session: Session) -> int:
     net = session.netns_named(name)
     if net is None:
         raise Quit(1, "Cannot open network namespace: No such file or directory\n")
-    for process in sorted(session.proc.system.processes.values(), key=lambda process: process.pid):
+    for process in session.proc.files.pidns.sorted():
         if process.net is net:
-            session.proc.print(process.pid)
+            session.proc.print(session.proc.files.pidns.number(process))
     return 0
 
 

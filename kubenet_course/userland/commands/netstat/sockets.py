@@ -85,7 +85,8 @@ async def _line(
     if "e" in flags:
         line += f" {'root' if 'n' not in flags else '0':<10s} {record.inode:<10d}"
     if "p" in flags:
-        program = f"{record.owner.pid}/{record.owner.comm}" if record.owner is not None else "-"
+        number = proc.files.pidns.number(record.owner)
+        program = f"{number}/{record.owner.comm}" if record.owner is not None and number else "-"
         line += f" {program:<20s}"
     if "o" in flags:
         line += " " + _timer(record)

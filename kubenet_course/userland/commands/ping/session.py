@@ -55,7 +55,7 @@ class PingSession:
         self.preload = min(options.preload, options.count) if options.count else options.preload
         self.ident = options.identifier
         if self.ident is None:
-            self.ident = proc.pid & 0xFFFF
+            self.ident = proc.vpid & 0xFFFF
         self.timing = options.size >= TIMEVAL
         self.exiting = False
         self.snapshot = False

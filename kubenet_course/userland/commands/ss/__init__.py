@@ -23,6 +23,7 @@ from kubenet_course.userland.services import service_table
 from kubenet_course.userland.socket_table import SocketRecord, socket_records
 
 if TYPE_CHECKING:
+    from kubenet_course.userland.pids import PidNamespace
     from kubenet_course.userland.process import Process
 
 LONG = {
@@ -229,7 +230,7 @@ async def _table(proc: Process, view: View, records: list[SocketRecord]) -> str:
         row[columns.LOCAL_PORT] = _port(services, record, record.local_port)
         row[columns.PEER] = await _address(proc, view, record, False) + ":"
         row[columns.PEER_PORT] = _port(services, record, record.remote_port)
-        row[columns.PROCESS] = _process_cell(view, record)
+        row[columns.PROCESS] = _process_cell(view, record, proc.files.pidns)
         rows.append(row)
     hidden = set()
     if view.hides_netid():
@@ -271,14 +272,17 @@ def _port(services: dict[tuple[int, str], str], record: SocketRecord, port: int)
     return str(services.get((port, record.kind), port)) if port else "*"
 
 
-def _process_cell(view: View, record: SocketRecord) -> str:
+def _process_cell(view: View, record: SocketRecord, shown: PidNamespace) -> str:
     flags = view.flags
     cell = ""
     if "o" in flags and record.timer is not None:
         cell += timer_text(record.timer)
     if "p" in flags and record.owner is not None:
         holders = [(record.owner, record.descriptor), *getattr(record.sock, "sharers", ())]
-        cell += " users:(" + ",".join(f'("{one.comm}",pid={one.pid},fd={fd})' for one, fd in holders) + ")"
+        users = [
+            f'("{one.comm}",pid={shown.number(one)},fd={fd})' for one, fd in holders if shown.number(one)
+        ]
+        cell += f" users:({','.join(users)})" if users else ""
     if "e" in flags:
         cell += extended(record)
     more = ""

@@ -219,7 +219,7 @@ class IcmpMethod(Method):
     def __init__(self, proc: Process, options: TraceOptions):
         super().__init__(proc, options)
         self.sequence = options.port or 1
-        self.ident = proc.pid & 0xFFFF
+        self.ident = proc.vpid & 0xFFFF
         self.sock: Any = None
 
     def begin(self) -> None:

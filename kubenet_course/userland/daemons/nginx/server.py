@@ -588,7 +588,7 @@ class Nginx:
                 "server_name": context.server.names[0], "server_protocol": request.version, "hostname": self.proc.uts.hostname,
                 "nginx_version": "1.22.1", "proxy_add_x_forwarded_for": f"{forwarded}, {request.peer[0]}" if forwarded else request.peer[0],
                 "request": f"{request.method} {request.target} {request.version}", "content_type": request.headers.get("Content-Type"),
-                "content_length": request.headers.get("Content-Length"), "pid": str(self.proc.pid), "request_body": request.body.decode("latin-1"),  # noqa: E501
+                "content_length": request.headers.get("Content-Length"), "pid": str(self.proc.vpid), "request_body": request.body.decode("latin-1"),  # noqa: E501
                 "proxy_host": "", "time_local": self._local_time(), "msec": f"{wall_seconds(self.proc)}.000",
             }.get(word, "")  # fmt: skip
 
@@ -626,7 +626,7 @@ class Nginx:
     def _error(self, text: str, context: Context, number: int, upstream: str = "") -> None:
         request = context.request
         when = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime(wall_seconds(self.proc)))
-        line = f"{when} [error] {self.proc.pid}#{self.proc.pid}: *{number} {text}, client: {request.peer[0]}, server: {context.server.names[0]}, "  # noqa: E501
+        line = f"{when} [error] {self.proc.vpid}#{self.proc.vpid}: *{number} {text}, client: {request.peer[0]}, server: {context.server.names[0]}, "  # noqa: E501
         line += f'request: "{request.method} {request.target} {request.version}"'
         line += f', upstream: "{upstream}"' if upstream else ""
         line += f', host: "{request.host}"\n'

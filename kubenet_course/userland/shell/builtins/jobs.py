@@ -138,9 +138,9 @@ async def jobs(shell: Shell, argv: list[str]) -> int:
         if ("r" in options and not running) or "s" in options:
             continue
         if "p" in options:
-            shell.proc.print(job.process.pid)
+            shell.proc.print(job.process.vpid)
             continue
-        pid = f"{job.process.pid} " if "l" in options else ""
+        pid = f"{job.process.vpid} " if "l" in options else ""
         tail = " &" if running else ""
         shell.proc.print(f"[{job.number}]{mark}  {pid}{_state(job):<23} {job.command}{tail}")
     shell.state.jobs[:] = [job for job in shell.state.jobs if job.process.returncode is None]
@@ -225,7 +225,7 @@ def _send(shell: Shell, word: str, number: int) -> bool:
             return False
         target: Process | None = job.process
         if job.process.returncode is not None:
-            shell.complain(f"kill: ({job.process.pid}) - No such process")
+            shell.complain(f"kill: ({job.process.vpid}) - No such process")
             return False
         for victim in shell.proc.system.foreground(job.process):
             victim.kill(number)
@@ -233,14 +233,14 @@ def _send(shell: Shell, word: str, number: int) -> bool:
     if not re.fullmatch(r"-?\d+", word):
         shell.complain(f"kill: {word}: arguments must be process or job IDs")
         return False
-    target = shell.proc.system.processes.get(abs(int(word)))
+    target = shell.proc.pidns.members.get(abs(int(word)))
     if word == "0":
         target = shell.proc
     if target is None:
         shell.complain(f"kill: ({word}) - No such process")
         return False
     if target.pid != 1:
-        target.kill(number)
+        target.kill(number, shell.proc)
     return True
 
 
