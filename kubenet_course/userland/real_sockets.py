@@ -7,6 +7,7 @@ namespace). Nothing of the emulated kernel is imported but the shape.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from collections.abc import Awaitable, Coroutine
@@ -32,8 +33,8 @@ async def _guarded(work: Awaitable[T], timeout: float | None = None, late: int =
 class RealStream:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
         self.reader, self.writer = reader, writer
-        self.local: Peer = _plain(writer.get_extra_info("sockname"))
-        self.peer: Peer = _plain(writer.get_extra_info("peername"))
+        names = [writer.get_extra_info(which) for which in ("sockname", "peername")]
+        self.local, self.peer = ((name, 0) if isinstance(name, str) else _plain(name) for name in names)
 
     async def read(self, size: int = 65536, timeout: float | None = None) -> bytes:
         return await _guarded(self.reader.read(size), timeout)
@@ -151,9 +152,15 @@ class RealSockets:
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[Any]] = set()
 
-    async def udp(self, address: str = "", port: int = 0, remote: Peer | None = None) -> RealDatagrams:
+    async def udp(
+        self, address: str = "", port: int = 0, remote: Peer | None = None, device: str = ""
+    ) -> RealDatagrams:
         sock = _udp_socket(address or (remote[0] if remote else ""))
         try:
+            if device:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if remote is None or address or port:
                 sock.bind((address, port))
             if remote is not None:
@@ -175,6 +182,18 @@ class RealSockets:
         listener.server = await _guarded(asyncio.start_server(listener.connected, sock=sock, backlog=backlog))
         listener.local = sock.getsockname()[:2]
         return listener
+
+    async def listen_unix(self, path: str) -> RealListener:
+        if os.path.lexists(path):
+            raise KernelError(errno.EADDRINUSE)
+        listener = RealListener()
+        listener.server = await _guarded(asyncio.start_unix_server(listener.connected, path))
+        listener.local = (path, 0)
+        return listener
+
+    async def connect_unix(self, path: str) -> RealStream:
+        reader, writer = await _guarded(asyncio.open_unix_connection(path))
+        return RealStream(reader, writer)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

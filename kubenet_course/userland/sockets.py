@@ -82,12 +82,22 @@ class Listener(Protocol):
 class Network(Protocol):
     """What a program needs of its machine to talk, and to wait."""
 
-    async def udp(self, address: str = "", port: int = 0, remote: Peer | None = None) -> Datagrams:
-        """`address` "" is every address of both families. With `remote` only that one is heard (connect(2))."""
+    async def udp(
+        self, address: str = "", port: int = 0, remote: Peer | None = None, device: str = ""
+    ) -> Datagrams:
+        """`address` "" is every address of both families. With `remote` only that one is heard (connect(2)).
+
+        With `device` it sends and hears by that device alone (SO_BINDTODEVICE), may broadcast, and shares its port.
+        """
 
     async def connect(self, address: str, port: int, timeout: float | None = None) -> Stream: ...
 
     async def listen(self, address: str = "", port: int = 0, backlog: int = 128) -> Listener: ...
+
+    async def listen_unix(self, path: str) -> Listener:
+        """A socket that is a file; EADDRINUSE where the file is there."""
+
+    async def connect_unix(self, path: str) -> Stream: ...
 
     async def sleep(self, seconds: float) -> None: ...
 
@@ -255,13 +265,18 @@ class Sockets:
     def __init__(self, proc: Process):
         self.proc = proc
 
-    async def udp(self, address: str = "", port: int = 0, remote: Peer | None = None) -> EmulatedDatagrams:
+    async def udp(
+        self, address: str = "", port: int = 0, remote: Peer | None = None, device: str = ""
+    ) -> EmulatedDatagrams:
         wanted = parse_address(address) if address else None
         there = parse_address(remote[0]) if remote else None
         named = wanted if wanted is not None else there
         sock = open_socket(self.proc, AF_INET if named is not None and named.family == 4 else AF_INET6, SOCK_DGRAM)
         try:
             sock.v6only = wanted is not None and wanted.family == 6
+            if device:
+                sock.bind_device(device)
+                sock.broadcast = sock.reuse_address = True
             if remote is None or wanted is not None or port:
                 sock.bind(wanted, port)
             if remote is not None:
@@ -297,6 +312,16 @@ class Sockets:
             close_socket(self.proc, sock)
             raise
         return EmulatedListener(self.proc, sock)
+
+    async def listen_unix(self, path: str) -> Listener:
+        from kubenet_course.userland.unix_sockets import UnixListener
+
+        return UnixListener(self.proc, path)
+
+    async def connect_unix(self, path: str) -> Stream:
+        from kubenet_course.userland.unix_sockets import connect
+
+        return connect(self.proc, path)
 
     async def sleep(self, seconds: float) -> None:
         await self.proc.sleep(seconds)
