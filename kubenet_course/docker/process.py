@@ -1,6 +1,6 @@
 """How a container's process is started: the command lines that put it into its namespaces.
 
-`nsenter` for the network namespace, `unshare` for mounts and host name of its own, then a shell that binds
+`nsenter` for the network namespace, `unshare` for mounts, processes and host name of its own, then a shell that binds
 the container's folders over the machine's and becomes the program. For `docker exec` it is `nsenter` alone.
 """
 
@@ -11,7 +11,7 @@ import shlex
 from kubenet_course.docker import images
 from kubenet_course.docker.store import CONTAINERS, LAYERS, Record
 from kubenet_course.errors import KernelError
-from kubenet_course.userland.surroundings import Surroundings
+from kubenet_course.userland.surroundings import Child, Surroundings
 
 PATH = images.PATH.partition("=")[2]
 
@@ -23,24 +23,25 @@ def log_paths(container_id: str) -> tuple[str, str]:
 
 
 def namespace_path(container_id: str) -> str:
-    """The file that holds the name of the container's mount namespace."""
-    return f"{CONTAINERS}/{container_id}/mnt"
+    """The file that holds the name of the container's PID namespace (else mount namespace)."""
+    return f"{CONTAINERS}/{container_id}/namespace"
 
 
 def processes(here: Surroundings, container_id: str) -> list[str]:
-    """Process numbers of everything in a container: whoever is in its mount namespace."""
+    """Process numbers of everything in a container: whoever is in its namespace."""
     try:
         namespace = here.read(namespace_path(container_id)).decode().strip()
     except KernelError:
         return []
-    if namespace == here.readlink("/proc/self/ns/mnt"):
+    kind = namespace.partition(":")[0]
+    if namespace == here.readlink(f"/proc/self/ns/{kind}"):
         return []
     found = []
     for name in here.listdir("/proc"):
         if not name.isdecimal():
             continue
         try:
-            if here.readlink(f"/proc/{name}/ns/mnt") == namespace:
+            if here.readlink(f"/proc/{name}/ns/{kind}") == namespace:
                 found.append(name)
         except KernelError:
             continue  # it has just ended
@@ -80,14 +81,36 @@ def mounts(container: Record) -> list[tuple[str, str]]:
     return [*own, *names, *volumes]
 
 
-def command_line(container: Record) -> tuple[list[str], dict[str, str]]:
+NEW_PIDS = ("--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+async def has_pid_namespaces(here: Surroundings) -> bool:
+    """Whether a container can have process numbers and a /proc of its own (not where /proc cannot be mounted)."""
+    return (await here.run(["unshare", "--mount", *NEW_PIDS, "true"])).returncode == 0
+
+
+async def first_process(here: Surroundings, child: Child) -> int:
+    """The container's process 1, by its number out here: what `unshare --fork` has made. 0 if it has ended."""
+    while child.poll() is None:
+        try:
+            found = here.read(f"/proc/{child.pid}/task/{child.pid}/children").split()
+        except KernelError:
+            break
+        if found:
+            return int(found[0])
+        await here.sleep(0.001)
+    return 0
+
+
+def command_line(container: Record, own_pids: bool) -> tuple[list[str], dict[str, str]]:
     """The words that start a container's first process, and its environment."""
     out, err = log_paths(container["id"])
     script = [f"exec >>{shlex.quote(out)} 2>>{shlex.quote(out if container['config']['Tty'] else err)}"]
     script += [
         f"mount --bind {shlex.quote(source)} {shlex.quote(target)}" for source, target in mounts(container)
     ]
-    script.append(f"readlink /proc/self/ns/mnt >{shlex.quote(namespace_path(container['id']))}")
+    kind = "pid" if own_pids else "mnt"
+    script.append(f"readlink /proc/self/ns/{kind} >{shlex.quote(namespace_path(container['id']))}")
     own_name = "host" not in container["endpoints"] and not container["host_config"][
         "NetworkMode"
     ].startswith("container:")
@@ -95,7 +118,8 @@ def command_line(container: Record) -> tuple[list[str], dict[str, str]]:
         script.append(f"hostname {shlex.quote(container['config']['Hostname'])}")
     script.append(f"cd {shlex.quote(container['config']['WorkingDir'] or '/')} 2>/dev/null || cd /")
     script.append('exec "$@"')
-    words = ["unshare", "--mount", *(["--uts"] if own_name else []), "sh", "-c", "\n".join(script), "sh"]
+    words = ["unshare", "--mount", *(["--uts"] if own_name else []), *(NEW_PIDS if own_pids else ())]
+    words += ["sh", "-c", "\n".join(script), "sh"]
     words += program_words(container, [container["path"], *container["args"]])
     key = container["sandbox"]["key"]
     if key and container["sandbox"]["id"]:
@@ -117,6 +141,7 @@ def exec_line(container: Record, words: list[str], workdir: str = "") -> list[st
         "-n",
         "-m",
         "-u",
+        "-p",
         "--",
         "sh",
         "-c",

@@ -12,7 +12,13 @@ import json
 
 from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.process import command_line, log_paths, processes
+from kubenet_course.docker.process import (
+    command_line,
+    first_process,
+    has_pid_namespaces,
+    log_paths,
+    processes,
+)
 from kubenet_course.docker.store import CONTAINERS
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.surroundings import Surroundings
@@ -35,14 +41,19 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         here.remove(given)
     for path in log_paths(container_id):
         here.write(path, b"", append=True)
-    words, env = command_line(record)
+    notes = f"{CONTAINERS}/{container_id}/init.log"
+    here.write(notes, b"")
+    own_pids = await has_pid_namespaces(here)
+    words, env = command_line(record, own_pids)
     try:
-        child = here.spawn(words, env=env, stdin=stdin, cwd="/")
+        child = here.spawn(words, env=env, stdin=stdin, cwd="/", log=notes)
     except KernelError as failure:
         engine.tell_started(container_id, 0, failure.strerror)
         return 1
-    engine.tell_started(container_id, child.pid)
+    engine.tell_started(container_id, await first_process(here, child) or child.pid if own_pids else child.pid)
     status = await child.wait()
+    if status == 1 and b"unshare: sigprocmask unblock failed" in here.read(notes):
+        status = 128 + 9  # how util-linux 2.38 says that its child was killed
     others = processes(here, container_id)
     if others:  # what the first process has left behind ends with it
         await here.run(["kill", "-9", *others])

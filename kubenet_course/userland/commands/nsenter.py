@@ -66,7 +66,12 @@ async def _fork(proc: Process, words: list[str], program: str, given: set[str]) 
         proc.handlers[number] = lambda: None  # the child decides
     if "kill-child" in given:
         proc.owns(_Follower(started))
-    return await proc.wait(started)
+    status = await proc.wait(started)
+    if status == -9 and program.rpartition("/")[2] == "unshare":
+        # util-linux 2.38 means to end by the same signal, and this one's handling cannot be set.
+        proc.error(f"{program}: sigprocmask unblock failed: Invalid argument")
+        return 1
+    return status
 
 
 class _Follower:
@@ -99,7 +104,8 @@ def _enter(proc: Process, program: str, options: list[tuple[str, str]]) -> int:
     wanted = [(name, text) for name, text in options if name in names]
     if any(name == "a" for name, _ in options):
         wanted = [("n", ""), ("m", ""), ("u", ""), ("p", "")]
-    for name, text in wanted:
+    found = []
+    for name, text in wanted:  # all are opened before the first is entered
         kind = names[name]
         path = text.removeprefix("=") or (f"/proc/{target}/ns/{kind}" if target is not None else "")
         if not path:
@@ -110,6 +116,8 @@ def _enter(proc: Process, program: str, options: list[tuple[str, str]]) -> int:
         except KernelError as error:
             proc.error(f"{program}: cannot open {path}: {error.strerror}")
             return 1
+        found.append((kind, node))
+    for kind, node in found:
         if kind == "net":
             if not isinstance(node, NetnsFile):
                 proc.error(f"{program}: reassociate to namespace 'ns/net' failed: Invalid argument")
