@@ -54,8 +54,8 @@ class UdpSocket(Socket):
         if self.device is not None and other.device is not None and self.device is not other.device:
             return False
         if self.family != other.family:
-            six = self if self.family == 6 else other
-            return not six.v6only and six.local is None
+            six, address = (self, wanted) if self.family == 6 else (other, other.local)
+            return not six.v6only and address is None
         return wanted is None or other.local is None or wanted == other.local
 
     def connect(self, address: IpAddress, port: int, *, scope: str = "") -> None:
