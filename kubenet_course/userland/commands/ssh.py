@@ -82,7 +82,7 @@ async def _connect(proc: Process, settings: dict[str, str], words: list[str]) ->
     try:
         found = await getaddrinfo(proc, host, family)
     except ResolverError as problem:
-        proc.error(f"ssh: Could not resolve hostname {host}: {problem}")
+        proc.error(f"ssh: Could not resolve hostname {host}: {problem}\r")
         return 255
     timeout = settings.get("connecttimeout", "")
     limit = int(timeout) * SECOND if timeout.isdigit() and int(timeout) else None

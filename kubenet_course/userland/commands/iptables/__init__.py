@@ -29,4 +29,4 @@ async def main(proc: Process, argv: list[str]) -> int:
         return save.main(proc, argv, family, legacy)
     if name.endswith("-restore"):
         return await restore.main(proc, argv, family, legacy)
-    return run.main(proc, argv, family, legacy)
+    return await run.main(proc, argv, family, legacy)

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.errors import KernelError
-from kubenet_course.wire.addresses import parse_address
+from kubenet_course.errors import KernelError, KubenetError
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
 
 
-class MachineNames:
-    """What `kernel.netfilter.xt.Names` asks for; files are read once, when first needed."""
+class Unresolved(KubenetError):
+    """A host's name that has to be looked up first (`MachineNames.resolve`)."""
 
-    def __init__(self, proc: Process):
+    def __init__(self, name: str, family: int):
+        super().__init__(name)
+        self.name, self.family = name, family
+
+
+class MachineNames:
+    """What `kernel.netfilter.xt.Names` asks for; files are read once, when first needed.
+
+    Names and addresses of hosts come from the resolver, which waits, and who asks here cannot. With
+    `resolving`, a name that is not known yet is `Unresolved`, and an address is a mark in the text that
+    `fill` replaces; without it only /etc/hosts is asked.
+    """
+
+    def __init__(self, proc: Process, resolving: bool = False):
         self.proc = proc
+        self.resolving = resolving
+        self.hosts: dict[tuple[str, int], list[Any]] = {}
+        self.marked: list[Any] = []
         self._files: dict[str, list[list[str]]] = {}
         self._services: tuple[dict, dict] | None = None
 
@@ -72,29 +88,51 @@ class MachineNames:
         return next((row[0] for row in self._lines("group", ":") if row[2] == str(number)), None)
 
     def host_addresses(self, name: str, family: int) -> list[Any]:
-        """From /etc/hosts; names that only DNS knows are not looked up."""
-        found = []
-        for row in self._lines("hosts"):
-            if name in row[1:]:
-                try:
-                    address = parse_address(row[0])
-                except ValueError:
-                    continue
-                if address.family == family and address not in found:
-                    found.append(address)
-        return found
+        """Raises Unresolved for a name that was not looked up yet."""
+        if not self.resolving:
+            from kubenet_course.userland.nss import hosts_addresses
+
+            return hosts_addresses(self.proc, name, family)
+        if (name, family) not in self.hosts:
+            raise Unresolved(name, family)
+        return self.hosts[name, family]
+
+    async def resolve(self, wanted: Unresolved) -> None:
+        """host_to_ipaddr(): each address once."""
+        from kubenet_course.userland.resolver import ResolverError, getaddrinfo
+
+        try:
+            found = [info.address for info in await getaddrinfo(self.proc, wanted.name, wanted.family)]
+        except ResolverError:
+            found = []
+        self.hosts[wanted.name, wanted.family] = list(dict.fromkeys(found))
 
     def address_name(self, address: Any, mask: int) -> str:
-        """xtables_ipaddr_to_anyname(): a host's name where /etc/hosts has one."""
-        if mask == (1 << address.bits) - 1:
-            for row in self._lines("hosts"):
-                if row[0] == str(address) and len(row) > 1:
-                    return row[1]
+        """xtables_ipaddr_to_anyname(): a host's name, a network's name, or the address."""
+        if mask == (1 << address.bits) - 1 and self.resolving:
+            if address not in self.marked:
+                self.marked.append(address)
+            return f"\0{self.marked.index(address)}\0"
+        return self._network_name(address)
+
+    def _network_name(self, address: Any) -> str:
         if address.family == 4:
             for row in self._lines("networks"):
                 if len(row) > 1 and row[1] == str(address):
                     return row[0]
         return str(address)
+
+    async def fill(self, text: str) -> str:
+        """Names for the marks of `address_name`; columns stay as wide as they were."""
+        from kubenet_course.userland.resolver import getnameinfo
+
+        names = [await getnameinfo(self.proc, address) or self._network_name(address) for address in self.marked]
+
+        def name(match: re.Match[str]) -> str:
+            own = names[int(match[1])]
+            return own.ljust(len(match[0]) - 1) + " " if match[2] else own
+
+        return re.sub("\0([0-9]+)\0( *)", name, text)
 
     def set_exists(self, name: str) -> bool:
         from kubenet_course.kernel.netfilter.ipset import sets

@@ -8,8 +8,9 @@ from kubenet_course.kernel.netfilter.iptables import BUILT_IN, NO_CHAIN, Refused
 from kubenet_course.kernel.netfilter.xt import PARAMETER_PROBLEM, VERSION_PROBLEM, XtablesError, problem
 from kubenet_course.userland.commands.iptables import show
 from kubenet_course.userland.commands.iptables._help import TEXT
-from kubenet_course.userland.commands.iptables.names import MachineNames
+from kubenet_course.userland.commands.iptables.names import MachineNames, Unresolved
 from kubenet_course.userland.commands.iptables.parse import BadArgument, Command, CommandParser, Stop
+from kubenet_course.userland.streams import Capture
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -23,9 +24,29 @@ def program_name(family: int) -> str:
     return "iptables" if family == 4 else "ip6tables"
 
 
-def main(proc: Process, argv: list[str], family: int, legacy: bool) -> int:
+async def main(proc: Process, argv: list[str], family: int, legacy: bool) -> int:
+    """Parse until every host's name is known; then do it, and put names for the addresses of a listing."""
+    names = MachineNames(proc, resolving=True)
+    stdout, written = proc.stdout, Capture()
+    proc.stdout = written
+    try:
+        while True:
+            try:
+                status = attempt(proc, argv, family, legacy, names)
+                break
+            except Unresolved as wanted:
+                proc.stdout = stdout
+                await names.resolve(wanted)
+                proc.stdout = written
+    finally:
+        proc.stdout = stdout
+    text = bytes(written.data).decode("utf-8", "surrogateescape")
+    proc.print(await names.fill(text) if names.marked else text, end="")
+    return status
+
+
+def attempt(proc: Process, argv: list[str], family: int, legacy: bool, names: MachineNames) -> int:
     program = program_name(family)
-    names = MachineNames(proc)
     parser = CommandParser(argv[1:], family, names, legacy=legacy)
     try:
         command = parser.parse()

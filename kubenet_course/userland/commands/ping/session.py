@@ -261,6 +261,7 @@ class PingSession:
     ) -> None:
         """gather_statistics(): count a reply and say so."""
         options = self.options
+        peer = await self.peer_text(sender, scope)
         self.acknowledge(sequence)
         trip = 0
         if self.timing and len(data) >= TIMEVAL:
@@ -278,7 +279,7 @@ class PingSession:
             return
         size = len(data) + 8
         ident = f" ident={self.ident}" if options.verbose else ""
-        text = f"{self._stamp()}{size} bytes from {await self.peer_text(sender, scope)}: icmp_seq={sequence}{ident} ttl={ttl}"
+        text = f"{self._stamp()}{size} bytes from {peer}: icmp_seq={sequence}{ident} ttl={ttl}"
         if len(data) < options.size:
             self._print(text + " (truncated)\n")
             return
