@@ -15,9 +15,28 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from kubenet_course.errors import KernelError
 from kubenet_course.userland import resolv_conf
 from kubenet_course.userland.res_query import (
-    A, AAAA, HOST_NOT_FOUND, NO_DATA, NOTFOUND, PTR, TRYAGAIN, UNAVAIL, Answer, HostError, collect, query, search,
+    AAAA,
+    HOST_NOT_FOUND,
+    NO_DATA,
+    NOTFOUND,
+    PTR,
+    TRYAGAIN,
+    UNAVAIL,
+    A,
+    Answer,
+    HostError,
+    collect,
+    query,
+    search,
 )  # fmt: skip
-from kubenet_course.wire.addresses import LOOPBACK4, LOOPBACK6, IpAddress, IPv4Address, IPv6Address, parse_address
+from kubenet_course.wire.addresses import (
+    LOOPBACK4,
+    LOOPBACK6,
+    IpAddress,
+    IPv4Address,
+    IPv6Address,
+    parse_address,
+)
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kubenet_course.errors import KernelError, KubenetError
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland import resolv_conf
-from kubenet_course.userland.sockets import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM, close_socket, open_socket
+from kubenet_course.userland.sockets import (
+    AF_INET,
+    AF_INET6,
+    SOCK_DGRAM,
+    SOCK_STREAM,
+    close_socket,
+    open_socket,
+)
 from kubenet_course.wire.addresses import IpAddress, IPv4Address, IPv6Address
 
 if TYPE_CHECKING:

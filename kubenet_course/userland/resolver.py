@@ -11,14 +11,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubenet_course.errors import KubenetError
+from kubenet_course.userland import nss, res_query
+from kubenet_course.userland.gai_sort import sort_addresses
 from kubenet_course.wire.addresses import (
     IpAddress,
     IPv4Address,
     IPv6Address,
 )
-
-from kubenet_course.userland import nss, res_query
-from kubenet_course.userland.gai_sort import sort_addresses
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process

@@ -124,7 +124,8 @@ VARIABLE = [
     (re.compile(r"(query|response)_time: !!timestamp .*"), r"\1_time: TIME"),
     (re.compile(r"!!timestamp .*"), "TIME"),
     (re.compile(r"query_port: \d+|(response_port: )(?!53)\d+"), "PORT"),
-    (re.compile(r"\d+ IN A? \d+ PORT"), ""),
+    (re.compile(r"^(\d+ bytes\n)[0-9a-f]{2} [0-9a-f]{2}( .{51})..", re.M), r"\1ID\2"),
+    (re.compile(r"(rtt min.*= |time=)[0-9./]+"), r"\1T"),
 ]
 
 
@@ -136,7 +137,9 @@ def normal(case: Case) -> dict[str, Any]:
         for pattern, word in VARIABLE:
             text = pattern.sub(word, text)
         texts[stream] = text
-    return {**texts, "rc": case["rc"], "queries": case["queries"]}
+    # In a random order: servers of a zone that are asked at once.
+    queries = sorted(case["queries"]) if "| sort" in case["cmd"] else case["queries"]
+    return {**texts, "rc": case["rc"], "queries": queries}
 
 
 def parse_cases(text: str) -> list[Case]:

@@ -25,10 +25,11 @@ class Server:
     address: IpAddress
     name: str
     scope: str = ""
+    zone: str = ""
 
     @property
     def text(self) -> str:
-        return f"{self.address}%{self.scope}" if self.scope else str(self.address)
+        return f"{self.address}{self.zone or (f'%{self.scope}' if self.scope else '')}"
 
 
 @dataclass
@@ -113,7 +114,7 @@ class Lookup:
     name: dns.name.Name = dns.name.root
 
     def clone(self, **changes: Any) -> Lookup:
-        return replace(self, servers=list(self.servers), options=list(self.options), **changes)
+        return replace(self, **{"servers": list(self.servers), "options": list(self.options), **changes})
 
     @property
     def transfer(self) -> bool:

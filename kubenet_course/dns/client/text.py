@@ -169,5 +169,5 @@ def _extended_error(data: bytes, yaml: bool) -> list[str]:
     text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data[2:].rstrip(b"\0"))
     if yaml:
         lines = ["EDE:", f"  INFO-CODE: {code}{meaning}"]
-        return lines + ([f'  EXTRA-TEXT: "{text}"'] if text else [])
+        return lines + [f'  EXTRA-TEXT: "{text}"' if text else ""]
     return [f"EDE: {code}{meaning}" + (f": ({text})" if text else "")]

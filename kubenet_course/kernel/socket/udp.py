@@ -96,7 +96,7 @@ class UdpSocket(Socket):
         target, target_port = (address, port) if address is not None else (self.remote, self.remote_port)
         if target is None:
             raise KernelError(errno.EDESTADDRREQ)
-        if target_port == 0:
+        if address is not None and port == 0:
             raise KernelError(errno.EINVAL)
         if len(data) > 65507:
             raise KernelError(errno.EMSGSIZE)

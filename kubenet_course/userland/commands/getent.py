@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from kubenet_course.errors import KernelError
 from kubenet_course.userland import nss, res_query
 from kubenet_course.userland.options import OptionError, parse
-from kubenet_course.userland.resolver import ResolverError, getaddrinfo, gethostbyaddr, gethostbyname2, inet_aton
+from kubenet_course.userland.resolver import (
+    ResolverError,
+    getaddrinfo,
+    gethostbyaddr,
+    gethostbyname2,
+    inet_aton,
+)
 from kubenet_course.wire.addresses import IpAddress, IPv4Address, parse_address
 
 if TYPE_CHECKING:

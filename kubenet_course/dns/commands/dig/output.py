@@ -9,7 +9,15 @@ from kubenet_course.dns.client.lookup import SOA, Lookup, Query
 from kubenet_course.dns.client.rdata import Layout, rdata_text
 from kubenet_course.dns.client.text import Style, flag_words, option_lines, question_line, record_line
 from kubenet_course.dns.client.wire import (
-    ADDITIONAL, ANSWER, AUTHORITY, OPCODES, Message, Record, class_text, rcode_text, type_text,
+    ADDITIONAL,
+    ANSWER,
+    AUTHORITY,
+    OPCODES,
+    Message,
+    Record,
+    class_text,
+    rcode_text,
+    type_text,
 )  # fmt: skip
 from kubenet_course.sim.loop import MICROSECOND, MILLISECOND, SECOND
 
@@ -104,7 +112,7 @@ class Printer:
         lookup = query.lookup
         if not getattr(lookup, name.lower()) or not records:
             return
-        if lookup.comments and not lookup.transfer:
+        if lookup.comments:
             self.proc.print(f";; {name} SECTION:")
         for record in records:
             if lookup.onesoa and lookup.transfer and record.rdtype == SOA:
@@ -112,7 +120,7 @@ class Printer:
                     continue
                 query.soa_shown = True
             self.proc.print(record_line(record, style))
-        if lookup.comments and not lookup.transfer:
+        if lookup.comments:
             self.proc.print()
 
     def _short(self, query: Query, message: Message) -> None:
@@ -159,7 +167,7 @@ class Printer:
         lines += [
             f"    message_size: {message.size}b", f"    socket_family: {'INET6' if six else 'INET'}",
             f"    socket_protocol: {'TCP' if lookup.tcp else 'UDP'}", f'    response_address: "{server.text}"',
-            f"    response_port: {query.port}", f'    query_address: "{"::" if six else "0.0.0.0"}"', "    query_port: 0",
+            f"    response_port: {query.port}", f'    query_address: "{"::0" if six else "0.0.0.0"}"', "    query_port: 0",
             f"    {'query' if sending else 'response'}_message_data:", f"      opcode: {OPCODES[message.opcode]}",
             f"      status: {rcode_text(message.rcode)}", f"      id: {message.id}", f"      flags:{''.join(f' {word}' for word in flag_words(message))}",
             *(f"      {name}: {count}" for name, count in zip(("QUESTION", "ANSWER", "AUTHORITY", "ADDITIONAL"), message.counts)),
@@ -170,7 +178,7 @@ class Printer:
             if edns.flags & 0x7FFF:
                 lines.append(f"          MBZ: 0x{edns.flags & 0x7FFF:04x}")
             lines.append(f"          udp: {edns.size}")
-            lines += [f"          {line}" for line in option_lines(edns, message.cookie, yaml=True, sending=sending)]
+            lines += [f"          {line}" if line else "" for line in option_lines(edns, message.cookie, yaml=True, sending=sending)]
         if lookup.question and message.questions:
             lines.append("      QUESTION_SECTION:")
             lines += [f"        - '{_yaml_text(f'{q.name.to_text()} {class_text(q.rdclass)} {type_text(q.rdtype)}')}'" for q in message.questions]
