@@ -29,7 +29,11 @@ PRECEDENCE: Table = (
     (Network.parse("::ffff:0:0/96"), 10),
     (Network.parse("::/0"), 40),
 )
-SCOPES4: Table = ((Network.parse("::ffff:169.254.0.0/112"), 2), (Network.parse("::ffff:127.0.0.0/104"), 2), (Network.parse("::ffff:0:0/96"), 14))
+SCOPES4: Table = (
+    (Network.parse("::ffff:169.254.0.0/112"), 2),
+    (Network.parse("::ffff:127.0.0.0/104"), 2),
+    (Network.parse("::ffff:0:0/96"), 14),
+)
 
 
 class Tables(NamedTuple):
@@ -55,7 +59,11 @@ def load(proc: Process) -> Tables:
         except ValueError:
             continue
     chosen = []
-    for name, built_in, rest in (("label", LABELS, 1), ("precedence", PRECEDENCE, 40), ("scopev4", SCOPES4, 14)):
+    for name, built_in, rest in (
+        ("label", LABELS, 1),
+        ("precedence", PRECEDENCE, 40),
+        ("scopev4", SCOPES4, 14),
+    ):
         table = own[name]
         if not table:
             chosen.append(built_in)

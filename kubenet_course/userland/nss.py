@@ -69,7 +69,9 @@ class Service(NamedTuple):
 
 
 # -- files ----------------------------------------------------------------------------------------
-def services(proc: Process, database: str = "hosts", default: tuple[str, ...] = DEFAULT_HOSTS) -> list[Service]:
+def services(
+    proc: Process, database: str = "hosts", default: tuple[str, ...] = DEFAULT_HOSTS
+) -> list[Service]:
     """The services of a line of nsswitch.conf; the last line of a database counts."""
     forced = getattr(proc, "nss_services", {}).get(database)
     if forced is not None:
@@ -312,7 +314,12 @@ def _own_addresses(proc: Process, name: str, family: int) -> list[IpAddress]:
     if wanted == "localhost" or wanted.endswith(".localhost"):
         found = [LOOPBACK4, LOOPBACK6]
     elif wanted == proc.uts.hostname.lower():
-        own = [entry.local for dev in proc.net.devices.values() for entry in proc.net.ipv4.device_addresses(dev) if not entry.local.is_loopback]
+        own = [
+            entry.local
+            for dev in proc.net.devices.values()
+            for entry in proc.net.ipv4.device_addresses(dev)
+            if not entry.local.is_loopback
+        ]
         found = [*own] or [IPv4Address.parse("127.0.0.2"), LOOPBACK6]
     found = [address for address in found if family in (0, address.family)]
     if not found:

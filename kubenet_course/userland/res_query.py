@@ -149,7 +149,11 @@ def _shown(byte: int) -> str:
 def encode_query(identity: int, name: str, rdtype: int, conf: resolv_conf.ResolvConf) -> bytes:
     flags = 0x0100 | (0x20 if "trust-ad" in conf.flags else 0)
     edns = "edns0" in conf.flags
-    wire = struct.pack("!HHHHHH", identity, flags, 1, 0, 0, 1 if edns else 0) + encode_name(name) + struct.pack("!HH", rdtype, 1)
+    wire = (
+        struct.pack("!HHHHHH", identity, flags, 1, 0, 0, 1 if edns else 0)
+        + encode_name(name)
+        + struct.pack("!HH", rdtype, 1)
+    )
     return wire + (b"\0" + struct.pack("!HHIH", OPT, 1200, 0, 0) if edns else b"")
 
 
@@ -220,6 +224,7 @@ class Exchange:
         for _ in range(self.conf.attempts):
             for number, (address, scope) in servers:
                 refused = False
+                done: bool | None
                 try:
                     if circuit:
                         done = await self._stream(address)
@@ -248,7 +253,9 @@ class Exchange:
             identity = int.from_bytes(wire[:2], "big")
             if len(wire) < 12 or identity not in self.ids:
                 return None
-            answer = Answer(identity, 0x8000, 0, (self.name, self.types[self.ids.index(identity)]), broken=True)
+            answer = Answer(
+                identity, 0x8000, 0, (self.name, self.types[self.ids.index(identity)]), broken=True
+            )
         for number, (identity, rdtype) in enumerate(zip(self.ids, self.types)):
             if answer.id != identity or answer.question is None or self.found[number] is not None:
                 continue
@@ -324,7 +331,9 @@ def _turn(proc: Process) -> int:
 
 
 # -- names --------------------------------------------------------------------------------------
-async def query(proc: Process, conf: resolv_conf.ResolvConf, name: str, types: list[int]) -> list[Answer | None]:
+async def query(
+    proc: Process, conf: resolv_conf.ResolvConf, name: str, types: list[int]
+) -> list[Answer | None]:
     """res_nquery(): the answers of which at least one has records; HostError."""
     asked = list(types)
     no_aaaa = "no-aaaa" in conf.flags and AAAA in asked

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 MAX_NAMESERVERS = 3
 #: RES_MAXNDOTS, RES_MAXRETRANS, RES_MAXRETRY
 LIMITS = {"ndots": 15, "timeout": 30, "attempts": 5}
-FLAGS = ("rotate", "edns0", "use-vc", "single-request", "single-request-reopen", "trust-ad", "no-aaaa", "no-tld-query", "no-reload", "debug")
+FLAGS = (
+    "rotate",
+    "edns0",
+    "use-vc",
+    "single-request",
+    "single-request-reopen",
+    "trust-ad",
+    "no-aaaa",
+    "no-tld-query",
+    "no-reload",
+    "debug",
+)
 
 
 @dataclass
@@ -73,7 +84,9 @@ def set_options(conf: ResolvConf, words: list[str]) -> None:
     for word in words:
         name, colon, value = word.partition(":")
         if colon and name in LIMITS:
-            digits = value[: next((at for at, letter in enumerate(value) if not letter.isdigit()), len(value))]
+            digits = value[
+                : next((at for at, letter in enumerate(value) if not letter.isdigit()), len(value))
+            ]
             setattr(conf, name, min(int(digits or "0"), LIMITS[name]))
         elif word in FLAGS:
             conf.flags.add(word)

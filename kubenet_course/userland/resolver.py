@@ -120,7 +120,9 @@ def numeric_address(proc: Process, text: str) -> tuple[IpAddress, str] | None:
 
 
 # -- getaddrinfo ----------------------------------------------------------------------------------
-async def getaddrinfo(proc: Process, name: str, family: int = 0, *, mapped: bool = False) -> list[AddressInfo]:
+async def getaddrinfo(
+    proc: Process, name: str, family: int = 0, *, mapped: bool = False
+) -> list[AddressInfo]:
     """The addresses of `name`, best first; `family` is 4, 6 or 0 for both.
 
     With `mapped` (AI_V4MAPPED) IPv4 addresses serve where IPv6 is wanted and there are none. Raises
@@ -150,7 +152,10 @@ async def getaddrinfo(proc: Process, name: str, family: int = 0, *, mapped: bool
             raise ResolverError(_eai(failure4.code)) from None
         addresses = [_mapped(address) for address in found]
     ordered = sort_addresses(proc, addresses)
-    return [AddressInfo(address.family, address, canonical if number == 0 else None) for number, address in enumerate(ordered)]
+    return [
+        AddressInfo(address.family, address, canonical if number == 0 else None)
+        for number, address in enumerate(ordered)
+    ]
 
 
 def _mapped(address: IpAddress) -> IPv6Address:
@@ -167,7 +172,10 @@ def to_ascii(name: str) -> str:
     if name.isascii():
         return name
     try:
-        return ".".join(label if label.isascii() else "xn--" + label.lower().encode("punycode").decode() for label in name.split("."))
+        return ".".join(
+            label if label.isascii() else "xn--" + label.lower().encode("punycode").decode()
+            for label in name.split(".")
+        )
     except UnicodeError:
         raise ResolverError(EAI_NONAME) from None
 
@@ -177,8 +185,13 @@ def is_hostname(name: str) -> bool:
     if name == ".":
         return True
     labels = name.removesuffix(".").split(".")
-    return len(name) < 254 and not name.startswith("-") and all(
-        0 < len(label) < 64 and all(c.isascii() and (c.isalnum() or c in "-_") for c in label) for label in labels
+    return (
+        len(name) < 254
+        and not name.startswith("-")
+        and all(
+            0 < len(label) < 64 and all(c.isascii() and (c.isalnum() or c in "-_") for c in label)
+            for label in labels
+        )
     )
 
 

@@ -83,7 +83,12 @@ class Answers:
         query.elapsed = self.proc.loop.now - query.sent
         again = DONE if tcp else AGAIN
         if len(wire) < 12:
-            self.warning(lookup, "ERROR: short (< header size) message" if tcp else "Warning: short (< header size) message received")
+            self.warning(
+                lookup,
+                "ERROR: short (< header size) message"
+                if tcp
+                else "Warning: short (< header size) message received",
+            )
             return again
         identity = int.from_bytes(wire[:2], "big")
         if identity != query.message.id:
@@ -102,8 +107,14 @@ class Answers:
         if message.malformed:
             self.warning(lookup, "Warning: Message parser reports malformed message packet.")
         for question in message.questions:
-            if (question.name, question.rdtype, question.rdclass) != (lookup.name, lookup.rdtype, lookup.rdclass):
-                found = f"{short_name(question.name)}/{type_text(question.rdtype)}/{class_text(question.rdclass)}"
+            if (question.name, question.rdtype, question.rdclass) != (
+                lookup.name,
+                lookup.rdtype,
+                lookup.rdclass,
+            ):
+                found = (
+                    f"{short_name(question.name)}/{type_text(question.rdtype)}/{class_text(question.rdclass)}"
+                )
                 self.warning(lookup, f";; Question section mismatch: got {found}")
                 return again
         if not lookup.transfer:
@@ -142,7 +153,13 @@ class Answers:
             self.comment(lookup, "Truncated, retrying in TCP mode.")
             self.requeue(lookup, tcp=True)
             return True
-        if message.rcode == 23 and not tcp and lookup.cookie and lookup.badcookie and message.cookie == "good":
+        if (
+            message.rcode == 23
+            and not tcp
+            and lookup.cookie
+            and lookup.badcookie
+            and message.cookie == "good"
+        ):
             if lookup.show_badcookie:
                 self.print_message(query, message)
                 self.received(query, message.size)
@@ -158,7 +175,9 @@ class Answers:
             return None
         reason = "SERVFAIL reply" if message.rcode == 2 and servfail else "recursion not available"
         following = query.following and not query.messages
-        self.comment(lookup, f"Got {reason} from {query.server.text}{', trying next server' if following else ''}")
+        self.comment(
+            lookup, f"Got {reason} from {query.server.text}{', trying next server' if following else ''}"
+        )
         return NEXT if following else None
 
     async def _accepted(self, query: Query, message: Message) -> str:
@@ -221,7 +240,7 @@ class Answers:
         """followup_lookup(): the question for the servers that the NS records name, in a random order."""
         lookup = query.lookup
         name = self._asked_name(lookup)
-        targets = []
+        targets: list[dns.name.Name] = []
         level = lookup.level
         for record in message.sections[section]:
             if record.rdtype != NS or not name.is_subdomain(record.name):
@@ -248,7 +267,9 @@ class Answers:
         if not servers:
             raise self.fatal(f"couldn't get address for '{failed}': no more")
         self.random.shuffle(servers)
-        changes: dict[str, Any] = {"rdtype": SOA, "recurse": False} if lookup.ns_search else {"rdtype": lookup.asked_type}
+        changes: dict[str, Any] = (
+            {"rdtype": SOA, "recurse": False} if lookup.ns_search else {"rdtype": lookup.asked_type}
+        )
         return lookup.clone(servers=servers, trace_root=False, level=level, **changes)
 
     def _asked_name(self, lookup: Lookup) -> dns.name.Name:

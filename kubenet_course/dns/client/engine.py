@@ -110,7 +110,13 @@ class Client(Answers):
                 dev = self.proc.net.devices.get(scope)
                 zone = f"%{dev.ifindex if dev is not None else scope}" if scope else ""
                 # The unspecified address is the machine itself; a zone is told twice where it is a name.
-                shown = LOOPBACK4 if address == 0 and address.family == 4 else LOOPBACK6 if address == 0 else address
+                shown = (
+                    LOOPBACK4
+                    if address == 0 and address.family == 4
+                    else LOOPBACK6
+                    if address == 0
+                    else address
+                )
                 self.resolv_servers.append(Server(shown, f"{shown}{zone}{zone}", scope, zone))
         if not self.resolv_servers:
             for local, used in ((LOOPBACK6, self.use6), (LOOPBACK4, self.use4)):
@@ -171,7 +177,9 @@ class Client(Answers):
         try:
             lookup.name = name_from_text(lookup.textname, origin)
         except BadMessage as problem:
-            raise self.fatal(f"'{lookup.textname}' is not a legal name ({problem})", self.bad_name_status) from None
+            raise self.fatal(
+                f"'{lookup.textname}' is not a legal name ({problem})", self.bad_name_status
+            ) from None
 
     async def perform(self, lookup: Lookup) -> None:
         """start_lookup(): until an answer came, or nobody is left to ask."""
@@ -196,7 +204,10 @@ class Client(Answers):
         if lookup.padding and message.edns is not None:
             message.edns.options[-1] = (12, bytes(-len(wire) % lookup.padding))
             wire = encode_query(message)
-        queries = [Query(lookup, server, self.port, message, wire, number + 1 < len(servers)) for number, server in enumerate(servers)]
+        queries = [
+            Query(lookup, server, self.port, message, wire, number + 1 < len(servers))
+            for number, server in enumerate(servers)
+        ]
         if lookup.ns_search and not lookup.trace_root:
             await self._all_at_once(queries)
         else:
@@ -224,7 +235,10 @@ class Client(Answers):
                 outcome = await (self._ask_tcp(query) if lookup.tcp else self._ask_udp(query))
             except SetupFailed as failure:
                 what = "Connection to" if lookup.tcp else "UDP setup with"
-                self.warning(lookup, f"{what} {query.place}({query.server.name}) for {lookup.textname} failed: {failure}.")
+                self.warning(
+                    lookup,
+                    f"{what} {query.place}({query.server.name}) for {lookup.textname} failed: {failure}.",
+                )
                 if lookup.tries > 1:
                     lookup.tries -= 1
                     self.error(lookup, "no servers could be reached")

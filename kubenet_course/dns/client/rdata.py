@@ -45,8 +45,14 @@ class Layout:
 
 def ttl_text(seconds: int, words: bool = False) -> str:
     """dns_ttl_totext(): 90061 is "1d1h1m1s", in words "1 day 1 hour 1 minute 1 second"."""
-    parts = []
-    for size, letter, word in ((604800, "w", "week"), (86400, "d", "day"), (3600, "h", "hour"), (60, "m", "minute"), (1, "s", "second")):
+    parts: list[str] = []
+    for size, letter, word in (
+        (604800, "w", "week"),
+        (86400, "d", "day"),
+        (3600, "h", "hour"),
+        (60, "m", "minute"),
+        (1, "s", "second"),
+    ):
         number, seconds = divmod(seconds, size)
         if number or (size == 1 and not parts):
             parts.append(f"{number} {word}{'' if number == 1 else 's'}" if words else f"{number}{letter}")
@@ -97,7 +103,13 @@ def rdata_text(record: Record, layout: Layout) -> str:
 
 
 def _soa(rdata: Any, layout: Layout) -> str:
-    numbers = [(rdata.serial, "serial"), (rdata.refresh, "refresh"), (rdata.retry, "retry"), (rdata.expire, "expire"), (rdata.minimum, "minimum")]
+    numbers = [
+        (rdata.serial, "serial"),
+        (rdata.refresh, "refresh"),
+        (rdata.retry, "retry"),
+        (rdata.expire, "expire"),
+        (rdata.minimum, "minimum"),
+    ]
     head = f"{rdata.mname.to_text()} {rdata.rname.to_text()}"
     if not layout.multiline:
         return head + "".join(f" {number}" for number, _ in numbers)
@@ -123,7 +135,9 @@ def _dnskey(rdata: Any, layout: Layout) -> str:
         kind = "revoked " + kind
     note = f"; {kind}; alg = {ALGORITHMS.get(int(rdata.algorithm), int(rdata.algorithm))} ; key id = {tag}"
     if layout.multiline:
-        return f"{head} ({layout.linebreak}{body}" + (f"{layout.linebreak}) {note}" if layout.comments else " )")
+        return f"{head} ({layout.linebreak}{body}" + (
+            f"{layout.linebreak}) {note}" if layout.comments else " )"
+        )
     return f"{head} {body}" + (f"  {note}" if layout.comments else "")
 
 
@@ -181,7 +195,9 @@ def _loc(rdata: Any, layout: Layout) -> str:
     altitude = int(rdata.altitude)
     sign = "-" if altitude < 0 else ""
     high = f"{sign}{abs(altitude) // 100}.{abs(altitude) % 100:02d}m"
-    sizes = [f"{int(rdata.size) // 100}.{int(rdata.size) % 100:02d}m" if rdata.size < 100 else metres(rdata.size)]
+    sizes = [
+        f"{int(rdata.size) // 100}.{int(rdata.size) % 100:02d}m" if rdata.size < 100 else metres(rdata.size)
+    ]
     sizes += [metres(rdata.horizontal_precision), metres(rdata.vertical_precision)]
     return f"{angle(rdata.latitude, 'N', 'S')} {angle(rdata.longitude, 'E', 'W')} {high} {' '.join(sizes)}"
 
@@ -190,7 +206,16 @@ def _svcb(rdata: Any, layout: Layout) -> str:
     """Parameters: only lists of protocols and unknown ones are quoted."""
     words = [str(rdata.priority), rdata.target.to_text()]
     for key in sorted(rdata.params):
-        name = {0: "mandatory", 1: "alpn", 2: "no-default-alpn", 3: "port", 4: "ipv4hint", 5: "ech", 6: "ipv6hint", 7: "dohpath"}.get(int(key), f"key{int(key)}")
+        name = {
+            0: "mandatory",
+            1: "alpn",
+            2: "no-default-alpn",
+            3: "port",
+            4: "ipv4hint",
+            5: "ech",
+            6: "ipv6hint",
+            7: "dohpath",
+        }.get(int(key), f"key{int(key)}")
         value = rdata.params[key]
         text = "" if value is None else value.to_text()
         if name in ("ipv4hint", "ipv6hint", "port", "mandatory", "ech"):

@@ -12,7 +12,15 @@ from kubenet_course.dns.client.wire import Edns, Message, Question, Record, clas
 from kubenet_course.wire.addresses import IPv4Address, IPv6Address
 
 #: Flags of the header in the order in which dig names them.
-FLAGS = ((0x8000, "qr"), (0x0400, "aa"), (0x0200, "tc"), (0x0100, "rd"), (0x0080, "ra"), (0x0020, "ad"), (0x0010, "cd"))
+FLAGS = (
+    (0x8000, "qr"),
+    (0x0400, "aa"),
+    (0x0200, "tc"),
+    (0x0100, "rd"),
+    (0x0080, "ra"),
+    (0x0020, "ad"),
+    (0x0010, "cd"),
+)
 #: RFC 8914
 EXTENDED_ERRORS = (
     "Other", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer", "Forged Answer", "DNSSEC Indeterminate",
@@ -157,10 +165,10 @@ def _option(code: int, data: bytes, cookie: str, yaml: bool, sending: bool) -> t
         return "PAD", _dump(data) if yaml else f"({len(data)} byte{'' if len(data) == 1 else 's'})"
     if code == 14 and data and len(data) % 2 == 0:
         return "KEY-TAG", ", ".join(str(number) for (number,) in struct.iter_unpack("!H", data))
-    name = {16: "CLIENT-TAG", 17: "SERVER-TAG"}.get(code)
-    if name is not None and len(data) == 2:
-        return name, str(int.from_bytes(data, "big"))
-    return name or f"OPT={code}", _dump(data) if data else ""
+    tag = {16: "CLIENT-TAG", 17: "SERVER-TAG"}.get(code)
+    if tag is not None and len(data) == 2:
+        return tag, str(int.from_bytes(data, "big"))
+    return tag or f"OPT={code}", _dump(data) if data else ""
 
 
 def _extended_error(data: bytes, yaml: bool) -> list[str]:

@@ -27,7 +27,15 @@ RCODES = {
     0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN", 7: "YXRRSET",
     8: "NXRRSET", 9: "NOTAUTH", 10: "NOTZONE", 16: "BADVERS", 23: "BADCOOKIE",
 }  # fmt: skip
-OPCODES = ["QUERY", "IQUERY", "STATUS", "RESERVED3", "NOTIFY", "UPDATE", *(f"RESERVED{n}" for n in range(6, 16))]
+OPCODES = [
+    "QUERY",
+    "IQUERY",
+    "STATUS",
+    "RESERVED3",
+    "NOTIFY",
+    "UPDATE",
+    *(f"RESERVED{n}" for n in range(6, 16)),
+]
 
 
 def rcode_text(rcode: int) -> str:
@@ -70,7 +78,11 @@ class Edns:
 
     def encode(self, rcode: int = 0) -> bytes:
         data = b"".join(struct.pack("!HH", code, len(value)) + value for code, value in self.options)
-        return b"\0" + struct.pack("!HHBBHH", OPT, self.size, rcode >> 4, self.version, self.flags, len(data)) + data
+        return (
+            b"\0"
+            + struct.pack("!HHBBHH", OPT, self.size, rcode >> 4, self.version, self.flags, len(data))
+            + data
+        )
 
 
 @dataclass
@@ -100,7 +112,7 @@ class Message:
 
 
 def encode_name(name: dns.name.Name) -> bytes:
-    return name.to_wire()
+    return name.to_wire() or b""
 
 
 def encode_query(message: Message) -> bytes:
@@ -113,7 +125,11 @@ def encode_query(message: Message) -> bytes:
         wire += encode_name(question.name) + struct.pack("!HH", question.rdtype, question.rdclass)
     for record in message.sections[AUTHORITY]:
         data = record.rdata.to_wire() or b""
-        wire += encode_name(record.name) + struct.pack("!HHIH", record.rdtype, record.rdclass, record.ttl, len(data)) + data
+        wire += (
+            encode_name(record.name)
+            + struct.pack("!HHIH", record.rdtype, record.rdclass, record.ttl, len(data))
+            + data
+        )
     if message.edns is not None:
         wire += message.edns.encode(message.rcode)
     message.size = len(wire)
@@ -202,11 +218,21 @@ class _Parser:
         asked = message.questions[0].rdclass if message.questions else rdclass
         if asked not in (ANY_CLASS, rdclass) and rdtype != SIG:
             self.problem()
-        message.sections[section].append(Record(name, rdtype, rdclass, ttl if ttl < 1 << 31 else 0, self._rdata(rdclass, rdtype, start, size)))
+        message.sections[section].append(
+            Record(
+                name, rdtype, rdclass, ttl if ttl < 1 << 31 else 0, self._rdata(rdclass, rdtype, start, size)
+            )
+        )
 
     def _rdata(self, rdclass: int, rdtype: int, start: int, size: int) -> dns.rdata.Rdata:
         try:
-            return dns.rdata.from_wire(dns.rdataclass.RdataClass.make(rdclass), dns.rdatatype.RdataType.make(rdtype), self.wire, start, size)
+            return dns.rdata.from_wire(
+                dns.rdataclass.RdataClass.make(rdclass),
+                dns.rdatatype.RdataType.make(rdtype),
+                self.wire,
+                start,
+                size,
+            )
         except dns.name.BadPointer:
             raise BadMessage("bad compression pointer") from None
         except dns.name.BadLabelType:
@@ -249,7 +275,9 @@ def name_from_text(text: str, origin: dns.name.Name | None = None) -> dns.name.N
     if not text:
         raise BadMessage(UNEXPECTED_END)
     try:
-        return dns.name.from_text(text.encode("utf-8", "surrogateescape"), dns.name.root if origin is None else origin)
+        return dns.name.from_text(
+            text.encode("utf-8", "surrogateescape"), dns.name.root if origin is None else origin
+        )
     except dns.name.EmptyLabel:
         raise BadMessage("empty label") from None
     except dns.name.LabelTooLong:

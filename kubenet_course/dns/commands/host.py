@@ -230,7 +230,9 @@ class Host(Client):
         if message.rcode:
             name = lookup.textname if lookup.suffix is None else short_name(lookup.name)
             if lookup.ns_search:
-                say(f"Nameserver {query.server.text}:\n\t{name} not found: {message.rcode}({rcode_text(message.rcode)})")
+                say(
+                    f"Nameserver {query.server.text}:\n\t{name} not found: {message.rcode}({rcode_text(message.rcode)})"
+                )
             else:
                 say(f"Host {name} not found: {message.rcode}({rcode_text(message.rcode)})")
             self.seen_error = 1
@@ -252,7 +254,11 @@ class Host(Client):
         """AAAA and MX of what the CNAMEs lead to."""
         name = chased(lookup.name, message)
         for rdtype in (AAAA, MX):
-            self.queue.append(lookup.clone(textname=name, rdtype=rdtype, asked_type=rdtype, new_search=True, tries=self.lookup_tries))
+            self.queue.append(
+                lookup.clone(
+                    textname=name, rdtype=rdtype, asked_type=rdtype, new_search=True, tries=self.lookup_tries
+                )
+            )
 
     @property
     def lookup_tries(self) -> int:
@@ -267,7 +273,11 @@ class Host(Client):
         if not self.listing:
             return True
         if self.list_addresses:
-            return record.rdtype in (A, AAAA, NS, PTR) if self.list_type == ANY and not self.type_given else record.rdtype in (A, AAAA)
+            return (
+                record.rdtype in (A, AAAA, NS, PTR)
+                if self.list_type == ANY and not self.type_given
+                else record.rdtype in (A, AAAA)
+            )
         return self.list_type in (ANY, record.rdtype)
 
     def _say(self, query: Query, record: Record) -> None:
@@ -278,8 +288,13 @@ class Host(Client):
 
     def _verbose(self, query: Query, message: Message) -> None:
         say = self.proc.print
-        say(f";; ->>HEADER<<- opcode: {OPCODES[message.opcode]}, status: {rcode_text(message.rcode)}, id: {message.id}")
-        counts = ", ".join(f"{name}: {count}" for name, count in zip(("QUERY", "ANSWER", "AUTHORITY", "ADDITIONAL"), message.counts))
+        say(
+            f";; ->>HEADER<<- opcode: {OPCODES[message.opcode]}, status: {rcode_text(message.rcode)}, id: {message.id}"
+        )
+        counts = ", ".join(
+            f"{name}: {count}"
+            for name, count in zip(("QUERY", "ANSWER", "AUTHORITY", "ADDITIONAL"), message.counts)
+        )
         say(f";; flags: {' '.join(flag_words(message))}; {counts}")
         style = Style()
         filtered = self.listing and (self.list_addresses or self.list_type != ANY)
@@ -301,8 +316,12 @@ class Host(Client):
 
 def chased(name: dns.name.Name, message: Message) -> str:
     """chase_cnamechain(): where the CNAMEs of an answer lead, as text without the last dot."""
+    links: dict[dns.name.Name, dns.name.Name] = {}
+    for record in message.answers:
+        if record.rdtype == CNAME:
+            links.setdefault(record.name, record.rdata.target)  # type: ignore[attr-defined]
     for _ in range(message.counts[ANSWER]):
-        target = next((record.rdata.target for record in message.answers if record.rdtype == CNAME and record.name == name), None)  # type: ignore[attr-defined]
+        target = links.get(name)
         if target is None:
             break
         name = target

@@ -31,7 +31,11 @@ UNKNOWN, NOT_FOUND, NO_ENUMERATION, USAGE = 1, 2, 3, 64
 
 async def main(proc: Process, argv: list[str]) -> int:
     try:
-        options, words = parse(argv, "s:iAV?", {"service=": "s", "no-idn": "i", "no-addrconfig": "A", "version": "V", "usage": "usage"})
+        options, words = parse(
+            argv,
+            "s:iAV?",
+            {"service=": "s", "no-idn": "i", "no-addrconfig": "A", "version": "V", "usage": "usage"},
+        )
     except OptionError as problem:
         return problem.report(proc, "getent", USAGE, HINT)
     for name, value in options:
@@ -59,7 +63,11 @@ async def main(proc: Process, argv: list[str]) -> int:
     if database == "hosts":
         return await _hosts(proc, keys) if keys else _all_hosts(proc)
     if database.startswith("ahosts"):
-        return await _ahosts(proc, keys, {"ahostsv4": 4, "ahostsv6": 6}.get(database, 0)) if keys else _all_hosts(proc)
+        return (
+            await _ahosts(proc, keys, {"ahostsv4": 4, "ahostsv6": 6}.get(database, 0))
+            if keys
+            else _all_hosts(proc)
+        )
     return _files(proc, database, keys)
 
 
@@ -101,7 +109,9 @@ def _all_hosts(proc: Process) -> int:
     for line in nss.read_hosts(proc):
         address = nss.as_ipv4(line.address)
         if address is not None:
-            _print_host(proc, nss.HostEntry(line.names[0] if line.names else "", list(line.names[1:]), [address]))
+            _print_host(
+                proc, nss.HostEntry(line.names[0] if line.names else "", list(line.names[1:]), [address])
+            )
     return 0
 
 
@@ -135,7 +145,6 @@ def _lines(proc: Process, path: str) -> list[str]:
     return [line for line in (each.partition("#")[0].strip() for each in text.splitlines()) if line]
 
 
-
 def _named_number(words: list[str]) -> str:
     """Name, number and aliases as getent sets them."""
     return " ".join([f"{words[0]:<21}", words[1], *words[2:]])
@@ -153,7 +162,9 @@ def _services(proc: Process, key: str | None) -> list[str]:
         if len(words) < 2:
             continue
         number, _, kind = words[1].partition("/")
-        if key is None or ((number == name if name.isdigit() else _matches(words, name)) and (not slash or kind == protocol)):
+        if key is None or (
+            (number == name if name.isdigit() else _matches(words, name)) and (not slash or kind == protocol)
+        ):
             found.append(_named_number(words))
             if key is not None:
                 break
@@ -162,7 +173,9 @@ def _services(proc: Process, key: str | None) -> list[str]:
 
 def _protocols(proc: Process, key: str | None) -> list[str]:
     rows = [line.split() for line in _lines(proc, "/etc/protocols")]
-    return _first(rows, key, lambda words: words[1] == key if key and key.isdigit() else _matches(words, key or ""))
+    return _first(
+        rows, key, lambda words: words[1] == key if key and key.isdigit() else _matches(words, key or "")
+    )
 
 
 def _networks(proc: Process, key: str | None) -> list[str]:
@@ -210,7 +223,11 @@ def _initgroups(proc: Process, key: str | None) -> list[str]:
 
 
 def _ethers(proc: Process, key: str | None) -> list[str]:
-    return [f"{words[0]} {words[1]}" for words in (line.split() for line in _lines(proc, "/etc/ethers")) if len(words) > 1 and key in words]
+    return [
+        f"{words[0]} {words[1]}"
+        for words in (line.split() for line in _lines(proc, "/etc/ethers"))
+        if len(words) > 1 and key in words
+    ]
 
 
 def _files(proc: Process, database: str, keys: list[str]) -> int:

@@ -1,7 +1,7 @@
 """dig 9.18: questions to DNS servers, with everything that comes back.
 
-    options    the command line
-    output     answers as text, as one value a line (+short), as YAML
+options    the command line
+output     answers as text, as one value a line (+short), as YAML
 """
 
 from __future__ import annotations

@@ -82,7 +82,10 @@ class Parser(PlusOptions):
             banner = f"\n; <<>> DiG {VERSION} <<>>{''.join(f' {word}' for word in self.argv[1:])}\n"
             if self.servers_found:
                 banner += f"; ({self.servers_found} server{'s' if self.servers_found != 1 else ''} found)\n"
-            lookup.banner = banner + f";; global options:{' +short' if self.short else ''}{' +cmd' if self.show_command else ''}\n"
+            lookup.banner = (
+                banner
+                + f";; global options:{' +short' if self.short else ''}{' +cmd' if self.show_command else ''}\n"
+            )
         self.first = False
 
     def finish(self) -> None:

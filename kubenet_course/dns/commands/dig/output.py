@@ -87,19 +87,33 @@ class Printer:
     def _header(self, query: Query, message: Message, sending: bool) -> None:
         say = self.proc.print
         say(";; Sending:" if sending else ";; Got answer:")
-        say(f";; ->>HEADER<<- opcode: {OPCODES[message.opcode]}, status: {rcode_text(message.rcode)}, id: {message.id}")
-        counts = "; ".join(["", ", ".join(f"{name}: {count}" for name, count in zip(("QUERY", "ANSWER", "AUTHORITY", "ADDITIONAL"), message.counts))])
+        say(
+            f";; ->>HEADER<<- opcode: {OPCODES[message.opcode]}, status: {rcode_text(message.rcode)}, id: {message.id}"
+        )
+        counts = "; ".join(
+            [
+                "",
+                ", ".join(
+                    f"{name}: {count}"
+                    for name, count in zip(("QUERY", "ANSWER", "AUTHORITY", "ADDITIONAL"), message.counts)
+                ),
+            ]
+        )
         mbz = "; MBZ: 0x4" if message.flags & 0x40 else ""
         say(f";; flags:{''.join(f' {word}' for word in flag_words(message))}{mbz}{counts}")
         if not sending and message.flag(0x100) and not message.flag(0x80):
             say(";; WARNING: recursion requested but not available")
         if not sending and message.extra:
-            say(f";; WARNING: Message has {message.extra} extra byte{'' if message.extra == 1 else 's'} at end")
+            say(
+                f";; WARNING: Message has {message.extra} extra byte{'' if message.extra == 1 else 's'} at end"
+            )
         say()
         sent = query.message.edns
         if not sending and sent is not None and message.edns is None and message.rcode in (1, 4):
             less = "+nodnssec " if query.lookup.dnssec else ""
-            say(f";; WARNING: EDNS query returned status {rcode_text(message.rcode)} - retry with '{less}+noedns'\n")
+            say(
+                f";; WARNING: EDNS query returned status {rcode_text(message.rcode)} - retry with '{less}+noedns'\n"
+            )
         if message.edns is not None:
             edns = message.edns
             mbz = f" MBZ: 0x{edns.flags & 0x7FFF:04x}," if edns.flags & 0x7FFF else ""
@@ -128,7 +142,12 @@ class Printer:
         lookup = query.lookup
         if not lookup.answer:
             return
-        layout = Layout(crypto=lookup.crypto, expand_aaaa=lookup.expand_aaaa, unknown=lookup.unknown, split=self.parser.split)
+        layout = Layout(
+            crypto=lookup.crypto,
+            expand_aaaa=lookup.expand_aaaa,
+            unknown=lookup.unknown,
+            split=self.parser.split,
+        )
         for record in message.answers:
             words = rdata_text(record, layout)
             if lookup.trace or lookup.ns_search:
@@ -144,16 +163,26 @@ class Printer:
             return
         if lookup.stats and not self.parser.short:
             wall = self.proc.system.host.wall_clock() // SECOND
-            time_taken = f"{query.elapsed // MICROSECOND} usec" if lookup.usec else f"{query.elapsed // MILLISECOND} msec"
+            time_taken = (
+                f"{query.elapsed // MICROSECOND} usec"
+                if lookup.usec
+                else f"{query.elapsed // MILLISECOND} msec"
+            )
             self.proc.print(f";; Query time: {time_taken}")
-            self.proc.print(f";; SERVER: {query.place}({query.server.name}) ({'TCP' if lookup.tcp else 'UDP'})")
+            self.proc.print(
+                f";; SERVER: {query.place}({query.server.name}) ({'TCP' if lookup.tcp else 'UDP'})"
+            )
             self.proc.print(f";; WHEN: {time.strftime('%a %b %d %H:%M:%S UTC %Y', time.gmtime(wall))}")
             if lookup.transfer:
-                self.proc.print(f";; XFR size: {query.records} records (messages {query.messages}, bytes {query.bytes})\n")
+                self.proc.print(
+                    f";; XFR size: {query.records} records (messages {query.messages}, bytes {query.bytes})\n"
+                )
             else:
                 self.proc.print(f";; MSG SIZE  rcvd: {query.bytes}\n")
         elif lookup.identify and not self.parser.short:
-            self.proc.print(f";; Received {query.bytes} bytes from {query.place}({query.server.name}) in {elapsed_text(query)}\n")
+            self.proc.print(
+                f";; Received {query.bytes} bytes from {query.place}({query.server.name}) in {elapsed_text(query)}\n"
+            )
 
     # -- YAML -----------------------------------------------------------------------------------
     def _yaml(self, query: Query, message: Message, sending: bool) -> None:
@@ -161,7 +190,12 @@ class Printer:
         recursive = message.flag(0x100) and (sending or message.flag(0x80))
         kind = f"{'RECURSIVE' if recursive else 'AUTH'}_{'QUERY' if sending else 'RESPONSE'}"
         six = server.address.family == 6
-        lines = ["- type: MESSAGE", "  message:", f"    type: {kind}", f"    query_time: !!timestamp {self._stamp(query.sent)}"]
+        lines = [
+            "- type: MESSAGE",
+            "  message:",
+            f"    type: {kind}",
+            f"    query_time: !!timestamp {self._stamp(query.sent)}",
+        ]
         if not sending:
             lines.append(f"    response_time: !!timestamp {self._stamp(query.sent + query.elapsed)}")
         lines += [
@@ -174,27 +208,47 @@ class Printer:
         ]  # fmt: skip
         if lookup.comments and message.edns is not None:
             edns = message.edns
-            lines += ["      OPT_PSEUDOSECTION:", "        EDNS:", f"          version: {edns.version}", f"          flags:{' do' if edns.do else ''}"]
+            lines += [
+                "      OPT_PSEUDOSECTION:",
+                "        EDNS:",
+                f"          version: {edns.version}",
+                f"          flags:{' do' if edns.do else ''}",
+            ]
             if edns.flags & 0x7FFF:
                 lines.append(f"          MBZ: 0x{edns.flags & 0x7FFF:04x}")
             lines.append(f"          udp: {edns.size}")
-            lines += [f"          {line}" if line else "" for line in option_lines(edns, message.cookie, yaml=True, sending=sending)]
+            lines += [
+                f"          {line}" if line else ""
+                for line in option_lines(edns, message.cookie, yaml=True, sending=sending)
+            ]
         if lookup.question and message.questions:
             lines.append("      QUESTION_SECTION:")
-            lines += [f"        - '{_yaml_text(f'{q.name.to_text()} {class_text(q.rdclass)} {type_text(q.rdtype)}')}'" for q in message.questions]
-        layout = Layout(crypto=lookup.crypto, expand_aaaa=lookup.expand_aaaa, unknown=lookup.unknown, split=self.parser.split)
+            lines += [
+                f"        - '{_yaml_text(f'{q.name.to_text()} {class_text(q.rdclass)} {type_text(q.rdtype)}')}'"
+                for q in message.questions
+            ]
+        layout = Layout(
+            crypto=lookup.crypto,
+            expand_aaaa=lookup.expand_aaaa,
+            unknown=lookup.unknown,
+            split=self.parser.split,
+        )
         for section, name in SECTIONS:
             if getattr(lookup, name.lower()) and message.sections[section]:
                 lines.append(f"      {name}_SECTION:")
                 for record in message.sections[section]:
-                    words = f"{record.name.to_text()} {record.ttl} {class_text(record.rdclass)} {type_text(record.rdtype)} {rdata_text(record, layout)}"
+                    kind = f"{class_text(record.rdclass)} {type_text(record.rdtype)}"
+                    words = f"{record.name.to_text()} {record.ttl} {kind} {rdata_text(record, layout)}"
                     lines.append(f"        - '{_yaml_text(words)}'")
         self.proc.print("\n".join(lines))
 
     def _stamp(self, when: int) -> str:
         """The wall clock at a moment of the loop's clock."""
         wall = self.proc.system.host.wall_clock() - (self.proc.loop.now - when)
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall // SECOND)) + f".{wall % SECOND // MILLISECOND:03d}Z"
+        return (
+            time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall // SECOND))
+            + f".{wall % SECOND // MILLISECOND:03d}Z"
+        )
 
 
 def _yaml_text(text: str) -> str:

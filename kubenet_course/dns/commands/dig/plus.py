@@ -35,10 +35,22 @@ VALUES = (
     "timeout", "tries",
 )  # fmt: skip
 OTHERS = (
-    "all", "cmd", "comments", "defname", "dnssec", "do", "idnin", "idnout", "keepopen", "mapped", "nssearch", "rrcomments", "search", "short",
-    "showsearch", "tcp", "trace", "ttlunits", "vc", "yaml",
+    "all", "cmd", "comments", "defname", "dnssec", "do", "idnin", "idnout", "keepopen", "mapped", "nssearch", "rrcomments", "search",
+    "short", "showsearch", "tcp", "trace", "ttlunits", "vc", "yaml",
 )  # fmt: skip
-MISSING = ("coflag", "dns64prefix", "https", "https-get", "http-plain", "http-plain-get", "tls", "tls-ca", "tls-hostname", "tls-certfile", "tls-keyfile")
+MISSING = (
+    "coflag",
+    "dns64prefix",
+    "https",
+    "https-get",
+    "http-plain",
+    "http-plain-get",
+    "tls",
+    "tls-ca",
+    "tls-hostname",
+    "tls-certfile",
+    "tls-keyfile",
+)
 ALL = (*SWITCHES, *VALUES, *OTHERS, *MISSING)
 SYNONYMS = {"aa": "aaflag", "ad": "adflag", "cd": "cdflag", "do": "dnssec", "ra": "raflag", "rd": "rdflag"}
 #: +ednsopt by name.
@@ -72,10 +84,18 @@ class PlusOptions:
     # -- numbers and complaints -----------------------------------------------------------------
     def number(self, what: str, text: str, limit: int, status: int = 10) -> int:
         """parse_uint(): says what is wrong; Fatal."""
-        problem = "not a valid number" if not (text.isascii() and text.isdigit()) else "out of range" if int(text) > limit else ""
+        problem = (
+            "not a valid number"
+            if not (text.isascii() and text.isdigit())
+            else "out of range"
+            if int(text) > limit
+            else ""
+        )
         if problem:
             self.proc.print(f"invalid {what} '{text}': {problem}")
-            raise self.client.fatal(f"Couldn't parse {'port number' if what == 'port number' else what}", status)
+            raise self.client.fatal(
+                f"Couldn't parse {'port number' if what == 'port number' else what}", status
+            )
         return int(text)
 
     def invalid(self, option: str) -> Fatal:
@@ -107,7 +127,22 @@ class PlusOptions:
             return
         handler: Callable[..., None] = getattr(self, f"_{name}")
         if name in VALUES:
-            if value is None and state and name not in ("bufsize", "cookie", "edns", "ednsflags", "ednsopt", "opcode", "padding", "qid", "split"):
+            if (
+                value is None
+                and state
+                and name
+                not in (
+                    "bufsize",
+                    "cookie",
+                    "edns",
+                    "ednsflags",
+                    "ednsopt",
+                    "opcode",
+                    "padding",
+                    "qid",
+                    "split",
+                )
+            ):
                 raise self.invalid(f"+{words[0]}")
             handler(value, state)
         else:
@@ -115,7 +150,9 @@ class PlusOptions:
 
     def _all(self, state: bool) -> None:
         lookup = self.current
-        lookup.question = lookup.authority = lookup.answer = lookup.additional = lookup.comments = lookup.stats = state
+        lookup.question = lookup.authority = lookup.answer = lookup.additional = lookup.comments = (
+            lookup.stats
+        ) = state
         self.show_command = state
 
     def _cmd(self, state: bool) -> None:
@@ -164,7 +201,13 @@ class PlusOptions:
         lookup = self.current
         lookup.trace = lookup.trace_root = state
         if state:
-            lookup.recurse, lookup.identify, lookup.dnssec, lookup.cookie, lookup.authority = True, True, True, True, True
+            lookup.recurse, lookup.identify, lookup.dnssec, lookup.cookie, lookup.authority = (
+                True,
+                True,
+                True,
+                True,
+                True,
+            )
             lookup.comments = lookup.stats = lookup.additional = lookup.question = False
             lookup.rrcomments = 0
             self.client.use_search = False
@@ -242,7 +285,9 @@ class PlusOptions:
         number = EDNS_CODES.get(code.lower())
         if number is None:
             if not code.isdigit() or int(code) > 65535:
-                self.proc.print(f"invalid ednsopt '{code}': {'out of range' if code.isdigit() else 'not a valid number'}")
+                self.proc.print(
+                    f"invalid ednsopt '{code}': {'out of range' if code.isdigit() else 'not a valid number'}"
+                )
                 raise self.client.fatal(f"bad edns code point: {code}")
             number = int(code)
         self.current.options.append((number, self._hex(data)))
@@ -261,7 +306,9 @@ class PlusOptions:
             self.current.opcode = self.number("opcode", value, 15)
 
     def _padding(self, value: str | None, state: bool) -> None:
-        self.current.padding = 0 if not state else 128 if value is None else self.number("padding", value, 512)
+        self.current.padding = (
+            0 if not state else 128 if value is None else self.number("padding", value, 512)
+        )
 
     def _qid(self, value: str | None, state: bool) -> None:
         self.current.id = None if not state or value is None else self.number("qid", value, 65535)

@@ -1,7 +1,7 @@
 """nslookup 9.18: names and addresses, on the command line or line by line from standard input.
 
-    output     answers as nslookup prints them, with what `debug` shows
-    settings   `set`, `server` and the options of the command line
+output     answers as nslookup prints them, with what `debug` shows
+settings   `set`, `server` and the options of the command line
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Nslookup(Client):
         self.printer.message(query, message)
         if self.printer.follow is not None:
             name, self.printer.follow = self.printer.follow, None
-            lookup = query.lookup.clone(textname=name, rdtype=28, asked_type=28, new_search=True, tries=self.settings.tries)
+            lookup = query.lookup.clone(
+                textname=name, rdtype=28, asked_type=28, new_search=True, tries=self.settings.tries
+            )
             self.queue.append(lookup)
 
     def comment(self, lookup: Lookup, text: str) -> None:
@@ -134,6 +136,3 @@ async def main(proc: Process, argv: list[str]) -> int:
         return fatal.status
     proc.print()
     return 1 if client.printer.nothing_shown or client.printer.failed else 0
-
-
-

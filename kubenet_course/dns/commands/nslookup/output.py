@@ -104,8 +104,14 @@ class Printer:
         say = self.proc.print
         say("------------\n    QUESTIONS:")
         for question in message.questions:
-            say(f"\t{short_name(question.name)}, type = {type_text(question.rdtype)}, class = {class_text(question.rdclass)}")
-        for section, title in ((ANSWER, "ANSWERS:"), (AUTHORITY, "AUTHORITY RECORDS:"), (ADDITIONAL, "ADDITIONAL RECORDS:")):
+            say(
+                f"\t{short_name(question.name)}, type = {type_text(question.rdtype)}, class = {class_text(question.rdclass)}"
+            )
+        for section, title in (
+            (ANSWER, "ANSWERS:"),
+            (AUTHORITY, "AUTHORITY RECORDS:"),
+            (ADDITIONAL, "ADDITIONAL RECORDS:"),
+        ):
             say(f"    {title}")
             for record in message.sections[section]:
                 say(f"    ->  {short_name(record.name)}")
