@@ -56,6 +56,11 @@ class ResolverError(KubenetError):
         return MESSAGES.get(self.code, "Unknown error")
 
 
+def host_error_text(error: ResolverError) -> str:
+    """hstrerror(3)'s words for it, as the older programs have them."""
+    return {EAI_AGAIN: "Host name lookup failure", EAI_NODATA: "No address associated with name"}.get(error.code, "Unknown host")
+
+
 class AddressInfo(NamedTuple):
     """One answer of getaddrinfo(3); as in libc only the first one has a canonical name."""
 

@@ -179,8 +179,7 @@ async def _resolve(proc: Process, host: str) -> IPv4Address:
     try:
         found = await resolver.getaddrinfo(proc, host, 4)
     except resolver.ResolverError as error:
-        unknown = error.code in (resolver.EAI_NONAME, resolver.EAI_NODATA)
-        raise Failure(f"{host}: {'Unknown host' if unknown and '.' in host else 'Host name lookup failure'}") from None
+        raise Failure(f"{host}: {resolver.host_error_text(error)}") from None
     return found[0].address  # type: ignore[return-value]
 
 

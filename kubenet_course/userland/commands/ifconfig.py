@@ -271,8 +271,8 @@ async def _resolve(proc: Process, text: str, hint: str = "") -> IPv4Address:
         raise Failed(f"{text}: Unknown host{hint}")
     try:
         found = await resolver.getaddrinfo(proc, text, 4)
-    except resolver.ResolverError:
-        raise Failed(f"{text}: Host name lookup failure{hint}") from None
+    except resolver.ResolverError as error:
+        raise Failed(f"{text}: {resolver.host_error_text(error)}{hint}") from None
     return found[0].address  # type: ignore[return-value]
 
 

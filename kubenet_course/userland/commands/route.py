@@ -210,9 +210,9 @@ async def _resolve(proc: Process, text: str, network: bool) -> tuple[IPv4Address
         return full, network and int(full) & 0xFF == 0
     try:
         found = await resolver.getaddrinfo(proc, text, 4)
-    except resolver.ResolverError:
+    except resolver.ResolverError as error:
         # INET_resolve() asks for networks first: then it is that look-up's error which is told.
-        why = "Host name lookup failure" if network and not text[:1].isdigit() else "Unknown host"
+        why = resolver.host_error_text(error) if network and not text[:1].isdigit() else "Unknown host"
         raise Refused(E_LOOKUP, f"{text}: {why}") from None
     return found[0].address, False  # type: ignore[return-value]
 

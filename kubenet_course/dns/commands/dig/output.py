@@ -203,7 +203,8 @@ class Printer:
             f"    socket_protocol: {'TCP' if lookup.tcp else 'UDP'}", f'    response_address: "{server.text}"',
             f"    response_port: {query.port}", f'    query_address: "{"::0" if six else "0.0.0.0"}"', "    query_port: 0",
             f"    {'query' if sending else 'response'}_message_data:", f"      opcode: {OPCODES[message.opcode]}",
-            f"      status: {rcode_text(message.rcode)}", f"      id: {message.id}", f"      flags:{''.join(f' {word}' for word in flag_words(message))}",
+            f"      status: {rcode_text(message.rcode)}", f"      id: {message.id}",
+            f"      flags:{''.join(f' {word}' for word in flag_words(message))}",
             *(f"      {name}: {count}" for name, count in zip(("QUESTION", "ANSWER", "AUTHORITY", "ADDITIONAL"), message.counts)),
         ]  # fmt: skip
         if lookup.comments and message.edns is not None:
