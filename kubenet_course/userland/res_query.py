@@ -7,11 +7,11 @@ list. Messages are read here by hand: there is nothing in them but names and add
 
 from __future__ import annotations
 
-import errno
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError, KubenetError
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland import resolv_conf

@@ -6,12 +6,12 @@ itself (failures, warnings) is alike in all three.
 
 from __future__ import annotations
 
-import errno
 from collections import deque
 from typing import Any
 
 import dns.name
 
+from kubenet_course import errno
 from kubenet_course.dns.client import resolvconf
 from kubenet_course.dns.client.answers import AGAIN, DONE, Answers
 from kubenet_course.dns.client.lookup import NS, Lookup, Query, Server
