@@ -287,10 +287,14 @@ def build(spec: Message, machines: Machines) -> None:
     classes = mininet_classes(machines)
     gc.freeze()
     net = Mininet(topo=None, controller=None, build=False)
-    for machine in spec["machines"]:
+    for number, machine in enumerate(spec["machines"], 1):
         if machine["kind"] == "switch":
             net.addSwitch(
-                machine["name"], cls=classes["switch"], inNamespace=True, stp=machine.get("stp", False)
+                machine["name"],
+                cls=classes["switch"],
+                inNamespace=True,
+                stp=machine.get("stp", False),
+                dpid=f"{number:x}",  # else the name would need a number in it
             )
         else:
             net.addHost(machine["name"], cls=classes["host"], ip=None)
