@@ -25,7 +25,7 @@ from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.metrics import Metrics
 from kubenet_course.dns.names import Address, parent, server_addresses
 from kubenet_course.dns.plugin import ORDER, Dropped, Endpoint, PluginError, Request, ServerConfig
-from kubenet_course.dns.wire import encode, fit, set_opt
+from kubenet_course.dns.wire import MALFORMED, encode, fit, opt_record, read
 from kubenet_course.registry import discover
 
 VERSION = "1.12.1"
@@ -88,6 +88,11 @@ class Server:
     def chaos(self) -> bool:
         """Whether classes other than IN are served: with these plugins in some block (EnableChaos)."""
         return any({"chaos", "forward"} & set(config.handlers) for configs in self.zones.values() for config in configs)
+
+    @property
+    def waits(self) -> bool:
+        """Whether some answer may take time; else each is made in one go."""
+        return any(plugin.waits for configs in self.zones.values() for config in configs for plugin in config.plugins)
 
     def banner(self) -> list[str]:
         """dnsserver.startUpZones(): a line a zone, with the port, and the address if it is not every one."""
@@ -168,7 +173,7 @@ class Engine:
         if refusal is not None:
             return refusal or None
         try:
-            message = dns.message.from_wire(wire, ignore_trailing=True)
+            message = read(wire)
         except MALFORMED:
             return formerr(wire)
         request = Request(message, client, client_port, protocol, local, local_port)
@@ -180,8 +185,8 @@ class Engine:
             more.append(request.more)
         if request.options:
             response.use_edns(0, 0, options=request.options)
-        set_opt(response, message, message.payload)
-        return fit(response, request.size, udp=protocol == "udp", six=request.family == 6)
+        opt = opt_record(response, message, message.payload)
+        return fit(response, request.size, opt, udp=protocol == "udp", six=request.family == 6)
 
     async def answers(
         self, server: Server, wire: bytes, client: str, client_port: int, local: str, local_port: int
@@ -275,10 +280,6 @@ def plugin_names() -> list[str]:
     """The plugins of this installation, in the order of the chain."""
     found = discover("kubenet_course.dns.plugins")
     return [name for name in ORDER if name in found]
-
-
-#: What dnspython raises for bytes that are no message.
-MALFORMED = (dns.exception.DNSException, ValueError, struct.error, IndexError)
 
 
 def reject(wire: bytes) -> bytes | None:

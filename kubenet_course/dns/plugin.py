@@ -30,6 +30,7 @@ import dns.rrset
 
 from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import Address, fqdn, is_subdomain, normalise_zone
+from kubenet_course.dns.wire import Query, names_of
 
 if TYPE_CHECKING:
     from kubenet_course.dns.engine import Environment
@@ -95,9 +96,8 @@ class Request:
 
     def __post_init__(self) -> None:
         question = self.message.question[0] if self.message.question else None
-        self.question = question.name if question is not None else dns.name.root
-        self.qname = self.question.to_text()
-        self.name = self.qname.lower()
+        labels = question.name.labels if question is not None else (b"",)
+        self.question, self.qname, self.name = names_of(labels)
         self.qtype = int(question.rdtype) if question is not None else 0
         self.qclass = int(question.rdclass) if question is not None else 0
 
@@ -128,11 +128,10 @@ class Request:
         """An empty answer to this query (Msg.SetReply)."""
         message = self.message
         answer = dns.message.QueryMessage(message.id)
-        answer.flags = 0x8000 | message.flags & 0x7800
-        if not message.flags & 0x7800:
-            answer.flags |= message.flags & 0x0110  # RD and CD
-        if authoritative:
-            answer.flags |= 0x0400
+        flags = 0x8000 | message.flags & 0x7800
+        if not flags & 0x7800:
+            flags |= message.flags & 0x0110  # RD and CD
+        answer.flags = flags | 0x0400 if authoritative else flags
         if rcode:
             answer.set_rcode(dns.rcode.Rcode.make(rcode))
         answer.question = message.question[:1]
@@ -140,7 +139,7 @@ class Request:
 
     def asked(self, name: str | dns.name.Name, rdtype: int | None = None) -> Request:
         """The same request about another name or type; the message is a copy, EDNS and all."""
-        copy = dns.message.QueryMessage(self.message.id)
+        copy = Query(self.message.id)
         copy.flags = self.message.flags
         copy.opt = self.message.opt
         wanted = dns.name.from_text(name) if isinstance(name, str) else name
@@ -170,6 +169,8 @@ class Plugin:
 
     name = ""
     next: Plugin | None = None
+    #: Whether it may have to wait for somebody (another server, a clock) while it answers.
+    waits = False
 
     async def serve_dns(self, request: Request) -> dns.message.Message:
         """The answer to `request`."""

@@ -29,8 +29,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from kubenet_course.dns.engine import MALFORMED
 from kubenet_course.dns.names import is_subdomain, parent
+from kubenet_course.dns.wire import MALFORMED
 
 SECOND = 10**9
 A, NS, CNAME, SOA, AAAA, DNAME = 1, 2, 5, 6, 28, 39

@@ -30,14 +30,14 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from kubenet_course.dns.engine import MALFORMED, Server, reject
+from kubenet_course.dns.engine import Server, reject
 from kubenet_course.dns.engine import formerr as format_error
 from kubenet_course.dns.host import Host, exchange
 from kubenet_course.dns.names import fqdn
 from kubenet_course.dns.plugin import Request
 from kubenet_course.dns.recursor import Answer, Limits, Recursor, read_hints
 from kubenet_course.dns.server import ListenError, Listeners
-from kubenet_course.dns.wire import fit, set_opt
+from kubenet_course.dns.wire import MALFORMED, fit, opt_record, read
 from kubenet_course.errors import KubenetError
 from kubenet_course.userland.signals import SIGNALS
 
@@ -110,13 +110,19 @@ def _setting(settings: Settings, name: str, words: list[str]) -> None:
         raise ValueError(f"unknown setting {name!r}")
 
 
+class Recursive(Server):
+    """What it listens on; an answer may take a while."""
+
+    waits = True  # type: ignore[assignment]
+
+
 class Daemon:
     """Answers clients' queries from a `Recursor`; has an engine's shape for `Listeners`."""
 
     def __init__(self, host: Host, settings: Settings):
         self.host = host
         self.settings = settings
-        self.servers = [Server("dns", address, str(settings.port)) for address in settings.listen or [""]]
+        self.servers = [Recursive("dns", address, str(settings.port)) for address in settings.listen or [""]]
         text = host.read(settings.root_hints)
         if text is None:
             raise ConfigError(f"{settings.root_hints}: {host.problem(settings.root_hints)}")
@@ -140,17 +146,15 @@ class Daemon:
         if refusal is not None:
             return refusal or None
         try:
-            message = dns.message.from_wire(wire, ignore_trailing=True)
+            message = read(wire)
         except MALFORMED:
             return format_error(wire)
         request = Request(message, client, client_port, protocol, local, local_port)
         response = await self._respond(request)
-        set_opt(response, message, PAYLOAD)
-        if response.opt is not None:
-            response.use_edns(0, message.ednsflags & dns.flags.DO, payload=PAYLOAD, options=[])
-            if response.rcode() == 0 and message.edns > 0:
-                response.set_rcode(dns.rcode.BADVERS)
-        return fit(response, min(request.size, 65535), udp=True, six=request.family == 6)
+        if message.edns > 0:
+            response.set_rcode(dns.rcode.BADVERS)
+        opt = opt_record(response, message, PAYLOAD, echo=False)
+        return fit(response, request.size, opt, udp=True, six=request.family == 6)
 
     async def answers(
         self, server: Server, wire: bytes, client: str, client_port: int, local: str, local_port: int

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from kubenet_course import errno
 from kubenet_course.dns.engine import Engine, Server
 from kubenet_course.dns.host import go_error, read_frame
 from kubenet_course.dns.plugin import Endpoint
@@ -22,6 +23,7 @@ from kubenet_course.userland.http import Headers, Request, Response, serve
 from kubenet_course.userland.sockets import Datagrams, Listener, Network, Stream
 
 BACKLOG = 4096  # Go's net package asks for net.core.somaxconn
+BURST = 64  # datagrams that are answered before others have their turn
 TCP_IDLE = 10.0  # seconds (core/dnsserver: timeouts' default for idle connections)
 
 
@@ -38,6 +40,8 @@ class Listeners:
         self.sockets: dict[tuple[str, str, int], Any] = {}
         self.servers: dict[tuple[str, str, int], Server] = {}
         self.pages: dict[tuple[str, str, int], Endpoint] = {}
+        #: Servers whose answers may take time: each in a task of its own.
+        self.waiting: set[tuple[str, str, int]] = set()
 
     async def open(self, engine: Engine) -> None:
         """Listen on all that `engine` asks for, and no longer on the rest."""
@@ -57,6 +61,7 @@ class Listeners:
         for key in [key for key in self.sockets if key not in servers and key[0] != "http"]:
             self.sockets.pop(key).close()
         self.engine, self.servers = engine, servers
+        self.waiting = {key for key, server in servers.items() if server.waits}
         for key, sock in new.items():
             self.sockets[key] = sock
             self.network.spawn(self._tcp(key, sock) if key[0] == "tcp" else self._udp(key, sock))
@@ -94,14 +99,22 @@ class Listeners:
 
     # -- DNS --------------------------------------------------------------------------------
     async def _udp(self, key: tuple[str, str, int], sock: Datagrams) -> None:
+        count = 0
         while self.sockets.get(key) is sock:
+            count += 1
+            if not count % BURST:
+                await self.network.sleep(0)  # others want to go on, too
             try:
                 wire, (client, port), local = await sock.receive_at()
             except KernelError as failure:
-                if failure.errno == 9:
+                if failure.errno == errno.EBADF:
                     return  # closed
                 continue  # an ICMP error about an earlier answer
-            self.network.spawn(self._answer(key, sock, wire, client, port, local))
+            work = self._answer(key, sock, wire, client, port, local)
+            if key in self.waiting:
+                self.network.spawn(work)
+            else:
+                await work
 
     async def _answer(self, key: tuple[str, str, int], sock: Datagrams, wire: bytes, client: str, port: int, local: str) -> None:
         assert self.engine is not None

@@ -33,6 +33,7 @@ import dns.zonefile
 
 from kubenet_course.dns.names import fqdn, is_subdomain, parent
 from kubenet_course.dns.plugin import Request
+from kubenet_course.dns.wire import fixed, with_name
 from kubenet_course.errors import KubenetError
 
 MAX_CNAMES = 8
@@ -63,6 +64,7 @@ class Zone:
             if rrset is None:
                 rrset = node[rdata.rdtype] = dns.rrset.RRset(owner, rdata.rdclass, rdata.rdtype)
             rrset.add(rdata, ttl)
+        self.nodes = {key: {kind: fixed(rrset) for kind, rrset in node.items()} for key, node in self.nodes.items()}
         if SOA not in self.nodes.get(self.origin, {}):
             raise ZoneError(f'file "{file}" has no SOA record for origin {self.origin}')
         self.inner: set[str] = set()
@@ -178,10 +180,10 @@ async def answer_from(zone: Zone, request: Request) -> dns.message.Message:
     if name == zone.origin and rdtype in (SOA, NS):
         node = zone.nodes[name]
         if rdtype == SOA:
-            answer.answer.append(_renamed(node[SOA], request.question))
+            answer.answer.append(with_name(node[SOA], request.question))
             answer.authority += zone.ns
         elif NS in node:
-            answer.answer.append(_renamed(node[NS], request.question))
+            answer.answer.append(with_name(node[NS], request.question))
             answer.additional += [found for record in node[NS] for found in zone.addresses(record.target)]
         else:
             answer.authority.append(zone.soa)
@@ -202,7 +204,7 @@ async def answer_from(zone: Zone, request: Request) -> dns.message.Message:
 async def _from_node(zone: Zone, request: Request, answer: dns.message.Message, node: Node) -> None:
     rdtype = request.qtype
     if CNAME in node and rdtype != CNAME:
-        answer.answer.append(_renamed(node[CNAME], request.question))
+        answer.answer.append(with_name(node[CNAME], request.question))
         answer.authority += zone.ns
         await _follow(zone, request, answer, node[CNAME][0].target)
         return
@@ -210,7 +212,7 @@ async def _from_node(zone: Zone, request: Request, answer: dns.message.Message, 
     if found is None:
         answer.authority.append(zone.soa)
         return
-    answer.answer.append(_renamed(found, request.question))
+    answer.answer.append(with_name(found, request.question))
     answer.authority += zone.ns
     if rdtype in (MX, SRV):
         for record in found:
@@ -227,14 +229,14 @@ async def _follow(zone: Zone, request: Request, answer: dns.message.Message, tar
             answer.answer += await request.resolve(target, request.qtype)
             return
         if CNAME in node and request.qtype != CNAME:
-            alias = _renamed(node[CNAME], target)
+            alias = with_name(node[CNAME], target)
             if alias in answer.answer:
                 return  # a loop
             answer.answer.append(alias)
             target = node[CNAME][0].target
             continue
         if request.qtype in node:
-            answer.answer.append(_renamed(node[request.qtype], target))
+            answer.answer.append(with_name(node[request.qtype], target))
         return
 
 
@@ -273,16 +275,6 @@ async def _dname(zone: Zone, request: Request, answer: dns.message.Message, dnam
     answer.answer.append(alias)
     answer.authority += zone.ns
     await _follow(zone, request, answer, target)
-
-
-def _renamed(rrset: dns.rrset.RRset, name: dns.name.Name) -> dns.rrset.RRset:
-    """The records under the name as it was asked for (its case, or a wildcard's match)."""
-    if rrset.name.labels == name.labels:
-        return rrset
-    copy = dns.rrset.RRset(name, rrset.rdclass, rrset.rdtype)
-    copy.ttl = rrset.ttl
-    copy.items = rrset.items
-    return copy
 
 
 __all__ = ["Zone", "ZoneError", "answer_from"]

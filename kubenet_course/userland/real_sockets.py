@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Coroutine
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from kubenet_course import errno
@@ -77,6 +78,7 @@ class RealDatagrams:
         self.connected = False
         self.local: Peer = _plain(sock.getsockname())
         self._ready: asyncio.Future[None] | None = None
+        self._buffer = memoryview(bytearray(65535))
 
     def _readable(self) -> None:
         asyncio.get_running_loop().remove_reader(self.sock)
@@ -102,7 +104,7 @@ class RealDatagrams:
         deadline = None if timeout is None else loop.time() + timeout
         while True:
             try:
-                data, ancillary, _, peer = self.sock.recvmsg(65535, 128)
+                size, ancillary, _, peer = self.sock.recvmsg_into([self._buffer], 64)
             except (BlockingIOError, InterruptedError):
                 self._ready = loop.create_future()
                 loop.add_reader(self.sock, self._readable)
@@ -110,7 +112,8 @@ class RealDatagrams:
                 continue
             except OSError as failure:
                 raise KernelError(failure.errno or errno.EIO) from None
-            return data, _plain(peer), _destination(ancillary)
+            local = _destination(*ancillary[0]) if ancillary else ""
+            return bytes(self._buffer[:size]), _plain(peer), local
 
     def close(self) -> None:
         if self.sock.fileno() < 0:
@@ -129,6 +132,7 @@ def _plain(name: tuple[Any, ...]) -> Peer:
 IP_PKTINFO = 8  # <linux/in.h>; Python's socket module does not name it
 
 
+@lru_cache(256)
 def _packet_info(source: str, six: bool) -> list[tuple[int, int, bytes]]:
     """The control message that chooses where a datagram comes from (ip(7), ipv6(7))."""
     if six:
@@ -137,12 +141,13 @@ def _packet_info(source: str, six: bool) -> list[tuple[int, int, bytes]]:
     return [(socket.IPPROTO_IP, IP_PKTINFO, bytes(4) + socket.inet_aton(source) + bytes(4))]
 
 
-def _destination(ancillary: list[tuple[int, int, bytes]]) -> str:
-    for level, kind, data in ancillary:
-        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
-            return _plain((socket.inet_ntop(socket.AF_INET6, data[:16]), 0))[0]
-        if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
-            return socket.inet_ntoa(data[8:12])
+@lru_cache(256)
+def _destination(level: int, kind: int, data: bytes) -> str:
+    """The address in a control message that tells where a datagram was sent to."""
+    if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+        return _plain((socket.inet_ntop(socket.AF_INET6, data[:16]), 0))[0]
+    if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
+        return socket.inet_ntoa(data[8:12])
     return ""
 
 

@@ -18,6 +18,7 @@ import dns.rrset
 from kubenet_course.dns.names import is_subdomain
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
 from kubenet_course.dns.plugins._cache_setup import Options, setup
+from kubenet_course.dns.wire import Records, code_of, fixed, with_name
 
 SECOND = 10**9
 SOA, NS, OPT = 6, 2, 41
@@ -33,7 +34,7 @@ class Item:
 
     rcode: int
     flags: int
-    sections: tuple[list[dns.rrset.RRset], ...]
+    sections: tuple[list[Records], ...]
     stored: int
     ttl: int
     hits: int = 0
@@ -137,8 +138,8 @@ class Cache(Plugin):
         if len(table) >= capacity and key not in table:
             table.pop(next(iter(table)), None)
             self.config.environment.metrics.count("coredns_cache_evictions_total")
-        sections = tuple(list(section) for section in (answer.answer, answer.authority, answer.additional))
-        table[key] = Item(int(answer.rcode()), int(answer.flags), sections, self.config.environment.now(), ttl)
+        sections = tuple([*map(fixed, section)] for section in (answer.answer, answer.authority, answer.additional))
+        table[key] = Item(code_of(answer), int(answer.flags), sections, self.config.environment.now(), ttl)
         (self.denial if positive else self.success).pop(key, None)
         zones = ",".join(options.zones)
         for word, entries in (("success", self.success), ("denial", self.denial)):
@@ -154,7 +155,7 @@ class Cache(Plugin):
         if request.do or request.message.flags & dns.flags.AD:
             answer.flags |= item.flags & dns.flags.AD
         if self.options.keep_ttl:
-            answer.answer, answer.authority, answer.additional = (list(section) for section in item.sections)
+            answer.answer, answer.authority, answer.additional = ([*section] for section in item.sections)
             return answer
         first, second, third = item.sections
         answer.answer = [_with_ttl(rrset, ttl, request) for rrset in first]
@@ -165,7 +166,7 @@ class Cache(Plugin):
 
 def typify(answer: dns.message.Message) -> str:
     """response.Typify(): what kind of answer it is."""
-    code = answer.rcode()
+    code = code_of(answer)
     if answer.question and answer.question[0].rdtype in (251, 252):
         return "meta"
     if code == dns.rcode.NOERROR and answer.answer:
@@ -202,12 +203,9 @@ def _minimal_ttl(answer: dns.message.Message, kind: str) -> int:
 def _with_ttl(rrset: dns.rrset.RRset, ttl: int, request: Request | None = None) -> dns.rrset.RRset:
     """The same records with another TTL; under the name as it was asked for."""
     name = rrset.name
-    if request is not None and name is not request.question and name == request.question:
+    if request is not None and name.labels != request.question.labels and name == request.question:
         name = request.question
-    copy = dns.rrset.RRset(name, rrset.rdclass, rrset.rdtype)
-    copy.items = rrset.items
-    copy.ttl = ttl
-    return copy
+    return with_name(rrset, name, ttl)
 
 
 def _matches(request: Request, answer: dns.message.Message) -> bool:

@@ -16,6 +16,8 @@ from kubenet_course.dns.plugin import Dropped, Plugin, Request, ServerConfig
 class Erratic(Plugin):
     """Every `drop`-th query gets no answer, every `delay`-th waits `duration` ns, every `truncate`-th is cut; 0: none."""
 
+    waits = True
+
     config: ServerConfig
     drop: int = 2
     delay: int = 0

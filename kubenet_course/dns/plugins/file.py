@@ -11,6 +11,7 @@ import dns.rcode
 from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import go_duration, go_duration_text, longest_match
 from kubenet_course.dns.plugin import Fallthrough, Plugin, PluginError, Request, ServerConfig
+from kubenet_course.dns.wire import code_of
 from kubenet_course.dns.zone import Zone, ZoneError, answer_from
 
 SECOND = 10**9
@@ -81,7 +82,7 @@ async def serve_zone(plugin: Plugin, zone: Zone | None, request: Request, fallth
     if request.message.opcode() == dns.opcode.NOTIFY:
         return request.reply(authoritative=True)
     answer = await answer_from(zone, request)
-    if answer.rcode() == dns.rcode.NXDOMAIN and fallthrough.through(request.name):
+    if code_of(answer) == dns.rcode.NXDOMAIN and fallthrough.through(request.name):
         return await plugin.next_plugin(request)
     return answer
 

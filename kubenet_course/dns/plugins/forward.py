@@ -12,9 +12,9 @@ import dns.message
 import dns.rcode
 
 from kubenet_course.dns.dispenser import Dispenser
-from kubenet_course.dns.engine import MALFORMED
 from kubenet_course.dns.names import check_domain, fqdn, go_duration, is_subdomain, normalise_zone
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
+from kubenet_course.dns.wire import MALFORMED
 
 SECOND = 10**9
 MAX_UPSTREAMS = 15
@@ -36,6 +36,10 @@ class Upstream:
 
 @dataclass
 class Forward(Plugin):
+    """One `forward`: who is asked, in which order, and how they are."""
+
+    waits = True
+
     config: ServerConfig
     zone: str = "."
     upstreams: list[Upstream] = field(default_factory=list)

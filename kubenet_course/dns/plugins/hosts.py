@@ -17,6 +17,7 @@ import dns.rrset
 from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import fqdn, go_duration, longest_match, parent
 from kubenet_course.dns.plugin import Fallthrough, Plugin, PluginError, Request, ServerConfig
+from kubenet_course.dns.wire import fixed, with_name
 
 A, PTR, AAAA = 1, 12, 28
 
@@ -94,6 +95,8 @@ class Hosts(Plugin):
                 self._table = Table()
                 for line in [*text.splitlines(), *self.inline]:
                     self._table.add(line, self.origins, with_reverse=self.with_reverse, ttl=self.ttl)
+                for records in self._table.records.values():
+                    records.update({name: fixed(rrset) for name, rrset in records.items()})
                 environment.metrics.set("coredns_hosts_entries", self._table.entries)
                 environment.metrics.set("coredns_hosts_reload_timestamp_seconds", environment.time())
         return self._table
@@ -113,9 +116,7 @@ class Hosts(Plugin):
             raise PluginError("hosts", "", dns.rcode.SERVFAIL)  # there is no SOA to deny it with
         reply = request.reply(authoritative=True)
         if found is not None:
-            answer = dns.rrset.RRset(request.question, found.rdclass, found.rdtype)
-            answer.items, answer.ttl = found.items, found.ttl
-            reply.answer.append(answer)
+            reply.answer.append(with_name(found, request.question))
         return reply
 
 

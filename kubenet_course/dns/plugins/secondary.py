@@ -11,10 +11,10 @@ import dns.rcode
 import dns.rdatatype
 
 from kubenet_course.dns.dispenser import Dispenser
-from kubenet_course.dns.engine import MALFORMED
 from kubenet_course.dns.names import longest_match
 from kubenet_course.dns.plugin import Fallthrough, Plugin, Request, ServerConfig
 from kubenet_course.dns.plugins.file import serve_zone
+from kubenet_course.dns.wire import MALFORMED
 from kubenet_course.dns.zone import Zone, ZoneError
 
 SECOND = 10**9
