@@ -42,15 +42,16 @@ LINES = [
 LIFE = """
 printf '.:53 {\\n whoami\\n log\\n reload 2s\\n}\\nexample.org:1053 {\\n bind 127.0.0.1\\n hosts\\n}\\n' > Corefile
 (coredns -pidfile /run/c.pid > log 2>&1; echo ended $? >> log) &
-for i in $(seq 100); do ss -Hlnu | grep -q ':53' && break; sleep 0.1; done; sleep 0.2
+w() { for i in $(seq 100); do grep -q "$1" log && return; sleep 0.1; done; }
+w linux/amd64
 ss -Hlntu | awk '{print $1, $5}' | sort
 coredns
 printf '.:53 {\\n whoami\\n bad\\n}\\n' > Corefile
-kill -USR1 $(cat /run/c.pid); sleep 0.5
+kill -USR1 $(cat /run/c.pid); w 'SIGUSR1: Corefile'
 printf '.:54 {\\n whoami\\n}\\n' > Corefile
-kill -USR1 $(cat /run/c.pid); sleep 0.5
+kill -USR1 $(cat /run/c.pid); w 'Reloading complete'
 ss -Hlntu | awk '{print $1, $5}' | sort
-kill $(cat /run/c.pid); sleep 0.5
+kill $(cat /run/c.pid); w ended
 ls /run/c.pid
 cat log
 """
