@@ -10,11 +10,16 @@ from typing import Any
 
 from kubenet_course.cni import gojson, versions
 from kubenet_course.cni.errors import CniError
-from kubenet_course.cni.gojson import BOOL, RAW, STRING, MapOf, Struct
+from kubenet_course.cni.gojson import BOOL, RAW, STRING, ListOf, MapOf, Struct
 from kubenet_course.cni.result import DNS, Dns, Result, dns_of, of_data
 
 IPAM = Struct("IPAM", {"type": STRING}, go="types.IPAM")
 PREV_RESULT = MapOf(RAW, go="map[string]interface {}")
+#: What GC is told: attachments that are still valid.
+ATTACHMENTS = ListOf(
+    Struct("GCAttachment", {"containerID": STRING, "ifname": STRING}, go="types.GCAttachment"),
+    go="[]types.GCAttachment",
+)
 COMMON: Mapping[str, Any] = {
     "cniVersion": STRING,
     "name": STRING,
@@ -23,6 +28,7 @@ COMMON: Mapping[str, Any] = {
     "ipam": IPAM,
     "dns": DNS,
     "prevResult": PREV_RESULT,
+    "cni.dev/valid-attachments": ATTACHMENTS,
 }
 
 
@@ -37,6 +43,13 @@ def load(text: bytes, wanted: Struct, failure: str = "failed to load netconf: ")
         return gojson.decode(text, wanted)
     except gojson.GoJsonError as error:
         raise CniError(f"{failure}{error}") from None
+
+
+def valid_attachments(fields: dict[str, Any]) -> set[tuple[str, str]]:
+    """(container id, interface) of each attachment that GC leaves alone."""
+    return {
+        (item["containerID"], item["ifname"]) for item in fields["cni.dev/valid-attachments"] or () if item
+    }
 
 
 def dns(fields: dict[str, Any]) -> Dns:

@@ -99,6 +99,12 @@ async def ipam_check(here: Surroundings, name: str, stdin: bytes) -> None:
     await delegate(here, name, stdin, "CHECK")
 
 
+async def ipam_other(here: Surroundings, name: str, stdin: bytes, command: str) -> None:
+    """GC or STATUS, where a configuration has address management."""
+    if name:
+        await delegate(here, name, stdin, command)
+
+
 async def ipam_release_quietly(here: Surroundings, name: str, stdin: bytes) -> None:
     """After a failed ADD: what was given is given back; what goes wrong now is not what is to be told."""
     try:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -117,3 +118,29 @@ async def teardown(args: CmdArgs, fields: dict[str, Any], addresses: Sequence[Pr
         tables = Iptables(args.here, address.version, "nat")
         await tables.delete_quietly("POSTROUTING", ["-s", str(address.ip), "-j", chain, *note])
         await tables.remove_chain(chain)
+
+
+async def gc(args: CmdArgs, fields: dict[str, Any], valid: set[tuple[str, str]]) -> None:
+    """Undo `setup` for every container of a network that has no valid attachment any more."""
+    network = fields["name"]
+    if fields["ipMasqBackend"] == "nftables":
+        await nft.masq_gc(args.here, network, valid)
+        return
+    keep = {chain_name(network, container_id) for container_id, _ in valid}
+    start = f'name: "{network}" id: "'
+    for version in (4, 6):
+        tables = Iptables(args.here, version, "nat")
+        stale = []
+        for line in await tables.rules("POSTROUTING"):
+            words = shlex.split(line)
+            target = words[words.index("-j") + 1] if "-j" in words else ""
+            if (
+                target.startswith("CNI-")
+                and target not in keep
+                and any(word.startswith(start) for word in words)
+            ):
+                stale.append((words[2:], target))
+        for rule, _ in stale:
+            await tables.delete_quietly("POSTROUTING", rule)
+        for chain in dict.fromkeys(target for _, target in stale):
+            await tables.remove_chain(chain)

@@ -362,3 +362,75 @@ def test_fifty_containers_leave_nothing_on_the_real_kernel() -> None:
         assert left.split() == ["0", "0", "last_reserved_ip.0", "lock"]
     finally:
         machine.close()
+
+
+# -- what came with 1.1 ---------------------------------------------------------------------------
+NEWEST: dict[str, Any] = {
+    "cniVersion": "1.1.0", "name": "new", "type": "bridge", "isGateway": True, "ipMasq": True,
+    "ipam": {"type": "host-local", "subnet": "10.1.2.0/24", "routes": [{"dst": "10.9.0.0/16", "mtu": 1300, "priority": 50, "table": 7}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["bridge", "ptp"])
+def test_gc_takes_away_what_containers_left(name: str) -> None:
+    machine = Machine("red", "blue")
+    config = {**NEWEST, "type": name}
+    for space in ("red", "blue"):
+        env = {"CNI_CONTAINERID": space, "CNI_NETNS": f"/var/run/netns/{space}"}
+        assert machine.plugin(name, "ADD", config, env).returncode == 0
+    machine.run("ip netns del red")
+    config["cni.dev/valid-attachments"] = [{"containerID": "blue", "ifname": "eth0"}]
+    assert (
+        machine.plugin(
+            name, "GC", config, {"CNI_CONTAINERID": "", "CNI_NETNS": "", "CNI_IFNAME": ""}
+        ).returncode
+        == 0
+    )
+    rules = machine.run("iptables-save -t nat").stdout
+    assert "-s 10.1.2.3/32" in rules and "-s 10.1.2.2/32" not in rules and rules.count(":CNI-") == 1
+    assert machine.run("ls /var/lib/cni/networks/new").stdout.split() == [
+        "10.1.2.3",
+        "last_reserved_ip.0",
+        "lock",
+    ]
+    del config["cni.dev/valid-attachments"]
+    assert machine.plugin(name, "GC", config).returncode == 0
+    assert "CNI-" not in machine.run("iptables-save -t nat").stdout
+
+
+def test_routes_of_1_1_say_more() -> None:
+    machine = Machine("red")
+    done = machine.plugin("bridge", "ADD", NEWEST)
+    assert done.data["cniVersion"] == "1.1.0"
+    assert done.data["routes"] == [{"dst": "10.9.0.0/16", "mtu": 1300, "priority": 50, "table": 7}]
+    assert (
+        machine.run("ip -n red route show table 7").stdout
+        == "10.9.0.0/16 via 10.1.2.1 dev eth0 metric 50 mtu 1300 \n"
+    )
+    older = machine.plugin(
+        "host-local", "ADD", {**NEWEST, "cniVersion": "1.0.0"}, {"CNI_CONTAINERID": "other"}
+    )
+    assert older.data["routes"] == [{"dst": "10.9.0.0/16"}]
+
+
+def test_status_asks_address_management() -> None:
+    machine = Machine("red")
+    assert machine.plugin("bridge", "STATUS", NEWEST).returncode == 0
+    done = machine.plugin("bridge", "STATUS", {**NEWEST, "ipam": {"type": "dhcp"}})
+    assert done.data == {"code": 50, "msg": "DHCP daemon at /run/cni/dhcp.sock: no such file or directory"}
+    done = machine.plugin("bridge", "STATUS", {**NEWEST, "cniVersion": "1.0.0"})
+    assert done.data == {"code": 1, "msg": "config version does not allow STATUS"}
+
+
+def test_masquerading_by_nftables_where_it_is_asked_for() -> None:
+    machine = Machine("red")
+    if machine.run("nft list tables").returncode:
+        pytest.skip("nft is not emulated here")
+    done = machine.plugin("bridge", "ADD", {**NEWEST, "ipMasqBackend": "nftables"})
+    assert done.returncode == 0, done
+    shown = machine.run("nft list table inet cni_plugins_masquerade").stdout
+    assert "ip saddr 10.1.2.2 ip daddr != 10.1.2.0/24 masquerade" in shown
+    assert machine.plugin("bridge", "DEL", {**NEWEST, "ipMasqBackend": "nftables"}).returncode == 0
+    assert "10.1.2.2" not in machine.run("nft list table inet cni_plugins_masquerade").stdout
+    done = machine.plugin("bridge", "ADD", {**NEWEST, "ipMasqBackend": "x"})
+    assert done.data["msg"] == 'unknown ipmasq backend "x"'

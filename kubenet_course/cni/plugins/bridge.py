@@ -358,5 +358,19 @@ async def check(args: CmdArgs) -> None:
     await _bridge_check.check(args, fields, before, Netns(args.here), space)
 
 
-PLUGIN = Plugin("bridge", add, delete, check)
+async def gc(args: CmdArgs) -> None:
+    """Addresses and masquerading of containers that are gone."""
+    fields = load(args.stdin, args.args)
+    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "GC")
+    if fields["ipMasq"]:
+        await masq.gc(args, fields, conf.valid_attachments(fields))
+
+
+async def status(args: CmdArgs) -> None:
+    """Ready when address management is."""
+    fields = load(args.stdin, args.args)
+    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "STATUS")
+
+
+PLUGIN = Plugin("bridge", add, delete, check, gc, status)
 main = program(PLUGIN)

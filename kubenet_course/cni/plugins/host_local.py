@@ -51,9 +51,7 @@ _NET = Struct(
         "ipam": _IPAM,
         "runtimeConfig": Struct("", {"ipRanges": ListOf(RANGE_SET, go="[]allocator.RangeSet"), "ips": _IPS}),
         "args": Struct("", {"cni": Struct("IPAMArgs", {"ips": _IPS}, go="allocator.IPAMArgs")}),
-        "cni.dev/valid-attachments": ListOf(
-            Struct("GCAttachment", {"containerID": STRING, "ifname": STRING}, go="types.GCAttachment")
-        ),
+        "cni.dev/valid-attachments": conf.ATTACHMENTS,
     },
 )
 
@@ -93,7 +91,7 @@ def load(text: bytes, env_args: str) -> Config:
         ipam["dataDir"],
         ipam["resolvConf"],
         [address for address in requested if address is not None],
-        {(item["containerID"], item["ifname"]) for item in fields["cni.dev/valid-attachments"] or ()},
+        conf.valid_attachments(fields),
     )
 
 

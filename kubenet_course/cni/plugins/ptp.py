@@ -122,5 +122,19 @@ async def check(args: CmdArgs) -> None:
     await child.check_rest(args, space, before)
 
 
-PLUGIN = Plugin("ptp", add, delete, check)
+async def gc(args: CmdArgs) -> None:
+    """Addresses and masquerading of containers that are gone."""
+    fields = conf.load(args.stdin, _SHAPE)
+    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "GC")
+    if fields["ipMasq"]:
+        await masq.gc(args, fields, conf.valid_attachments(fields))
+
+
+async def status(args: CmdArgs) -> None:
+    """Ready when address management is."""
+    fields = conf.load(args.stdin, _SHAPE)
+    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "STATUS")
+
+
+PLUGIN = Plugin("ptp", add, delete, check, gc, status)
 main = program(PLUGIN)

@@ -86,5 +86,17 @@ async def check(args: CmdArgs) -> None:
     await child.check_rest(args, space, before)
 
 
-PLUGIN = Plugin("vlan", add, delete, check)
+async def status(args: CmdArgs) -> None:
+    """Ready when address management is."""
+    fields = conf.load(args.stdin, _SHAPE)
+    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "STATUS")
+
+
+async def gc(args: CmdArgs) -> None:
+    """Addresses of containers that are gone."""
+    fields = conf.load(args.stdin, _SHAPE)
+    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "GC")
+
+
+PLUGIN = Plugin("vlan", add, delete, check, gc, status)
 main = program(PLUGIN)
