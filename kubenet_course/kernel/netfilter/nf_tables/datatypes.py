@@ -151,15 +151,11 @@ def bit_text(symbols: Mapping[str, int]) -> Callable[[int, Style], str]:
 def _date(value: int, style: Style) -> str:
     import datetime
 
-    if style.numeric_time:
-        return str(value)
     moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=value // 10**9)
     return f'"{moment:%Y-%m-%d %H:%M:%S}"'
 
 
 def _hour(value: int, style: Style) -> str:
-    if style.numeric_time:
-        return str(value)
     hours, rest = divmod(value, 3600)
     minutes, seconds = divmod(rest, 60)
     return f'"{hours:02}:{minutes:02}"' if not seconds else f'"{hours:02}:{minutes:02}:{seconds:02}"'
@@ -305,7 +301,8 @@ TYPES: dict[str, DataType] = {
         DataType("dscp", "Differentiated Services Code Point", 6, symbols=DSCP,
             error="Differentiated Services Code Point", per_line=5, shown_hex=True),
         DataType("ecn", "Explicit Congestion Notification", 2, symbols={"not-ect": 0, "ect1": 1, "ect0": 2,
-            "ce": 3}, error="Explicit Congestion Notification", per_line=5),
+            "ce": 3}, error="Explicit Congestion Notification", per_line=5,
+                 shown_hex=True),
         DataType("fib_addrtype", "fib address type", 32, symbols=FIB_TYPES, host=True, error="fib address type", per_line=5),
         DataType("boolean", "boolean type", 1, symbols={"exists": 1, "missing": 0}, host=True, error="boolean type", per_line=5),
         DataType("ifname", "network interface name", 128, "string", host=True),

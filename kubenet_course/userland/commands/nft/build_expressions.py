@@ -140,7 +140,7 @@ class ExpressionBuilder:
     def meta_expr(self, children: list[Any]) -> Expr:
         return build_meta(children[-1], span(children))
 
-    def badbuild_meta(self, children: list[Any]) -> Expr:
+    def bad_meta(self, children: list[Any]) -> Expr:
         raise NftError(
             f"syntax error, unexpected {children[1]}, known keys are {', '.join(META_ORDER)}", span(children)
         )

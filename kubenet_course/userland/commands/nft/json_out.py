@@ -195,6 +195,8 @@ def _sized(number: int) -> tuple[int, str]:
 # -- elements ---------------------------------------------------------------------------------------
 def element_json(element: Element, stateless: bool = False) -> Any:
     key: Any = expr_json(element.key)
+    if isinstance(key, list):
+        key = {"|": key}
     if element.timeout is not None or element.expires is not None or element.comment or element.statements:
         fields: dict[str, Any] = {"val": key}
         if element.timeout is not None:

@@ -106,8 +106,8 @@ class Listing:
             self.lines.append(f'{indent}\tcomment "{item.comment}"')
         shown = item.state.shown() if item.state is not None else None
         if item.kind == "counter" and shown is not None:
-            numbers = f"packets {shown.packets} bytes {shown.bytes}"  # type: ignore[attr-defined]
-            self.lines.append(f"{indent}\t{'' if self.style.stateless else numbers}")
+            if not self.style.stateless:
+                self.lines.append(f"{indent}\tpackets {shown.packets} bytes {shown.bytes}")  # type: ignore[attr-defined]
         elif item.kind == "quota" and shown is not None:
             self.lines.append(f"{indent}\t{shown.words(self.style)}")  # type: ignore[attr-defined]
         elif item.kind == "limit" and shown is not None:

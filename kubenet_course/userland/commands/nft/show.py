@@ -117,18 +117,15 @@ class Show:
             chosen = [one for one in table.sets.values() if one.is_map == (kind == "map") and one.meter == (kind == "meter")]
             if self.json:
                 for one in chosen:
-                    self._json().set(one, [])
+                    self._json().set(one)
                 continue
-
-            def block(listing: Listing, one: NftSet) -> None:
-                listing.set_declaration(one)
-                listing.lines.append("\t}")
-
-            self._only(table, [lambda listing, one=one, block=block: block(listing, one) for one in chosen])
+            self._only(table, [lambda listing, one=one: listing.set(one) for one in chosen])
 
     def objects(self, spec: Spec, kind: str) -> None:
         for table in self._tables(spec.family if not spec.table else spec.af, spec.table):
             chosen = [found for (of_kind, _), found in table.objects.items() if of_kind == kind]
+            if not table.objects:
+                continue
             if self.json:
                 for found in chosen:
                     self._json().object(found, table)
