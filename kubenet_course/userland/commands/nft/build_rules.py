@@ -167,11 +167,12 @@ class RuleBuilder(ExpressionBuilder):
         return tuple(flag for flag in ("random", "fully-random", "persistent") if flag in given)
 
     def nat(self, children: list[Any]) -> Any:
-        family, kind, _ = children[1].children
-        address, port = _address_port(children[2])
-        words = [child.type for child in kind.children]
+        parts = {str(child.data): child.children for child in children[1].children[:-1] if not isinstance(child, Token)}
+        family = parts.get("nat_proto", [""])[0]
+        words = [child.type for name in ("nat_kind", "nat_kind_first") for child in parts.get(name, [])]
+        address, port = _address_port(children[1].children[-1])
         return st.Nat(
-            str(children[0]), str(family.children[0]) if family.children else "", address, port, self._flags(children[3]),
+            str(children[0]), str(family), address, port, self._flags(children[2]),
             "PREFIX" in words or "INTERVAL" in words, "ADDR" in words, loc=loc_of(children[0]),
         )  # fmt: skip
 

@@ -29,6 +29,7 @@ from kubenet_course.kernel.netfilter.nf_tables.protocols import (
 from kubenet_course.kernel.netfilter.nf_tables.statements import Match, VerdictMap
 from kubenet_course.userland.commands.nft.errors import NftError
 
+OF_ICMP = {"icmp": "ip", "icmpv6": "ip6"}
 QUICK = (8, 16, 32)
 OF_FAMILY = {"ip": "ip", "ip6": "ip6", "arp": "arp"}
 
@@ -98,7 +99,9 @@ class ProtocolContext:
             if what == "meta l4proto" or self.family in ("ip", "ip6"):
                 self._remove(statement)
                 self.l4_match = None
-        if self.l3_match is not None and OF_FAMILY.get(self.family) == self.l3:
+        if self.l3_match is None:
+            return
+        if OF_FAMILY.get(self.family) == self.l3 or OF_ICMP.get(self.l4 or "") == self.l3:
             self._kill_network()
 
     def reject(self, transport: bool) -> None:
@@ -138,6 +141,8 @@ class ProtocolContext:
             if name is not None and self.l4 is None:
                 self.l4, self.l4_loc = name, left.loc
                 self.l4_match = (word, statement)
+                if word == "meta l4proto" and OF_ICMP.get(name) == self.l3:
+                    self._kill_network()
             return
         number = {2: 0x0800, 10: 0x86DD}.get(right.value, -1) if word == "meta nfproto" else right.value
         name = L3_BY_NUMBER.get(number)

@@ -48,7 +48,7 @@ def priority_text(family: str, hook: int, priority: int, style: Style) -> str:
 def priority_allowed(family: str, hook: int, word: str) -> bool:
     if family == "bridge":
         return {"dstnat": hook == 0, "out": hook == 3, "srcnat": hook == 4}.get(word, True)
-    return {"dstnat": hook in (0, 3) if family != "bridge" else False, "srcnat": hook == 4 or hook == 1}.get(word, True)
+    return {"dstnat": hook == 0, "srcnat": hook == 4}.get(word, True)
 
 
 class Listing:
