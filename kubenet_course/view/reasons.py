@@ -335,6 +335,8 @@ def _firewall(case: Case) -> Finding:
     tables = "ip6tables" if any(h.layer == "IPv6" for h in stage.headers) else "iptables"
     where = "" if stage.table == "filter" else f"-t {stage.table} "
     command = f"{case.prompt}{tables} {where}-nvL {stage.chain} --line-numbers"
+    if " " in stage.table:  # a table of nft's, with its family
+        command = f"{case.prompt}nft -a list chain {stage.table} {stage.chain}"
     if stage.kind == "policy":
         return Finding(
             (

@@ -172,6 +172,13 @@ class Table:
         self.comment = ""
         self._handles = 0
 
+    @property
+    def label(self) -> str:
+        """Its name, for journeys: iptables' tables by that alone, others with their family."""
+        if self.name in XTABLES and all(hasattr(rule, "spec") for chain in self.chains.values() for rule in chain.rules):
+            return self.name
+        return f"{self.family} {self.name}"
+
     def next_handle(self) -> int:
         self._handles += 1
         return self._handles
@@ -215,6 +222,8 @@ class Table:
                 (self.ruleset.hook_out if dormant else self.ruleset.hook_in)(chain)
 
 
+#: The names of iptables' tables.
+XTABLES = frozenset({"raw", "mangle", "nat", "filter", "security"})
 FAMILIES_OF = {"ip": (4,), "ip6": (6,), "inet": (4, 6)}
 
 
@@ -263,11 +272,10 @@ class Ruleset:
         """nf_tables_register_hook()."""
         base = chain.base
         assert base is not None
+        function = base.function = hook_function(chain)
         for family in FAMILIES_OF.get(chain.table.family, ()):
             if base.hook > 4:
                 continue
-            function = hook_function(chain)
-            base.function = function
             if base.type == "nat":
                 from kubenet_course.kernel.netfilter.nat import nat
 

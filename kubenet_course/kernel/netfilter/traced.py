@@ -106,7 +106,7 @@ def _word(kind: int, argument: Any) -> str:
 def _tell_rule(skb: SkBuff, place: _Place, rule: tables.Rule, matched: bool, verdict: str) -> None:
     if skb.trace is not None:
         chain = place.chain
-        skb.trace.rule(skb, chain.table.name, chain.name, place.number, rule.text(), matched, verdict)
+        skb.trace.rule(skb, chain.table.label, chain.name, place.number, rule.text(), matched, verdict)
 
 
 def _policy(chain: Chain, skb: SkBuff, state: HookState, run: object) -> int:
@@ -116,7 +116,7 @@ def _policy(chain: Chain, skb: SkBuff, state: HookState, run: object) -> int:
     assert chain.base is not None
     policy = chain.base.policy
     if skb.trace is not None:
-        skb.trace.policy(skb, chain.table.name, chain.name, "ACCEPT" if policy == ACCEPT else "DROP")
+        skb.trace.policy(skb, chain.table.label, chain.name, "ACCEPT" if policy == ACCEPT else "DROP")
     _tell_tracers(skb, state, chain, chain, len(chain.rules) + 1, None, "policy", "accept" if policy != DROP else "drop", run)
     return policy
 

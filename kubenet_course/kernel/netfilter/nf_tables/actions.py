@@ -84,7 +84,7 @@ def _verdict_map(statement: st.VerdictMap, table: Table) -> Action:
 
     def action(skb: Any, state: Any) -> Any:
         key = read(skb, state)
-        found = find(key) if key is not None else None
+        found = find(key, skb) if key is not None else None
         if found is None:
             return BREAK
         verdict = found.data

@@ -52,8 +52,8 @@ def _compared(reader: Reader, match: Match) -> str:
     value = reader.source(left)
     if isinstance(right, SetRef):
         found = reader.table.sets.get(right.name)
-        find = reader.constant(found.find if found is not None else lambda key: None)
-        return f"{find}({value}) is {'' if op == '!=' else 'not '}None"
+        find = reader.constant(found.match if found is not None else lambda key, skb: None)
+        return f"{find}({value}, skb) is {'' if op == '!=' else 'not '}None"
     if isinstance(right, SetExpr):
         return _in_set(reader, value, right, op == "!=")
     if isinstance(right, Range):
@@ -94,15 +94,17 @@ def exact_key(key: Expr) -> Any:
     return tuple(part.value for part in key.parts) if isinstance(key, Concat) else key.value  # type: ignore[attr-defined]
 
 
-def lookup_function(mappings: Any, table: Table) -> Callable[[Any], Any]:
-    """From a key to the element of a map (a Member or an Element), or None."""
+def lookup_function(mappings: Any, table: Table) -> Callable[[Any, Any], Any]:
+    """From a key and a packet to the element of a map (a Member or an Element), or None."""
     if isinstance(mappings, SetRef):
         found = table.sets.get(mappings.name)
-        return found.find if found is not None else lambda key: None
+        return found.match if found is not None else lambda key, skb: None
     elements = mappings.elements
     if all(_exact(element.key) for element in elements):
-        return {exact_key(element.key): element for element in elements}.get
-    return interval_finder(elements)
+        exact = {exact_key(element.key): element for element in elements}
+        return lambda key, skb: exact.get(key)
+    find = interval_finder(elements)
+    return lambda key, skb: find(key)
 
 
 def interval_finder(elements: tuple[Element, ...]) -> Callable[[Any], Element | None]:

@@ -63,7 +63,7 @@ class QuotaState(State):
         return (self.used >= self.quota.bytes) == self.quota.over
 
     def shown(self) -> Quota:
-        return Quota(self.quota.bytes, self.quota.over, self.used)
+        return Quota(self.quota.bytes, self.quota.over, min(self.used, self.quota.bytes))
 
     def reset(self) -> None:
         self.used = 0

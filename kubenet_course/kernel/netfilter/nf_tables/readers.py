@@ -217,7 +217,7 @@ class Reader:
 
         def value(skb: Any, state: Any) -> Any:
             key = read(skb, state)
-            found = find(key) if key is not None else None
+            found = find(key, skb) if key is not None else None
             if found is None:
                 return None
             data = found.data

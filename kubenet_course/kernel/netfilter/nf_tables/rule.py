@@ -29,6 +29,7 @@ from kubenet_course.kernel.netfilter.tables import Rule, Step
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.nf_tables.sets import NftSet
 
+STATELESS = PLAIN._replace(stateless=True)
 COUNTING = (st.Counter, st.Limit, st.Quota, st.ConnLimit)
 
 
@@ -141,7 +142,7 @@ class NftRule(Rule):
                 found.append(statement)
         return tuple(found)
 
-    def text(self, style: Style = PLAIN) -> str:
+    def text(self, style: Style = STATELESS) -> str:
         words = " ".join(statement.text(style) for statement in self.shown())
         return words + (f' comment "{self.comment}"' if self.comment else "")
 

@@ -122,6 +122,15 @@ class NftSet:
             members.sort(key=lambda member: interval_key(member.key))
         return [member.shown(now) for member in members]
 
+    def match(self, key: Any, skb: Any) -> Member | None:
+        """nft_lookup_eval(): find the element, and let it count the packet."""
+        member = self.find(key)
+        if member is not None and member.states:
+            for state in member.states:
+                if not state.run(skb):
+                    return None
+        return member
+
     # -- look-up ----------------------------------------------------------------------------
     def find(self, key: Any) -> Member | None:
         """The element that a packet's key is in."""

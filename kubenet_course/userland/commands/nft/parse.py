@@ -178,6 +178,8 @@ def _default_reductions(state: Any, states: Any) -> None:
     from lark.grammar import Rule
 
     for _ in range(200):
+        if "$END" in states[state.position] and "TABLE" in states[state.position]:
+            return  # where a command may begin, anything may be
         rules = Counter(
             argument for _, argument in states[state.position].values() if isinstance(argument, Rule) and argument.origin.name != "start"
         )
