@@ -19,6 +19,7 @@ from kubenet_course.lab.topology import Topology
 title = "A small internet: root, com, org, and a resolver"
 
 RESOLV = "nameserver 8.8.8.8\nsearch example.org\n"
+NSSWITCH = "passwd: files\ngroup:  files\nhosts:  files dns\n"
 RESOLVERD = """# resolverd: a recursive name server
 root-hints /etc/root.hints
 log-queries yes
@@ -172,7 +173,7 @@ def _web(text: str) -> dict[str, str]:
 def topology() -> Topology:
     """The lab, untouched."""
     home = {"default": "192.168.1.1"}
-    resolv = {"/etc/resolv.conf": RESOLV}
+    resolv = {"/etc/resolv.conf": RESOLV, "/etc/nsswitch.conf": NSSWITCH}
     servers = (
         ("root", "198.41.0.4/24", "198.41.0.1", {".": ROOT, "root-servers.net": ROOT_SERVERS, "in-addr.arpa": IN_ADDR}, "20ms"),
         ("tld-com", "192.5.6.30/24", "192.5.6.1", {"com": COM, "net": NET, "gtld-servers.net": GTLD_SERVERS}, "15ms"),
