@@ -24,6 +24,9 @@ def typed(notebook: Any) -> list[str]:
 
 
 def has(command: str, line: str) -> bool:
-    """Whether the words of `command` stand in `line` in their order; options such as `-c 1` may come between."""
+    """Whether the words of `command` stand in `line` in their order; options such as `-c 1` may come between.
+
+    ``<id>`` stands for any word.
+    """
     words = iter(line.split())
-    return all(word in words for word in command.split())
+    return all(any(word == other or word.startswith("<") for other in words) for word in command.split())
