@@ -9,7 +9,7 @@ import pytest
 from tests.support.transcript import Transcript, all_transcripts, load, parse
 
 FILES = all_transcripts()
-WANTED = 150
+WANTED = 1000
 
 
 def _name(path: Path) -> str:

@@ -24,9 +24,9 @@ def main() -> int:
         for seed in seeds:
             print(f"# seed {seed}", *(f"{machine}$ {command}" for machine, command in family.script(seed, options.steps)), sep="\n")
         return 0
-    found = check_many(family, seeds, options.steps, options.jobs)
-    for disagreement in found:
-        print(disagreement, end="\n\n")
+    found = check_many(
+        family, seeds, options.steps, options.jobs, lambda disagreement: print(disagreement, end="\n\n", flush=True)
+    )
     print(f"{family.name}: {len(seeds)} scripts of {options.steps} steps, {len(found)} disagree")
     return 1 if found else 0
 

@@ -49,7 +49,7 @@ def answers(lab_name: str, script: Sequence[Step], backend: str, stop: Callable[
     with Lab.load(lab_name, backend=backend) as lab:
         for number, (machine, command) in enumerate(script):
             done = lab.run(machine, command)
-            answer = Answer(_timeless(done.stdout, command), normalise(done.stderr, command), done.returncode)
+            answer = Answer(_timeless(done.stdout, command), _timeless(done.stderr, command), done.returncode)
             found.append(answer)
             if stop is not None and stop(number, answer):
                 break
@@ -106,7 +106,7 @@ def check(family: Family, seed: int, steps: int) -> Disagreement | None:
 
 
 def shrink(
-    lab_name: str, script: list[Step], found: tuple[int, Answer, Answer], tries: int = 60
+    lab_name: str, script: list[Step], found: tuple[int, Answer, Answer], tries: int = 30
 ) -> tuple[list[Step], tuple[int, Answer, Answer]]:
     """Leave out steps (halves first, then one by one) while the last step still disagrees."""
     size = max(1, len(script) // 2)
@@ -126,8 +126,16 @@ def shrink(
     return script, found
 
 
-def check_many(family: Family, seeds: Sequence[int], steps: int, jobs: int) -> list[Disagreement]:
-    """Many scripts side by side (the real kernel mostly waits)."""
+def check_many(
+    family: Family, seeds: Sequence[int], steps: int, jobs: int, tell: Callable[[Disagreement], object] = lambda found: None
+) -> list[Disagreement]:
+    """Many scripts side by side (the real kernel mostly waits); `tell` hears of a disagreement when it is found."""
+
+    def one(seed: int) -> Disagreement | None:
+        found = check(family, seed, steps)
+        if found is not None:
+            tell(found)
+        return found
+
     with ThreadPoolExecutor(jobs) as pool:
-        results = pool.map(lambda seed: check(family, seed, steps), seeds)
-        return [result for result in results if result is not None]
+        return [result for result in pool.map(one, seeds) if result is not None]

@@ -440,10 +440,8 @@ def conntrack_in(
     if direction and not ct.status & IPS_SEEN_REPLY:
         ct.status |= IPS_SEEN_REPLY
         ct.changed = True
-    if ct.changed:
-        ct.changed = False
-        if room.listeners and ct.status & (IPS_CONFIRMED | IPS_DYING) == IPS_CONFIRMED:
-            room.notify("UPDATE", ct)
+    if ct.changed and not room.listeners:
+        ct.changed = False  # else told when the packet leaves (nf_ct_deliver_cached_events())
     skb.nfct = ct
     skb.ctinfo = ctinfo
     if trace is not None:
@@ -530,7 +528,13 @@ def conntrack_confirm(
 ) -> bool:
     """nf_conntrack_confirm(): the packet leaves or is delivered, so its entry is real."""
     ct = skb.nfct
-    if ct is None or ct.status & IPS_CONFIRMED or ct is UNTRACKED:
+    if ct is None or ct is UNTRACKED:
+        return True
+    if ct.status & IPS_CONFIRMED:
+        if ct.changed:
+            ct.changed = False
+            if not ct.status & IPS_DYING:
+                net.rooms["conntrack"].notify("UPDATE", ct)
         return True
     if skb.ctinfo >= IP_CT_IS_REPLY or ct.status & IPS_TEMPLATE:
         return True

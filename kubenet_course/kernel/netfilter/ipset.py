@@ -358,15 +358,9 @@ class Sets:
         del self.sets[name]
 
     def destroy_all(self) -> None:
-        if any(found.held and not self._held_by_lists(found) for found in self.sets.values()):
+        if any(found.held for found in self.sets.values()):
             raise SetError("Set cannot be destroyed: it is in use by a kernel component")
         self.sets.clear()
-
-    def _held_by_lists(self, found: IpSet) -> bool:
-        members = sum(
-            1 for other in self.sets.values() if other.type.name == "list:set" for key in other.entries if key[0] == found.name
-        )
-        return members == found.held
 
     def _release_members(self, found: IpSet) -> None:
         if found.type.name == "list:set":

@@ -26,7 +26,7 @@ def parse_set(text: str, option: str, names: Names) -> tuple[str, tuple[str, ...
         raise problem(f"Set {name} doesn't exist.\n")
     words = tuple(flags.split(","))
     if any(word not in ("src", "dst") for word in words):
-        raise problem("You must specify (the comma separated list of) 'src' or 'dst'.")
+        raise problem("You must spefify (the comma separated list of) 'src' or 'dst'.")
     if len(words) > 6:
         raise problem("Can't be more src/dst options than 6")
     return name, words

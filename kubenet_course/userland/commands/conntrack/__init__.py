@@ -6,6 +6,8 @@ import signal
 from typing import TYPE_CHECKING
 
 from kubenet_course.kernel.netfilter.conntrack import (
+    IPS_DST_NAT,
+    IPS_SRC_NAT,
     UNTRACKED,
     Conntrack,
     ConntrackEntry,
@@ -123,12 +125,16 @@ def delete(proc: Process, room: Conntrack, request: Request) -> int:
 def update(proc: Process, room: Conntrack, request: Request) -> int:
     chosen = [ct for ct in room.entries() if request.matches(ct, updating=True)]
     for ct in chosen:
+        if ct.status & (IPS_SRC_NAT | IPS_DST_NAT):
+            # ctnetlink_change_conntrack(): the tool sends the translation along, and that may not change.
+            proc.error("Operation failed: Operation not supported")
+            raise Failure("Operation not supported")
         if request.mark is not None:
             value, mask = request.mark
             ct.mark = ct.mark & ~mask & 0xFFFFFFFF | value & mask
         if request.timeout is not None:
             ct.expires = proc.loop.now + request.timeout * SECOND
-        proc.print(show.line(ct, proc.loop.now, request.output))
+        proc.print(show.line(ct, proc.loop.now, request.output, use=2))
         room.notify("UPDATE", ct)
     proc.error(f"{PROGRAM}: {len(chosen)} flow entries have been updated.")
     return 0 if chosen else 1

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.conntrack import IPS_DST_NAT, IPS_SRC_NAT, ConntrackEntry, Tuple
+from kubenet_course.kernel.netfilter.conntrack import (
+    IPS_DST_NAT,
+    IPS_DST_NAT_DONE,
+    IPS_SRC_NAT,
+    IPS_SRC_NAT_DONE,
+    ConntrackEntry,
+    Tuple,
+)
 from kubenet_course.kernel.netfilter.conntrack_tcp import NAMES
 from kubenet_course.userland.commands.conntrack.show import NUMBERS
 from kubenet_course.userland.commands.iptables.getopt import Getopt
@@ -118,9 +125,13 @@ class Request:
         """-n: the source was rewritten, to this address where one is given; -g, -j likewise."""
         source = bool(ct.status & IPS_SRC_NAT)
         destination = bool(ct.status & IPS_DST_NAT)
+        # What is no port of an ICMP message never equals its mirror image, so that it counts as translated.
+        icmp = ct.protocol in (1, 58)
         for kind, wanted in self.nat.items():
             by_source = source and wanted in (None, ct.reply[1])
             by_destination = destination and wanted in (None, ct.reply[0])
+            by_source |= icmp and wanted is None and bool(ct.status & IPS_SRC_NAT_DONE)
+            by_destination |= icmp and wanted is None and bool(ct.status & IPS_DST_NAT_DONE)
             if kind == "n" and not by_source or kind == "g" and not by_destination:
                 return False
             if kind == "j" and not (by_source or by_destination):
@@ -242,8 +253,7 @@ def option(proc: Process, request: Request, letter: str, text: str, names: Machi
 def protocol_option(request: Request, name: str, text: str, names: MachineNames) -> None:
     if name in PORT_OPTIONS:
         key = PORT_OPTIONS[name]
-        port = names.service_port(text)
-        value = port if port is not None else integer(text)
+        value = integer(text)  # a name is no number: 0
         if key:
             request.ports[key] = value & 0xFFFF
     elif name == "state":

@@ -132,7 +132,8 @@ def show(proc: Process, request: Request) -> int:
     words = request.words
     if len(words) > 1:
         raise UsageError(f"Unknown argument {words[1]}")
-    chosen = [room.need(words[0])] if words else list(room.sets.values())
+    # ip_set_dump_do(): sets of sets come last.
+    chosen = [room.need(words[0])] if words else sorted(room.sets.values(), key=lambda one: one.type.name == "list:set")
     mode = request.output or ("save" if request.command == "save" else "plain")
     if "name" in request.flags:
         text = "".join(f"{found.name}\n" for found in chosen)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.netfilter.iptables import BUILT_IN, Refused, Tables
-from kubenet_course.kernel.netfilter.tables import Chain
+from kubenet_course.kernel.netfilter.tables import DROP, Chain
 from kubenet_course.kernel.netfilter.xt import XtablesError, problem
 from kubenet_course.userland.commands.iptables import run
 from kubenet_course.userland.commands.iptables.names import MachineNames
@@ -222,17 +222,16 @@ class Restore:
             if counters is None:
                 raise problem(f"invalid policy counters for chain '{name}'")
         assert self.table is not None
-        if policy != "-":
-            built_in = self.tables.is_built_in(self.table, name)
-            if built_in is None:
-                self.tables.set_policy(self.table, name, policy)
-            if policy not in ("ACCEPT", "DROP"):
-                raise Refused("Bad policy name.")
-            self.tables.set_policy(self.table, name, policy, counters or (0, 0))
-            return
-        existing = self.tables.chain(self.table, name)
         if self.tables.is_built_in(self.table, name) is not None:
-            raise Refused("Bad policy name.")
+            if policy not in ("ACCEPT", "DROP", "-") or (policy == "-" and self.legacy):
+                raise Refused("Bad policy name.")
+            old = self.tables.chain(self.table, name)
+            kept = "DROP" if old is not None and old.base is not None and old.base.policy == DROP else "ACCEPT"
+            self.tables.set_policy(self.table, name, kept if policy == "-" else policy, counters or (0, 0))
+            return
+        if policy != "-" and self.legacy:
+            self.tables.set_policy(self.table, name, policy)
+        existing = self.tables.chain(self.table, name)
         if existing is not None:
             existing.flush()
             for rule in existing.rules:
