@@ -42,7 +42,7 @@ LINES = [
 LIFE = """
 printf '.:53 {\\n whoami\\n log\\n reload 2s\\n}\\nexample.org:1053 {\\n bind 127.0.0.1\\n hosts\\n}\\n' > Corefile
 (coredns -pidfile /run/c.pid > log 2>&1; echo ended $? >> log) &
-w() { for i in $(seq 100); do grep -q "$1" log && return; sleep 0.1; done; }
+w() { for i in $(seq 100); do grep -qs "$1" log && return; sleep 0.1; done; }
 w linux/amd64
 ss -Hlntu | awk '{print $1, $5}' | sort
 coredns
