@@ -193,11 +193,15 @@ class Engine:
     ) -> AsyncIterator[bytes]:
         """The answers to a query over TCP: one, or the many messages of a zone transfer."""
         more: list[Iterator[dns.message.Message]] = []
+        opt = b""
         answer = await self.answer(server, wire, client, client_port, "tcp", local, local_port, more)
         if answer is not None:
             yield answer
+        if more:
+            query = read(wire)
+            opt = opt_record(dns.message.Message(), query, query.payload)
         for message in more[0] if more else ():
-            yield encode(message, compress=True)
+            yield encode(message, True, opt)
 
     async def serve(self, server: Server, request: Request) -> dns.message.Message:
         """dnsserver.Server.ServeDNS(): choose the zone, run its chain, turn failures into codes."""

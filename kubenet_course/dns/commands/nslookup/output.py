@@ -73,7 +73,7 @@ class Printer:
                 self._say(record, answer=True)
         elif not (self.default_lookups and lookup.rdtype == A) and not self.found:
             say(f"*** Can't find {short_name(lookup.name)}: No answer")
-        if lookup.rdtype not in (A, AAAA):
+        if lookup.rdtype not in (A, AAAA) and not message.flag(0x400):
             say("\nAuthoritative answers can be found from:")
             for section in (AUTHORITY, ADDITIONAL):
                 for record in message.sections[section]:
