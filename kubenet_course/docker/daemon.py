@@ -39,6 +39,7 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         )
         return 1
     here.on_signal(2, lambda: None)
+    here.mkdir("/etc/docker")
     store.write(PID_FILE, f"{here.pid}")
     try:
         engine = await _begin(here)
@@ -76,13 +77,30 @@ async def _default_networks(engine: Engine) -> None:
     networks = [one for one in store.networks() if one["name"] != "bridge"]
     if not networks:
         networks = [new_network(store, "host", "host"), new_network(store, "none", "null")]
+    old = next((one for one in store.networks() if one["name"] == "bridge"), None)
     bridge = await _default_bridge(engine)
+    if old is not None:
+        await _forget_bridge(engine, old, bridge)
     kept = list(networks)
     store.save_networks([*kept, *([bridge] if bridge else [])])
     for network in [*([bridge] if bridge else []), *kept]:
         if network["driver"] == "bridge":
             await engine.networks.set_up(network)
     store.save_networks([*kept, *([bridge] if bridge else [])])
+
+
+async def _forget_bridge(engine: Engine, old: Record, new: Record | None) -> None:
+    """What the default bridge was before daemon.json changed: its rules, and addresses that it has no more."""
+    await engine.firewall.change(remove=engine.networks.rules(old))
+    kept = (
+        [(pool["Subnet"], pool.get("Gateway")) for pool in new["pools"]]
+        if new and new["device"] == old["device"]
+        else []
+    )
+    for pool in old["pools"]:
+        if pool.get("Gateway") and (pool["Subnet"], pool["Gateway"]) not in kept:
+            address = f"{pool['Gateway']}/{pool['Subnet'].partition('/')[2]}"
+            await engine.here.run(["ip", "addr", "del", address, "dev", old["device"]])
 
 
 async def _default_bridge(engine: Engine) -> Record | None:

@@ -50,7 +50,9 @@ async def program(here: Surroundings, argv: list[str]) -> int:
     except KernelError as failure:
         engine.tell_started(container_id, 0, failure.strerror)
         return 1
-    engine.tell_started(container_id, await first_process(here, child) or child.pid if own_pids else child.pid)
+    engine.tell_started(
+        container_id, await first_process(here, child) or child.pid if own_pids else child.pid
+    )
     status = await child.wait()
     if status == 1 and b"unshare: sigprocmask unblock failed" in here.read(notes):
         status = 128 + 9  # how util-linux 2.38 says that its child was killed

@@ -170,6 +170,7 @@ async def _start(proc: Process, config: Configuration, path: str, extra: str) ->
         return await _master(own, path, extra)
 
     if not config.daemon:
+        proc.argv = [f"nginx: master process {' '.join(proc.argv)}"]
         return await _master(proc, path, extra)
     from kubenet_course.userland.streams import Reader, Writer
 
