@@ -18,7 +18,7 @@ from kubenet_course.jupyter.words import GRAMMAR, OPTIONS, Choice
 from kubenet_course.view.target import namespaces
 
 #: Magics whose first word is a machine; after it a command follows for the first three.
-WITH_COMMAND = ("host", "journey", "explain")
+WITH_COMMAND = ("host", "journey", "explain", "resolution")
 WITH_MACHINE = ("routes", "neigh", "nat", "firewall", "connections", "sockets", "machine", "fdb", "ipam")
 _SEPARATORS = re.compile(r"(?:\|\||&&|[|;&(]|\$\()\s*")
 

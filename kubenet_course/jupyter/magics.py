@@ -234,6 +234,11 @@ class LabMagics(Magics):
         return self._followed("journey", line)
 
     @line_magic
+    def resolution(self, line: str) -> Any:
+        """Run a command and show how its names were resolved: %resolution client dig www.example.org"""
+        return self._followed("resolution", line)
+
+    @line_magic
     def explain(self, line: str) -> Any:
         """Run a command and say why it works, or where and why it fails."""
         return self._followed("explain", line)

@@ -76,6 +76,10 @@ class Pictures:
         """Run a command and follow its packets, stage by stage."""
         return _show("journey", self, machine, command, **options)
 
+    def resolution(self, machine: str, command: str, **options: Any) -> Any:
+        """Run a command and show how its names were resolved: files, queries, answers, caches."""
+        return _show("resolution", self, machine, command, **options)
+
     def explain(self, *args: Any, **options: Any) -> Any:
         """Why something does not work, and what would mend it."""
         return _show("explain", self, *args, **options)

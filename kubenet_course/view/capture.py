@@ -30,6 +30,7 @@ READY, SETTLE = 5.0, 0.25  # seconds: at most for tcpdump to listen; for the las
 # A packet's slot in the ring is as long as what is kept of it: with tcpdump's own 256 KiB there are
 # eight slots, and the ninth packet of a burst is lost.
 SLOTS = ("-s", "2048", "-B", "4096")
+WHOLE = ("-s", "65535", "-B", "16384")
 LINK = """for file in /run/docker/netns/*; do
   name=${file##*/}
   [ -e "$file" ] && [ "$name" != default ] && [ ! -e "/run/netns/$name" ] || continue
@@ -80,20 +81,24 @@ def containers_named(lab: Any) -> Iterator[None]:
 
 
 class Capture:
-    """Between making it and `stop`, everything is taken down."""
+    """Between making it and `stop`, everything is taken down; the rules too, without `only`.
 
-    def __init__(self, lab: Any):
+    `only` is a filter of tcpdump: then whole packets are kept, of a connection's segments as well.
+    """
+
+    def __init__(self, lab: Any, only: str = ""):
         self.lab = lab
         self.spaces = [Target(m, ns) for m in lab.machines for ns in ("", *namespaces(lab, m))]
         self.links: dict[Target, dict[int, Link]] = {}
         self._dumps: list[tuple[Target, str, Any]] = []
         self._monitors: list[tuple[Target, Any, bool]] = []
-        for space in self.spaces:
+        for space in () if only else self.spaces:
             self._trace(space)
         for number, space in enumerate(self.spaces):
             self.links[space] = {link.index: link for link in tables.links(lab, space)}
             path = f"/tmp/kubenet-journey-{number}.pcap"
-            argv = ["tcpdump", "-U", "--immediate-mode", *SLOTS, "-n", "-Z", "root", "-i", "any", "-w", path]
+            slots = WHOLE if only else SLOTS
+            argv = ["tcpdump", "-U", "--immediate-mode", *slots, "-n", "-Z", "root", "-i", "any", "-w", path, *only.split()]
             self._dumps.append((space, path, self._machine(space).spawn(_inside(space, argv))))
         self._wait()
 

@@ -85,14 +85,14 @@ def run_real(cases: list[Case]) -> list[Case]:
 class Emulated:
     """The same on one emulated machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: NameServer | None = None) -> None:
         from kubenet_course.kernel.host import Host
         from kubenet_course.sim.loop import SECOND, Loop
         from kubenet_course.userland.programs import standard_programs
         from kubenet_course.userland.system import System
 
         self.second = SECOND
-        self.server = NameServer()
+        self.server = server or NameServer()
         self.system = System(Host(Loop(), "host"), standard_programs("kubenet_course.dns.commands"))
         for line in SETUP:
             outcome = self.system.run(line.split())
