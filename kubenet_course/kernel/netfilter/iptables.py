@@ -62,6 +62,7 @@ class Refused(KubenetError):
         self.batch = batch
 
 
+STANDARD = ("ACCEPT", "DROP", "RETURN", "QUEUE")
 NO_CHAIN = "No chain/target/match by that name."
 
 
@@ -193,11 +194,11 @@ class Tables:
         for position, candidate in enumerate(chain.rules):
             if isinstance(candidate, XtRule) and candidate.spec() == wanted:
                 return position
-        raise Refused(self._no_rule())
+        raise Refused(self._no_rule(rule))
 
-    def _no_rule(self) -> str:
-        if self.legacy:
-            return NO_CHAIN
+    def _no_rule(self, rule: XtRule | None = None) -> str:
+        if self.legacy and rule is not None and (rule.jump or rule.target) and rule.jump not in STANDARD:
+            return NO_CHAIN  # the last thing looked for was the target's name among the chains
         return "Bad rule (does a matching rule exist in that chain?)."
 
     def delete(self, table: str, name: str, rule: XtRule) -> None:
@@ -360,6 +361,13 @@ class Tables:
         elif not self.legacy or chain.counters is None:
             chain.counters = [0, 0]
         self.ruleset.notify("chain", name)
+
+    def table_replaced(self, name: str) -> None:
+        """iptables-legacy writes the whole table anew at each change; what policies have counted is lost by it."""
+        table = self.table(name)
+        for chain in table.chains.values() if table is not None else ():
+            if chain.base is not None:
+                chain.counters = [0, 0]
 
     def flush(self, table: str, name: str | None, verbose: bool = False) -> list[str]:
         """Empty one chain or all; the names of those that were."""

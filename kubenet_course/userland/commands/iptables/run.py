@@ -132,6 +132,8 @@ def execute(proc: Process, tables: Tables, command: Command, names: MachineNames
         tables.rename_chain(table, chain or "", command.new_name)
     elif letter == "P":
         tables.set_policy(table, chain or "", command.policy)
+    if tables.legacy and letter[0] in "ADIRFNXEP":
+        tables.table_replaced(table)
     if command.zero_too:
         zero(proc, tables, command)
 
@@ -141,7 +143,7 @@ def change_rules(proc: Process, tables: Tables, command: Command, names: Machine
     check_target(tables, command)
     existing = tables.chain(table, chain)
     by_rule = letter == "C" or letter == "D"  # a number was seen to before; iptables-nft looks for the rule first
-    if not tables.exists(table, chain) and (not by_rule or tables.legacy):
+    if not tables.exists(table, chain) and not by_rule:
         raise Refused(NO_CHAIN)
     if existing is None and letter == "R" and not tables.legacy:
         raise Refused(NO_CHAIN)  # a built-in chain comes into being with its first rule
