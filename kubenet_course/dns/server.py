@@ -80,7 +80,7 @@ class Listeners:
             except KernelError as failure:
                 place = f"{endpoint.address}:{endpoint.port}"
                 raise ListenError(f"listen tcp {place}: bind: {go_error(failure)}") from None
-            self.network.spawn(serve(self.network, self.sockets[key], partial(self._page, key)))
+            self.network.spawn(self._http(key, self.sockets[key]))
 
     async def _listen(self, kind: str, address: str, port: int) -> Any:
         place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -149,6 +149,12 @@ class Listeners:
             stream.close()
 
     # -- HTTP -------------------------------------------------------------------------------
+    async def _http(self, key: tuple[str, str, int], listener: Listener) -> None:
+        try:
+            await serve(self.network, listener, partial(self._page, key))
+        except KernelError:
+            return  # closed
+
     async def _page(self, key: tuple[str, str, int], request: Request) -> Response:
         """A page of a plugin's HTTP server, as Go's net/http serves it."""
         endpoint = self.pages.get(key)

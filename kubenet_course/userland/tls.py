@@ -91,6 +91,8 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
         if length & 0x80:
             count = length & 0x7F
             length, at = int.from_bytes(data[at : at + count], "big"), at + count
+        if at + length > len(data):
+            raise IndexError("cut short")
         yield tag, data[at : at + length]
         at += length
 

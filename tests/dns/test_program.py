@@ -115,6 +115,61 @@ def test_start_reload_and_end(lab: Lab) -> None:
     assert rest == [line for line in expected if not line.startswith("Listen:")]
 
 
+LOOP = """
+printf '. {\\n loop\\n forward . 127.0.0.1\\n}\\n' > Corefile
+timeout 20 coredns > log; echo $?
+sed 's/[0-9]\\{6,\\}/N/g; s/127.0.0.1:[0-9]*/C/' log | grep FATAL | head -1
+"""
+PAGES = """
+printf '. {\\n whoami\\n reload 2s 1s\\n health :8080\\n ready\\n}\\n' > Corefile
+(coredns > log 2>&1 &)
+w() { for i in $(seq 200); do grep -qs "$1" log && return; sleep 0.1; done; }
+w linux/amd64
+curl -s localhost:8080/health; echo; curl -s localhost:8181/ready; echo; curl -si localhost:8080/x | grep -v Date
+printf '. {\\n whoami\\n reload 2s 1s\\n bad\\n}\\n' > Corefile
+w 'reload failed'
+printf '.:53 {\\n whoami\\n reload 2s 1s\\n health :8088 {\\n lameduck 1s\\n }\\n}\\n' > Corefile
+w 'Reloading complete'
+curl -s localhost:8088/health; echo; ss -Hlnt | awk '{print $4}' | sort
+pkill coredns; w lameduck; sleep 2; pgrep coredns
+sed 's/SHA512 = .*/SHA/' log
+"""
+SHOWN = """OK
+OK
+HTTP/1.1 404 Not Found
+X-Content-Type-Options: nosniff
+Content-Type: text/plain; charset=utf-8
+Content-Length: 19
+
+404 page not found
+OK
+*:53
+*:8088
+.:53
+[INFO] plugin/reload: Running configuration SHA
+CoreDNS-1.12.1
+linux/amd64, go1.24.1, 707c7c1
+[INFO] Reloading
+[ERROR] Restart failed: Corefile:4 - Error during parsing: Unknown directive 'bad'
+[ERROR] plugin/reload: Corefile changed but reload failed: Corefile:4 - Error during parsing: Unknown directive 'bad'
+[INFO] Reloading
+.:53
+[INFO] plugin/reload: Running configuration SHA
+[INFO] Reloading complete
+[INFO] SIGTERM: Shutting down servers then terminating
+[INFO] plugin/health: Going into lameduck mode for 1s
+"""
+
+
+def test_a_loop_is_found(lab: Lab) -> None:
+    status, line = lab.run("host", LOOP).stdout.splitlines()
+    assert (status, line.partition(", see")[0]) == ("1", '[FATAL] plugin/loop: Loop (C -> :53) detected for zone "."')
+
+
+def test_pages_and_a_reload_by_itself(lab: Lab) -> None:
+    assert lab.run("host", PAGES).stdout.replace("\r", "") == SHOWN
+
+
 def test_no_corefile_means_whoami_on_port_53() -> None:
     with Lab.load("single") as lab:
         lab.run("host", "coredns > log &")
