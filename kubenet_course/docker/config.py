@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from kubenet_course.docker import ipam, rules
 from kubenet_course.docker.errors import DaemonError
@@ -48,7 +49,8 @@ ACCEPTED = frozenset(
 )
 
 
-class Config(NamedTuple):
+@dataclass(frozen=True)
+class Config:
     """`values` has every key of DEFAULTS."""
 
     values: dict[str, Any]

@@ -91,7 +91,7 @@ async def _default_networks(engine: Engine) -> None:
 
 async def _forget_bridge(engine: Engine, old: Record, new: Record | None) -> None:
     """What the default bridge was before daemon.json changed: its rules, and addresses that it has no more."""
-    await engine.firewall.change(remove=engine.networks.rules(old))
+    await engine.firewall.change(remove=engine.networks.rules_of(old))
     kept = (
         [(pool["Subnet"], pool.get("Gateway")) for pool in new["pools"]]
         if new and new["device"] == old["device"]
@@ -113,7 +113,7 @@ async def _default_bridge(engine: Engine) -> Record | None:
         return None
     old = next((one for one in store.networks() if one["name"] == "bridge"), None)
     device = config["bridge"] or "docker0"
-    address = config["bip"]
+    address = str(config["bip"])
     if not address:
         shown = await engine.here.run(["ip", "-j", "-4", "addr", "show", "dev", device])
         found = json.loads(shown.stdout or "[]") if shown.returncode == 0 else []

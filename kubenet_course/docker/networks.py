@@ -173,7 +173,7 @@ class Networks:
         lines.append(f"link set {device} up")
         await run(self.here, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
         await self._sysctls(network)
-        await self.firewall.change(add=self.rules(network), remove=self._stale(network) if there else ())
+        await self.firewall.change(add=self.rules_of(network), remove=self._stale(network) if there else ())
 
     async def _address_lines(self, network: Record, there: bool) -> list[str]:
         device, lines = network["device"], []
@@ -218,14 +218,14 @@ class Networks:
         if not self.config["ip-forward-no-drop"]:
             await self.firewall.drop_forwarded(family)
 
-    def rules(self, network: Record) -> list[rules.Rule]:
+    def rules_of(self, network: Record) -> list[rules.Rule]:
         return [rule for view in self.views(network) for rule in rules.network_rules(self.config.rules, view)]
 
     def _stale(self, network: Record) -> list[rules.Rule]:
         """What another setting of the userland proxy left behind."""
         daemon = self.config.rules
         other = daemon._replace(userland_proxy=not daemon.userland_proxy)
-        keep = set(self.rules(network))
+        keep = set(self.rules_of(network))
         return [r for view in self.views(network) for r in rules.network_rules(other, view) if r not in keep]
 
     def views(self, network: Record) -> list[rules.Bridge]:
@@ -307,7 +307,7 @@ class Networks:
         if network["made"]:
             await self.here.run(["ip", "link", "del", network["device"]])
         if network["driver"] == "bridge":
-            await self.firewall.change(remove=self.rules(network))
+            await self.firewall.change(remove=self.rules_of(network))
 
     # -- showing ----------------------------------------------------------------------------
     def inspect(self, network: Record) -> Record:

@@ -166,7 +166,10 @@ class Resolver:
 
     def _neighbours(self) -> list[tuple[str, Record, Record]]:
         """(network, container, endpoint) of everyone in this container's user-defined networks."""
-        containers = [one for one in self.store.containers() if one["state"]["Running"]]
+        own_too = (self.container_id,)  # it may ask before dockerd has noted that it runs
+        containers = [
+            one for one in self.store.containers() if one["state"]["Running"] or one["id"] in own_too
+        ]
         own = next((one for one in containers if one["id"] == self.container_id), None)
         shared = [name for name in own["endpoints"] if name not in PREDEFINED] if own else []
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal as signals
+from functools import partial
 from typing import Any
 
 from kubenet_course.docker.cli import Session
@@ -28,7 +29,7 @@ async def start(session: Session, options: dict[str, Any], words: list[str]) -> 
             follower = Follower(session.here, record["id"])
             if attach:
                 follower.attach(record)
-            record = await session.locked(lambda record=record, stdin=stdin: _start(session, record, stdin))
+            record = await session.locked(partial(_start, session, record, stdin))
         except DaemonError as problem:
             session.complain(problem)
             session.err(f"Error: failed to start containers: {word}\n" if not attach else "")
@@ -246,7 +247,7 @@ async def prune(session: Session, options: dict[str, Any], words: list[str]) -> 
             return 0
     gone = [one for one in session.engine.store.containers() if not one["state"]["Running"]]
     for record in gone:
-        await session.locked(lambda record=record: _remove(session, record))
+        await session.locked(partial(_remove, session, record))
     if gone:
         session.out("Deleted Containers:\n" + "".join(f"{one['id']}\n" for one in gone) + "\n")
     session.out("Total reclaimed space: 0B\n")

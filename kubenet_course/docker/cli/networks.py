@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import partial
 from typing import Any
 
 from kubenet_course.docker import attachment
@@ -87,8 +88,8 @@ async def inspect(session: Session, options: dict[str, Any], words: list[str]) -
         except DaemonError as problem:
             missing.append(problem)
     show_objects(session, found, options.get("format", ""))
-    for problem in missing:
-        session.complain(problem)
+    for one in missing:
+        session.complain(one)
     return 1 if missing else 0
 
 
@@ -268,7 +269,7 @@ async def prune(session: Session, options: dict[str, Any], words: list[str]) -> 
         one for one in engine.store.networks() if one["name"] not in PREDEFINED and one["name"] not in used
     ]
     for network in gone:
-        await session.locked(lambda network=network: engine.networks.remove(network))
+        await session.locked(partial(engine.networks.remove, network))
     if gone:
         session.out("Deleted Networks:\n" + "".join(f"{one['name']}\n" for one in gone) + "\n")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from kubenet_course.docker.cli import VERSION, Session
@@ -121,7 +122,7 @@ async def prune(session: Session, options: dict[str, Any], words: list[str]) -> 
         one for one in engine.store.networks() if one["name"] not in PREDEFINED and one["name"] not in used
     ]
     for network in networks:
-        await session.locked(lambda network=network: remove_network(session, network["name"]))
+        await session.locked(partial(remove_network, session, network["name"]))
     if stopped:
         session.out("Deleted Containers:\n" + "".join(f"{one['id']}\n" for one in stopped) + "\n")
     if networks:
