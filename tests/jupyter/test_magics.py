@@ -63,6 +63,7 @@ LATER_MISTAKES = [
     ("%routes --nope=1", "has no option 'nope'"),
     ("%fdb A", "A has no bridge"),
     ("%journey A", "%journey MACHINE COMMAND"),
+    ("%resolution A", "%resolution MACHINE COMMAND"),
     ("%explain", "%explain MACHINE COMMAND"),
     ("%redo", "nothing to redo"),
     ("%undo 99", "nothing left to undo"),
@@ -130,6 +131,11 @@ def test_tables_follow_what_is_done(run, shell):
 def test_a_lab_of_the_learners_own_is_used(run):
     run("from kubenet_course import Lab\nlab = Lab.load('switching')")
     assert run("%lab")[0].startswith("Lab switching")
+
+
+def test_a_resolution(run):
+    run("%lab load dns")
+    assert "resolver ← google" in repr(run("%resolution client dig www.google.com")[1])
 
 
 def test_a_journey_and_an_explanation(run):

@@ -61,6 +61,14 @@ _DOCKER: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=127\.0\.0\.11:)\d+|(?<=--sport )(?!53\b)\d{5}"), "PORT"),
     (re.compile(r"  +"), "  "),
 )
+#: Numbers of questions, client cookies, times.
+_DNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\bid: \d+"), "id: N"),
+    (re.compile(r"\bCOOKIE: [0-9a-f]{16}"), "COOKIE: CLIENT"),
+    (re.compile(r"Query time: \d+ "), "Query time: T "),
+    (re.compile(r"WHEN: .*"), "WHEN: DATE"),
+    (re.compile(r"\bin \d+ (ms|us)\b"), r"in T \1"),
+)
 _DOCKER_DEVICE = re.compile(r"\b(?:veth[0-9a-f]{7}|br-[0-9a-f]{12})\b")
 _STATES = re.compile(r"\b(REACHABLE|STALE|DELAY|PROBE)\b")
 _UNRESOLVED = re.compile(r"\b(INCOMPLETE|FAILED)\b")
@@ -84,6 +92,12 @@ def normalise(text: str, command: str = "") -> str:
 
 def _docker(text: str) -> str:
     for pattern, replacement in _DOCKER:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _dns(text: str) -> str:
+    for pattern, replacement in _DNS:
         text = pattern.sub(replacement, text)
     return text
 
@@ -125,6 +139,7 @@ def _processes(text: str) -> str:
 
 _BY_COMMAND: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (re.compile(r"\b(neigh\w*|arp)\b"), _neighbours),
+    (re.compile(r"\b(dig|host|nslookup)\b"), _dns),
     (re.compile(r"\bip\b.* n(?:ei|e)?\b"), _neighbours),
     (re.compile(r"\bfdb\b"), _sorted),
     (re.compile(r"\bshowmacs\b"), lambda text: _sorted(re.sub(r"[\d.]+$", "T", text, flags=re.M))),
