@@ -63,11 +63,12 @@ def _icmp(header: Any, payload: bytes) -> str:
 
 
 def _ports(header: Any, payload: bytes) -> str:
-    def port(number: int) -> str:
-        return "P" if number >= 33600 else str(number)
+    def port(number: int, traced: range = range(0)) -> str:
+        """P for a port that the kernel chose (from 32768 on); traceroute's destinations are in the midst of them."""
+        return "P" if number >= 32768 and number not in traced else str(number)
 
     name = "UDP" if isinstance(header, UdpHeader) else "TCP"
-    return f"{name} {port(header.source_port)} > {port(header.destination_port)} data {len(payload)}"
+    return f"{name} {port(header.source_port)} > {port(header.destination_port, range(33434, 33600))} data {len(payload)}"
 
 
 def _ipv6(ip: Ipv6Header, transport: Any, payload: bytes) -> str:
