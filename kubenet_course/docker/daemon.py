@@ -67,9 +67,23 @@ async def _begin(here: Surroundings) -> Engine:
             if record["state"]["Running"] and not here.exists(f"/proc/{record['state']['Pid']}"):
                 record["state"].update(Running=False, Status="exited", Pid=0, ExitCode=255)
                 engine.store.save(record)
+            await _start_again(engine, record)
     finally:
         engine.store.unlock()
     return engine
+
+
+async def _start_again(engine: Engine, record: Record) -> None:
+    """Restart policies `always`, and `unless-stopped` by hand, when dockerd starts."""
+    policy = record["host_config"]["RestartPolicy"]["Name"]
+    by_daemon = record.pop("by_daemon", False)
+    if record["state"]["Running"] or record["state"]["Status"] == "created":
+        return
+    if policy == "always" or (policy == "unless-stopped" and by_daemon):
+        try:
+            await engine.start(record)
+        except DaemonError as problem:
+            engine.here.err(f"failed to start container {record['id']}: {problem.message}\n")
 
 
 async def _default_networks(engine: Engine) -> None:
@@ -159,7 +173,7 @@ async def _end(engine: Engine) -> None:
     store = engine.store
     for record in store.containers():
         if record["state"]["Running"]:
-            record["stopped"] = True
+            record["stopped"] = record["by_daemon"] = True
             store.save(record)
             await engine.signal(record, 15)
             left = await engine.wait_for_end(record, 10.0)

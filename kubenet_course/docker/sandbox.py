@@ -187,6 +187,8 @@ class Sandbox:
                 raise DaemonError(f"failed to create the {driver} port: operation not supported") from None
             raise
         await self._configure(container, network, endpoint, name)
+        if driver == "ipvlan" and mode in ("l3", "l3s") and self.gateway_endpoint(container) is None:
+            await self.inside(container, ["ip", "route", "replace", "default", "dev", endpoint["ifname"]])
 
     async def _configure(self, container: Record, network: Record, endpoint: Record, device: str) -> None:
         """Name, MAC, addresses, up, route: inside the namespace."""

@@ -21,6 +21,8 @@ PING_SECONDS = 3.5
 ENDLESS_SECONDS = 10.0
 EMULATED_SECONDS = 300.0
 REAL_SECONDS = 60.0
+#: Files that programs keep for themselves there: nothing that a learner has changed.
+ENGINE_FOLDERS = ("/var/lib/docker",)
 
 _ASSIGNMENT = re.compile(r"^[A-Za-z_]\w*=")
 _WRAPPERS = {"sudo": 0, "time": 0, "env": 0, "nohup": 0, "command": 0, "exec": 0, "stdbuf": 1}

@@ -183,7 +183,7 @@ def _group(table: dict[str, tuple[Command, Handler]], group: str) -> str:
     own = {
         path.partition(" ")[2]: entry[0].about
         for path, entry in sorted(table.items())
-        if path.startswith(group + " ")
+        if path.startswith(group + " ") and path.partition(" ")[2] not in ("list", "remove", "ps")
     }
     return (
         f"Usage:  docker {group} COMMAND\n\n{GROUPS[group]}\n\nCommands:\n{_entries(own)}\n"

@@ -72,9 +72,9 @@ class Command:
     def help(self) -> str:
         text = f"{self.usage}\n\n{self.about}\n"
         if self.aliases:
-            text += f"\nAliases:\n  {', '.join(self.aliases)}\n"
+            text += f"\nAliases:\n  {', '.join(sorted([self.path, *self.aliases]))}\n"
         if self.options:
-            text += f"\nOptions:\n{self.options.rstrip()}\n"
+            text += "\nOptions:\n" + self.options.strip("\n") + "\n"
         return text
 
     def parse(self, words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

@@ -119,6 +119,8 @@ def _collector_paused() -> Iterator[None]:
 
 def _digests(path: str, folder: Directory, found: dict[str, str]) -> None:
     for name, node in sorted(folder.entries.items()):
+        if f"{path}/{name}" in limits.ENGINE_FOLDERS:
+            continue
         if isinstance(node, Directory):
             _digests(f"{path}/{name}", node, found)
         elif type(node) is RegularFile:

@@ -42,6 +42,7 @@ SESSION = (
 )
 _EVAL = re.compile(rb"^bash: eval: line ", re.M)
 OWN_FOLDERS = ("/etc", "/root", "/home", "/tmp", "/opt", "/srv", "/var/lib", "/var/tmp")
+ENGINE_FOLDERS = ("/var/lib/docker",)  # as limits.py has them
 KILL_AFTER = 1.0  # seconds between an interrupt and the kill that follows
 
 
@@ -182,7 +183,8 @@ class Agent:
         """Regular files in the machine's own folders, with a digest of their content."""
         found = {}
         for root in OWN_FOLDERS:
-            for folder, _, names in os.walk(root):
+            for folder, below, names in os.walk(root):
+                below[:] = [name for name in below if f"{folder}/{name}" not in ENGINE_FOLDERS]
                 for name in names:
                     path = f"{folder}/{name}"
                     if os.path.isfile(path) and not os.path.islink(path):
