@@ -44,7 +44,8 @@ async def make(
         raise CniError(f"failed to create {kind}: {failure.reason}") from None
     problem = await space.batch([f"link set dev {temporary} name {name}"])
     if problem:
-        await space.run("ip", "link", "delete", "dev", temporary)
+        if kind == "macvlan":  # the others leave it behind
+            await space.run("ip", "link", "delete", "dev", temporary)
         raise CniError(f"failed to rename {kind} to {quoted(name)}: {problem[1]}")
     return await link.get(space, name, f"failed to refetch {kind} {quoted(name)}: ")
 

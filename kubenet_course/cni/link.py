@@ -113,12 +113,14 @@ async def make_veth(
             raise CniError(f"failed to make veth pair: {error.msg}") from None
     peer = host_name or random_name(space)
     for attempt in range(10):
-        size = ["mtu", str(mtu)] if mtu > 0 else []
-        words = ["ip", "link", "add", "name", peer, "txqueuelen", "0", *size, "type", "veth"]
-        words += ["peer", "name", name, "txqueuelen", "0", *size]
-        words += ["address", mac] if mac else []
-        words += ["netns", space.path] if space.path else []
-        done = await host.run(*words)
+        common = ["txqueuelen", "0", *(["mtu", str(mtu)] if mtu > 0 else [])]
+        outer = ["name", peer, *common]
+        inner = ["name", name, *common, *(["address", mac] if mac else [])]
+        if space.path:
+            inner += ["netns", space.path]
+        else:  # the kernel makes the peer first
+            outer, inner = inner, outer
+        done = await host.run("ip", "link", "add", *outer, "type", "veth", "peer", *inner)
         if done.returncode == 0:
             break
         failure = CommandFailure(done)

@@ -44,6 +44,7 @@ _EXPLAINED = {
     "Invalid VLAN id.": "numerical result out of range",
     "VLAN properties not specified.": "invalid argument",
     "Unknown device type.": "operation not supported",
+    "8021q: VLAN device already exists.": "file exists",
 }
 
 

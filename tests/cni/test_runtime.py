@@ -308,6 +308,10 @@ def test_the_scenarios_networks(backend: str) -> None:
             assert added.returncode == 0, added
         assert "1 received" in lab.run("host", "ip netns exec red ping -c 1 -W 2 8.8.8.8").stdout
         lab.run("host", "ip netns exec blue nc -l -p 80 < /etc/hostname > /dev/null &")
+        lab.run(
+            "host",
+            "for i in $(seq 99); do ip netns exec blue ss -Hltn | grep -q :80 && break; sleep 0.1; done",
+        )
         assert lab.run("laptop", "nc -w 2 192.168.1.2 8080 < /dev/null").stdout == "host\n"
         for network, name in (("bridge-net", "red"), ("web-net", "blue")):
             assert (

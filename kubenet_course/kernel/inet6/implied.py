@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubenet_course.kernel.devices.vrf import l3mdev_table
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet6 import mcast
 from kubenet_course.wire.addresses import IPv6Address, Network
@@ -23,8 +24,8 @@ MULTICAST_ALL = Network(IPv6Address(0xFF << 120), 8)
 
 def prefix_route(net: NetNamespace, dev: NetDevice, prefix: Network, metric: int) -> fib.FibRoute:
     return fib.FibRoute(
-        prefix, fib.UNICAST, fib.RT_TABLE_MAIN, fib.RTPROT_KERNEL, metric=metric or METRIC_ADDRCONF,
-        nexthops=[fib.NextHop(dev, linkdown=not dev.carrier)],
+        prefix, fib.UNICAST, l3mdev_table(dev) or fib.RT_TABLE_MAIN, fib.RTPROT_KERNEL,
+        metric=metric or METRIC_ADDRCONF, nexthops=[fib.NextHop(dev, linkdown=not dev.carrier)],
     )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def host_route(dev: NetDevice, address: IPv6Address, kind: str) -> fib.FibRoute:
     return fib.FibRoute(
         Network(address, 128),
         kind,
-        fib.RT_TABLE_LOCAL,
+        l3mdev_table(dev) or fib.RT_TABLE_LOCAL,
         fib.RTPROT_KERNEL,
         nexthops=[fib.NextHop(dev, linkdown=not dev.carrier)],
     )
@@ -90,8 +91,8 @@ def add_group_route(net: NetNamespace, dev: NetDevice) -> None:
         insert_once(
             net,
             fib.FibRoute(
-                MULTICAST_ALL, fib.MULTICAST, fib.RT_TABLE_LOCAL, fib.RTPROT_KERNEL, metric=METRIC_ADDRCONF,
-                nexthops=[fib.NextHop(dev, linkdown=not dev.carrier)],
+                MULTICAST_ALL, fib.MULTICAST, l3mdev_table(dev) or fib.RT_TABLE_LOCAL, fib.RTPROT_KERNEL,
+                metric=METRIC_ADDRCONF, nexthops=[fib.NextHop(dev, linkdown=not dev.carrier)],
             ),
         )  # fmt: skip
 
