@@ -140,7 +140,7 @@ class ForwardingDatabase:
     ) -> None:  # fmt: skip
         """fdb_add_entry() and br_fdb_external_learn_add()."""
         if port is not None and port.state not in ("learning", "forwarding") and state == "" and not extern_learn:
-            return
+            raise KernelError(errno.EPERM)
         if sticky and state == "permanent":
             raise KernelError(errno.EINVAL)
         if port is None and state != "permanent":

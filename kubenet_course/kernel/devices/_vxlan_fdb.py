@@ -97,9 +97,7 @@ class ForwardingDatabase:
             if mac.is_multicast or mac == 0:
                 raise KernelError(errno.EOPNOTSUPP)
             entry.remotes = [remote]
-        elif append:
-            if not (mac.is_multicast or mac == 0):
-                raise KernelError(errno.EOPNOTSUPP)
+        elif append and (mac.is_multicast or mac == 0):  # one address has one place
             if not any(old.same(remote) for old in entry.remotes):
                 entry.remotes.append(remote)
 

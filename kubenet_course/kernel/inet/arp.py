@@ -73,7 +73,7 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if target >> 28 == 0xE or target >> 24 == 127 and not net.sysctl.conf("ipv4", dev.name, "route_localnet"):
         skb.drop("IP_INVALID_DEST", dev)
         return
-    if operation != ARP_REQUEST and operation != ARP_REPLY or not ipv4.addresses.get(dev):
+    if operation != ARP_REQUEST and operation != ARP_REPLY or ipv4.addresses.get(dev) is None:
         skb.drop("NOT_SPECIFIED", dev)
         return
     if arp.sender_ip == 0:

@@ -42,6 +42,7 @@ from kubenet_course.kernel.netfilter.hooks import (
     PRI_NAT_DST,
     PRI_NAT_SRC,
 )
+from kubenet_course.kernel.netfilter.nat_range import spread
 from kubenet_course.wire.addresses import IPv4Address, IPv6Address
 from kubenet_course.wire.ipv4 import Ipv4Header
 
@@ -268,9 +269,7 @@ def _choose_address(tup: Tuple, wanted: NatRange, kind: int) -> Tuple:
     low, high = wanted.min_addr, wanted.max_addr if wanted.max_addr is not None else wanted.min_addr
     address = low
     if high != low:
-        seed = tup[0] * 0x9E3779B1 ^ (0 if wanted.persistent else tup[1] * 0x85EBCA6B)
-        seed = (seed ^ seed >> 16) * 0xC2B2AE35 & 0xFFFFFFFF
-        address = low + (seed * (high - low + 1) >> 32)
+        address = spread(tup[0], tup[1], low, high, wanted.persistent)
     kinds = IPv4Address if isinstance(tup[0], IPv4Address) else IPv6Address
     value = kinds(address)
     if kind == SRC:
@@ -300,6 +299,8 @@ def _choose_port(
     size = high - low + 1
     if wanted.base_port is not None:
         offset = (key - wanted.base_port) % size
+    elif kind == DST and not wanted.fully:
+        offset = 0
     else:
         offset = net.host.random.randrange(65536)
     for step in range(min(size, 128)):

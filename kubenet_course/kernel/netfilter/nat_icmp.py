@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubenet_course.kernel.netfilter.conntrack import ICMP, ICMPV6, IP_CT_IS_REPLY, WITH_PORTS, ConntrackEntry
+from kubenet_course.kernel.netfilter.conntrack import (
+    ICMP,
+    ICMPV6,
+    IP_CT_IS_REPLY,
+    IPS_DST_NAT,
+    IPS_DST_NAT_DONE,
+    IPS_SRC_NAT,
+    IPS_SRC_NAT_DONE,
+    WITH_PORTS,
+    ConntrackEntry,
+)
 from kubenet_course.kernel.netfilter.conntrack_icmp import ERRORS4, ERRORS6, inner_header
 from kubenet_course.kernel.netfilter.hooks import NF_INET_LOCAL_OUT, NF_INET_PRE_ROUTING
 from kubenet_course.wire.checksum import internet_checksum
@@ -16,6 +26,9 @@ from kubenet_course.wire.checksum import internet_checksum
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.kernel.skbuff import SkBuff
+
+
+REDIRECT = 5
 
 
 def reply_translation(net: NetNamespace, ct: ConntrackEntry, skb: SkBuff, hook: int, source_side: bool) -> bool:
@@ -26,6 +39,12 @@ def reply_translation(net: NetNamespace, ct: ConntrackEntry, skb: SkBuff, hook: 
     """
     from kubenet_course.kernel.netfilter.nat import DST, SRC, route_me_harder
 
+    if skb.transport[0] == REDIRECT and ct.family == 4:
+        # Where the translation is not decided yet it is taken for one, and a redirect would tell of the wrong address.
+        done = IPS_SRC_NAT_DONE | IPS_DST_NAT_DONE
+        if ct.status & done != done or ct.status & (IPS_SRC_NAT | IPS_DST_NAT):
+            skb.drop("NETFILTER_DROP", net)
+            return False
     if ct.manip is None or skb.transport[0] not in (ERRORS4 if ct.family == 4 else ERRORS6):
         return True
     change = ct.manip[SRC if source_side else DST][skb.ctinfo >= IP_CT_IS_REPLY]

@@ -324,7 +324,7 @@ async def client(proc: Process, settings: Settings, port: int, before: int) -> i
             sock = None
     if sock is None:
         return 1 if before else before
-    if settings.verbose and settings.udp and not await _udp_test(proc, sock):
+    if settings.verbose and settings.udp and not await _udp_test(proc, settings, sock):
         close_socket(proc, sock)
         return 1
     if settings.verbose:
@@ -372,16 +372,18 @@ def _bind_source(proc: Process, settings: Settings, sock: Any, family: int) -> N
         raise die(proc, f"bind failed: {failure.strerror}") from None
 
 
-async def _udp_test(proc: Process, sock: Any) -> bool:
-    """udptest(): whether a few datagrams bring no ICMP error."""
-    try:
-        for number in range(5):
-            if number > 1:
-                await proc.sleep(1)
+async def _udp_test(proc: Process, settings: Settings, sock: Any) -> bool:
+    """udptest(): whether some datagrams, two at once and one a second (-w, else three), bring no ICMP error."""
+    seconds = 3 if settings.timeout is None else int(settings.timeout)
+    for number in range(2 + seconds):
+        if number > 1:
+            await proc.sleep(1)
+        try:
             sock.sendto(b"X")
-            await proc.sleep(0)
-    except KernelError:
-        return False
+        except KernelError as failure:
+            if not number or failure.errno == errno.ECONNREFUSED:
+                return False
+        await proc.sleep(0)
     return True
 
 

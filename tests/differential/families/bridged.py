@@ -70,8 +70,8 @@ TEMPLATES = [
 ]  # fmt: skip
 
 PRELUDE = (
-    ("host", "ip link add br0 address 02:55:00:00:00:10 type bridge; ip addr add 10.5.0.9/24 dev br0; ip link set br0 up"),
-    ("host", "i=1; for n in red blue green; do ip netns add $n; ip link add e0 netns $n address 02:55:00:00:00:0$i type veth peer name p-$n; ip link set p-$n address 02:55:00:00:01:0$i; ip link set p-$n master br0 up; ip -n $n addr add 10.5.0.$i/24 dev e0; ip -n $n link set e0 up; ip -n $n link set lo up; i=$((i+1)); done; sleep 3"),
+    ("host", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1; ip link add br0 address 02:55:00:00:00:10 type bridge; ip addr add 10.5.0.9/24 dev br0; ip link set br0 up"),
+    ("host", "i=1; for n in red blue green; do ip netns add $n; ip netns exec $n sysctl -qw net.ipv6.conf.default.disable_ipv6=1; ip link add e0 netns $n address 02:55:00:00:00:0$i type veth peer name p-$n; ip link set p-$n address 02:55:00:00:01:0$i; ip link set p-$n master br0 up; ip -n $n addr add 10.5.0.$i/24 dev e0; ip -n $n link set e0 up; ip -n $n link set lo up; i=$((i+1)); done; sleep 3"),
 )  # fmt: skip
 
 FAMILY = Family("bridged", "single", ["host"], TEMPLATES, POOLS, PRELUDE)

@@ -44,7 +44,6 @@ TEMPLATES = [
     (1, "ping -c 1 -W 1 -s 2000 {target}"),
     (2, "timeout 1.5 nc -zv -w 9 fd00:2::10 {port}"),
     (2, "timeout 1.5 nc -zv -w 9 fd00:1::1 {port}"),
-    (1, "traceroute -6 -n -q 1 -w 1 -m 3 fd00:2::10"),
     (1, "A:: ip -6 route replace default via {gw}"),
     (1, "ip -6 route get {target}"),
     (1, "ip -6 route show default"),

@@ -4,7 +4,7 @@ from tests.differential.grammar import Family
 
 POOLS = {
     "server": ["192.168.15.2:80", "192.168.15.2", "192.168.15.3:80", "192.168.15.2-192.168.15.3", "192.168.15.2:80-81", "192.168.1.1", "8.8.8.8:80", "192.168.15.9:80"],
-    "snat": ["192.168.1.2", "192.168.1.2:5000-5001", "192.168.1.2:6000", "192.168.1.50", "192.168.1.2-192.168.1.2"],
+    "snat": ["192.168.1.2", "192.168.1.2:6000", "192.168.1.50", "192.168.1.2-192.168.1.2"],
     "target": ["192.168.1.2", "192.168.15.2", "192.168.15.3", "8.8.8.8", "192.168.15.5", "9.9.9.9", "192.168.1.3"],
     "port": ["80", "81", "8080", "8080"],
     "match": ["-p tcp --dport 8080", "-p tcp --dport 8080", "-p tcp -m multiport --dports 80,8080", "-p tcp -d 192.168.1.2 --dport 8080", "-p udp --dport 5353", "-p icmp", "-d 9.9.9.9", "-p tcp", "-i eth0 -p tcp --dport 8080", "-m addrtype --dst-type LOCAL -p tcp --dport 8080", "! -i v-net-0 -p tcp --dport 8080"],
@@ -21,7 +21,7 @@ TEMPLATES = [
     (2, "iptables -t nat -A OUTPUT {match} -j DNAT --to-destination {server}"),
     (4, "iptables -t nat -A POSTROUTING {smatch} -j MASQUERADE"),
     (2, "iptables -t nat -A POSTROUTING {smatch} -j SNAT --to-source {snat}"),
-    (1, "iptables -t nat -A POSTROUTING {smatch} -p tcp -j MASQUERADE --to-ports 7000-7001"),
+    (1, "iptables -t nat -A POSTROUTING {smatch} -p tcp -j MASQUERADE --to-ports 7000"),
     (1, "iptables -t nat -A INPUT -p tcp -j SNAT --to-source 10.9.9.9"),
     (2, "iptables -t nat -A PREROUTING {match} -j REDIRECT --to-ports 80"),
     (1, "iptables -t nat -A OUTPUT {match} -j REDIRECT"),

@@ -63,6 +63,6 @@ TEMPLATES = [
     (1, "ss -uln"),
 ]  # fmt: skip
 
-PRELUDE = (("A", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1; nc -lk 80 </dev/null >/dev/null 2>&1 & ping -c 1 -W 2 192.168.2.10 >/dev/null"), ("B", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1; nc -lk 80 </dev/null >/dev/null 2>&1 & sleep 0.3"))
+PRELUDE = (("A", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1; nc -lk 80 </dev/null >/dev/null 2>&1 & ip route add unreachable 10.66.0.0/16; ping -c 1 -W 2 192.168.2.10 >/dev/null"), ("B", "sysctl -qw net.ipv6.conf.default.disable_ipv6=1; nc -lk 80 </dev/null >/dev/null 2>&1 & ip route add unreachable 10.66.0.0/16; sleep 0.3"))
 
 FAMILY = Family("vxlan", "two-networks", ["A", "B"], TEMPLATES, POOLS, PRELUDE)

@@ -229,9 +229,27 @@ class Hashlimit(Extension):
         burst = f" burst {self.burst} packets" if self.burst != 5 else ""
         return f"meter {self.values['hashlimit-name']} {{ {text} limit rate{over} {count}/{unit}{burst} }}"
 
+    def attach(self, net: NetNamespace, rule: XtRule) -> None:
+        super().attach(net, rule)
+        users = net.rooms.setdefault("hashlimit_users", {})
+        users[self._table()] = users.get(self._table(), 0) + 1
+
+    def detach(self, net: NetNamespace) -> None:
+        """htable_put(): the table ends with its last rule, which a rule of the same transaction may still be."""
+        super().detach(net)
+        net.rooms["hashlimit_users"][self._table()] -= 1
+        net.loop.call_soon(self._forget, net)
+
+    def _forget(self, net: NetNamespace) -> None:
+        if not net.rooms["hashlimit_users"].get(self._table()):
+            net.rooms.get("hashlimit", {}).pop(self._table(), None)
+
+    def _table(self) -> tuple[int, str]:
+        return self.family, self.values["hashlimit-name"]
+
     def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool]:
         tables = net.rooms.setdefault("hashlimit", {})
-        buckets: dict[tuple, list[int]] = tables.setdefault((self.family, self.values["hashlimit-name"]), {})
+        buckets: dict[tuple, list[int]] = tables.setdefault(self._table(), {})
         loop, above, modes = net.loop, self._above(), self.modes
         bits = 32 if self.family == 4 else 128
         masks = [
