@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from kubenet_course.dns.cluster import ObjectSource
 from kubenet_course.dns.corefile import CorefileError, Files
 from kubenet_course.dns.engine import RELEASE, VERSION, Engine, Environment, Source
 from kubenet_course.dns.host import Host, exchange, transfer
@@ -96,8 +97,8 @@ def plugin_list() -> str:
     return f"Server types:\n  dns\n\nCaddyfile loaders:\n  flag\n  default\n\nOther plugins:\n{plugins}"
 
 
-async def run(host: Host, argv: list[str]) -> int:
-    """The whole life of one `coredns`; its exit status."""
+async def run(host: Host, argv: list[str], cluster: ObjectSource | None = None) -> int:
+    """The whole life of one `coredns`; its exit status. `cluster` is what the plugin `kubernetes` answers from."""
     try:
         options = parse_options(argv)
     except Usage as problem:
@@ -109,13 +110,15 @@ async def run(host: Host, argv: list[str]) -> int:
     if options.plugins:
         host.out(plugin_list())
         return 0
-    return await Program(host, options).run()
+    return await Program(host, options, cluster).run()
 
 
 class Program:
-    def __init__(self, host: Host, options: Options):
+    def __init__(self, host: Host, options: Options, cluster: ObjectSource | None = None):
         self.host = host
         self.options = options
+        self.cluster = cluster
+        self.piped: str | None = None
         self.listeners = Listeners(host.network)
         self.engine: Engine | None = None
         self.text = ""
@@ -129,6 +132,8 @@ class Program:
     # -- starting ---------------------------------------------------------------------------
     def load(self) -> str:
         """The Corefile's text, "" for the default. CorefileError where it cannot be read."""
+        if self.piped is not None:
+            return self.piped
         text = self.host.read(self.file)
         if text is not None:
             return text
@@ -159,6 +164,8 @@ class Program:
     async def run(self) -> int:
         host, options = self.host, self.options
         try:
+            if options.conf == "stdin":
+                self.piped = await host.stdin()
             self.text = self.load()
             self.engine = self._engine(self.text)
             await self.listeners.open(self.engine)
@@ -178,6 +185,7 @@ class Program:
     def _engine(self, text: str) -> Engine:
         environment = self.environment()
         environment.metrics = self.metrics
+        environment.cluster = self.cluster
         if text:
             environment.source = Source(text, self.file, lambda: self.host.read(self.file))
         return Engine(text, environment, file=self.file, default_port=self.options.port)

@@ -29,6 +29,9 @@ class Host(Protocol):
     def problem(self, path: str) -> str:
         """Why `read` gave None, in Go's words: ``no such file or directory``."""
 
+    async def stdin(self) -> str:
+        """All of standard input."""
+
     def glob(self, pattern: str) -> list[str]:
         """The paths that match, sorted."""
 

@@ -53,6 +53,9 @@ class RealHost:
             return go_error(failure)
         return ""
 
+    async def stdin(self) -> str:
+        return sys.stdin.read()
+
     def glob(self, pattern: str) -> list[str]:
         return sorted(glob.glob(pattern))
 

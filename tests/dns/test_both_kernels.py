@@ -82,6 +82,7 @@ host 203.0.113.25
 host nothing.example.org
 host -t ns google.com 8.8.8.8
 nslookup www.example.com
+nslookup db
 nslookup 203.0.113.80
 nslookup nothing.example.org
 nslookup -type=mx google.com

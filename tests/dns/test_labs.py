@@ -14,9 +14,9 @@ NOTES = [
     ("ssh db", "", "Pseudo-terminal will not be allocated because stdin is not a terminal.\r\nHost key verification failed.\r\n", 255),
     ("curl -s http://www.google.com | tail -1", "<h1>www.google.com</h1>\n", "", 0),
     ("cat /etc/resolv.conf", "nameserver 8.8.8.8\nsearch example.org\n", "", 0),
-    ("grep hosts: /etc/nsswitch.conf", "hosts:          files dns\n", "", 0),
+    ("grep -o 'files dns' /etc/nsswitch.conf", "files dns\n", "", 0),
     ("nslookup www.google.com | tail -3", "Name:\twww.google.com\nAddress: 142.250.74.36\n\n", "", 0),
-    ("nslookup db | tail -3", "** server can't find db: NXDOMAIN\n\n", "", 1),
+    ("nslookup db | tail -2", "** server can't find db: NXDOMAIN\n\n", "", 1),
     ("dig +short www.google.com", "142.250.74.36\n", "", 0),
     ("dig +trace www.google.com | grep -c Received", "4\n", "", 0),
     ("curl -s http://web | tail -1", "<h1>www.example.org</h1>\n", "", 0),
@@ -74,6 +74,14 @@ def test_building_it_twice_is_the_same() -> None:
         with Lab.load("dns") as lab:
             texts.append(lab.run("client", "dig www.example.com; dig +trace example.edu").stdout)
     assert texts[0] == texts[1]
+
+
+def test_broken_tcp_connections_do_no_harm(internet: Lab) -> None:
+    for data in ("\\x00\\x00", "\\xff\\xffabc", "\\x00\\x05ab", "GET / HTTP/1.0\\r\\n\\r\\n", "\\x00\\x0c" + "\\x00" * 12, ""):
+        for server in ("8.8.8.8", "216.239.32.10"):
+            internet.run("client", f"printf '{data}' | nc -w 1 {server} 53 > /dev/null")
+    assert internet.run("client", "dig +short +tcp @216.239.32.10 www.google.com").stdout == "142.250.74.36\n"
+    assert internet.run("client", "dig +short +tcp @8.8.8.8 www.google.com").stdout == "142.250.74.36\n"
 
 
 def test_nothing_fails_in_python(internet: Lab) -> None:

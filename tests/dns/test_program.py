@@ -29,6 +29,7 @@ REFUSED = {
 }
 
 LINES = [
+    ("echo '. { foo }' | coredns -conf stdin", "", "stdin:1 - Error during parsing: Unknown directive 'foo'\n", 1),
     ("coredns -version", "CoreDNS-1.12.1\nlinux/amd64, go1.24.1, 707c7c1\n", "", 0),
     ("coredns -conf /none", "", "loading Caddyfile via flag: open /none: no such file or directory\n", 1),
     ("coredns foo bar", "", "extra command line arguments: [foo bar]\n", 1),

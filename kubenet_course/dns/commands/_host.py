@@ -53,6 +53,12 @@ class EmulatedHost:
             return go_error(failure)
         return ""
 
+    async def stdin(self) -> str:
+        data = b""
+        while piece := await self.proc.stdin.read(65536):
+            data += piece
+        return data.decode("utf-8", "replace")
+
     def glob(self, pattern: str) -> list[str]:
         return sorted(self.proc.files.glob(pattern, self.proc.cwd))
 

@@ -14,6 +14,7 @@ import dns.rcode
 from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import is_subdomain, normalise_zone
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
+from kubenet_course.dns.plugins.cache import typify
 from kubenet_course.dns.wire import plain_size
 
 COMMON = '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}'
@@ -87,12 +88,8 @@ def _metadata(request: Request, key: str) -> str:
 
 def classify(answer: dns.message.Message) -> str:
     """response.Class: success, denial or error."""
-    code = answer.rcode()
-    if code == dns.rcode.NXDOMAIN:
-        return "denial"
-    if code != dns.rcode.NOERROR:
-        return "error"
-    return "success" if answer.answer or not any(r.rdtype == dns.rdatatype.SOA for r in answer.authority) else "denial"
+    classes = {"no error": "success", "delegation": "success", "name error": "denial", "no data": "denial"}
+    return classes.get(typify(answer), "error")
 
 
 def setup(c: Dispenser, config: ServerConfig) -> Plugin:
