@@ -60,7 +60,8 @@ HOSTS = """140.82.121.4 github.com www.github.com
 203.0.113.80 example.org www.example.org
 8.8.8.8 dns.google
 """
-GITHUB = """events {}
+GITHUB = """user root;
+events {}
 http {
     server {
         listen 443 ssl;

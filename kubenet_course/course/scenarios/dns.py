@@ -140,7 +140,8 @@ REVERSE = """$TTL 3600
 53 IN PTR ns1.example.org.
 80 IN PTR www.example.org.
 """
-NGINX = """events {{}}
+NGINX = """user root;  # the only user there may be on a machine made without root
+events {{}}
 http {{
     server {{
         listen 80;
