@@ -11,12 +11,11 @@ from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import start
 from kubenet_course.docker.networks import BRIDGE, MTU, new_network
-from kubenet_course.docker.store import LOG, PID_FILE, RUN, SOCKET, Record, Store
+from kubenet_course.docker.store import FAILED, LOG, PID_FILE, SOCKET, Record, Store
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.surroundings import Surroundings
 
 START_SECONDS = 30.0
-FAILED = f"{RUN}/failed"
 
 
 async def program(here: Surroundings, argv: list[str]) -> int:

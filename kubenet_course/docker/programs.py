@@ -9,5 +9,7 @@ PROGRAMS = {
     "containerd-shim-runc-v2": "kubenet_course.docker.shim",
     "docker-proxy": "kubenet_course.docker.proxy",
     "docker-resolver": "kubenet_course.docker.resolver",
+    "systemctl": "kubenet_course.docker.service",
+    "service": "kubenet_course.docker.service",
     "docker-app": "kubenet_course.docker.apps",
 }

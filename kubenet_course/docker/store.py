@@ -33,6 +33,8 @@ SANDBOXES = "/var/run/docker/netns"
 PID_FILE = "/run/docker.pid"
 SOCKET = "/run/docker.sock"
 LOCK = f"{RUN}/lock"
+#: Why dockerd did not start.
+FAILED = f"{RUN}/failed"
 LOG = "/var/log/docker.log"
 
 Record = dict[str, Any]

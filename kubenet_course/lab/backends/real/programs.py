@@ -29,6 +29,8 @@ ENGINE = (
     "docker-proxy",
     "docker-resolver",
     "docker-app",
+    "systemctl",
+    "service",
 )
 FOLDER = "/usr/local/bin"
 
