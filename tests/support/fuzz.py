@@ -241,7 +241,7 @@ def attempt(where: Lab, line: Line) -> str:
             if process.pid != 1 and process.pid > 50:
                 process.kill(9)
     where.backend.settle()
-    if "Traceback" in result.stderr and "python" not in line.argv[0]:
+    if "Traceback" in result.stderr and "/usr/lib/python3.11/" not in result.stderr:  # as a real http.server's
         failures.append("a traceback is shown: " + result.stderr)
     if not 0 <= result.returncode <= 255:
         failures.append(f"status {result.returncode}")

@@ -101,7 +101,7 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         return 0
     if words[0] == "help":
         words = [*words[1:], "--help"]
-    if words[0].startswith("-"):
+    if words[0].startswith("-") and words[0] != "-":
         here.err(
             f"unknown flag: {words[0]}\nSee 'docker --help'.\n"
             if words[0].startswith("--")
