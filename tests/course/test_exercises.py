@@ -59,3 +59,33 @@ def test_a_fault_shows_and_its_mend_works(name: str) -> None:
         apply(lab, fault.mend)
         assert fault.judge(lab).passed, repr(fault.judge(lab))
         assert lab.run(*fault.proof) != shown
+
+
+# -- on real namespaces: the same checks, and the same hints ------------------------------------------
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXERCISES)
+def test_an_exercise_is_judged_alike_on_a_real_kernel(name: str) -> None:
+    exercise: Exercise = EXERCISES[name]
+    with exercise.start(backend="mininet") as lab:
+        assert not exercise.judge(lab).passed
+        apply(lab, exercise.solution)
+        assert exercise.judge(lab).passed, repr(exercise.judge(lab))
+    for wrong in exercise.wrong:
+        with exercise.start(backend="mininet") as lab:
+            for machine, command in wrong.commands:
+                lab.run(machine, command)
+            verdict = exercise.judge(lab)
+        assert not verdict.passed, f"accepted although {wrong.why}"
+        assert verdict.hint == wrong.hint, repr(verdict)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_shows_and_is_mended_on_a_real_kernel(name: str) -> None:
+    fault: Fault = FAULTS[name]
+    with fault.start(backend="mininet") as lab:
+        assert not fault.judge(lab).passed
+        apply(lab, fault.mend)
+        assert fault.judge(lab).passed, repr(fault.judge(lab))
