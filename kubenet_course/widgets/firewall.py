@@ -21,9 +21,8 @@ def show(lab: Any, machine: str, *, family: int = 4, **options: str) -> Table:
 
     def read() -> TableData:
         chains = [c for c in firewall.chains(lab, target, family=family) if name in ("all", c.table)]
-        chains.sort(
-            key=lambda c: (firewall.TABLES.index(c.table) if c.table in firewall.TABLES else 9, _position(c))
-        )
+        places = as_passed(chains)
+        chains.sort(key=lambda c: (firewall.TABLES.index(c.table) if c.table in firewall.TABLES else 9, places[c.table, c.name]))
         rows = [row for chain in chains for row in _rows(chain, name == "all")]
         which = "" if name == "filter" else f" (table {name})"
         columns = ("rule", "packets that match", "target", "hits")
@@ -34,13 +33,25 @@ def show(lab: Any, machine: str, *, family: int = 4, **options: str) -> Table:
     return table(lab, read)
 
 
-def _position(chain: Chain) -> int:
-    return ORDER.index(chain.name) if chain.name in ORDER else len(ORDER)
+def as_passed(chains: list[Chain]) -> dict[tuple[str, str], int]:
+    """The chains in the order in which a packet comes to them: the kernel's own, and each one's after it."""
+    found = {(chain.table, chain.name): chain for chain in chains}
+    places: dict[tuple[str, str], int] = {}
+    waiting = sorted((key for key in found if key[1] in ORDER), key=lambda key: ORDER.index(key[1]))
+    waiting += [key for key in found if key[1] not in ORDER]
+    while waiting:
+        key = waiting.pop(0)
+        if key in places:
+            continue
+        places[key] = len(places)
+        jumps = [(key[0], rule.target.split()[0]) for rule in found[key].rules if rule.target]
+        waiting[:0] = [jump for jump in jumps if jump in found and jump not in places]
+    return places
 
 
 def _rows(chain: Chain, with_table: bool) -> list[Row]:
     name = f"{chain.table} {chain.name}" if with_table else chain.name
-    head = f"{name}, policy {chain.policy}" if chain.policy else name
+    head = f"{name}, policy {chain.policy}" if chain.policy else name if chain.rules else f"{name} (no rules)"
     rows = [Row((head,), ("chain", head), section=True)]
     seen: dict[str, int] = {}
     for rule in chain.rules:

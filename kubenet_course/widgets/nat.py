@@ -7,8 +7,7 @@ from typing import Any
 from kubenet_course.view import firewall
 from kubenet_course.view.target import resolve
 from kubenet_course.widgets._table import Row, Table, TableData, table
-
-ORDER = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")
+from kubenet_course.widgets.firewall import as_passed
 
 
 def show(lab: Any, machine: str, *, family: int = 4) -> Table:
@@ -16,8 +15,9 @@ def show(lab: Any, machine: str, *, family: int = 4) -> Table:
     target = resolve(lab, machine)
 
     def read() -> TableData:
-        found = firewall.nat_rules(firewall.chains(lab, target, family=family))
-        found.sort(key=lambda rule: ORDER.index(rule.chain) if rule.chain in ORDER else len(ORDER))
+        chains = firewall.chains(lab, target, family=family)
+        places = as_passed(chains)
+        found = sorted(firewall.nat_rules(chains), key=lambda rule: places["nat", rule.chain])
         rows = tuple(
             Row(
                 (rule.chain, str(rule.number), rule.match, rule.change, str(rule.packets)),
