@@ -32,30 +32,36 @@ def question(message: bytes) -> bytes:
 
 
 def exchanges(seen: Sequence[Sighting]) -> list[Exchange]:
-    """Pairs of queries and answers, by when the query left. What only passes through a router is no query of its."""
+    """Pairs of queries and answers, by when the query left. What only passes through a router is no query of its.
+
+    A router keeps at least one of the two addresses, also where it translates the other. A server that forwards a
+    question, often with the number it came with, changes both.
+    """
     found: list[Exchange] = []
-    passing: dict[tuple[Any, Target], int] = {}
+    passing: dict[tuple[Any, Target], list[Sighting]] = {}
     for one in seen:
         key = _key(one)
         if not one.is_answer:
-            count = passing.get((key, one.space), 0)
+            inside = passing.setdefault((key, one.space), [])
+            through = next((o for o in inside if o.source == one.source or o.destination == one.destination), None)
             if not one.out:
-                passing[key, one.space] = count + 1
+                inside.append(one)
                 for exchange in reversed(found):
                     if _key(exchange.query) == key and one.destination == exchange.query.destination:
                         exchange.reached.append(one.space)
                         break
-            elif count and not _own(found, one, key):
-                passing[key, one.space] = count - 1
+            elif through is not None and not _own(found, one, key):
+                inside.remove(through)
             elif one.port == 53:
                 found.append(Exchange(one))
             continue
-        for exchange in found:
+        waiting = [exchange for exchange in found if exchange.answer is None and _key(exchange.query) == key]
+        # From the address that was asked, unless somebody on the way translates it.
+        for exchange in [each for each in waiting if each.query.destination == one.source] or waiting:
             query = exchange.query
-            if exchange.answer is not None or _key(query) != key:
-                continue
             if one.out and exchange.answered_by is None and one.space != query.space:
                 exchange.answered_by = one.space
+                break
             if (
                 not one.out
                 and one.space == query.space
