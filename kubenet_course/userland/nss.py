@@ -232,7 +232,8 @@ async def host_by_name(proc: Process, name: str, family: int) -> HostEntry:
             first = lines[0][1]
             aliases = list(first.names[1:])
             for _, line in lines[1:]:
-                aliases += [own for own in line.names if own != first.names[0] and own not in aliases]
+                aliases += line.names[1:]
+                aliases += [line.names[0]] if line.names[0] != first.names[0] else []
             return HostEntry(first.names[0], aliases, [address for address, _ in lines])
         if source == "dns":
             rdtype = A if family == 4 else AAAA

@@ -7,6 +7,9 @@ import re
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.options import OptionError, letters, parse, value
 from kubenet_course.userland.process import Process
+from kubenet_course.userland.res_query import HostError
+from kubenet_course.userland.resolver import ResolverError, getaddrinfo, gethostbyname2, getnameinfo
+from kubenet_course.wire.addresses import IpAddress
 
 NAMES = ("hostname", "dnsdomainname", "domainname")
 LONG = {
@@ -48,30 +51,17 @@ Description:
    part of the FQDN) in the /etc/hosts file."""
 
 
-def _hosts(proc: Process, name: str) -> tuple[str, list[str]] | None:
-    """(address, names) of the first line of /etc/hosts that has `name`."""
-    try:
-        text = proc.files.read_text("/etc/hosts", proc)
-    except KernelError:
-        return None
-    for line in text.splitlines():
-        words = line.partition("#")[0].split()
-        if name in words[1:]:
-            return words[0], words[1:]
-    return None
-
-
-def _addresses(proc: Process) -> list[str]:
+def _addresses(proc: Process) -> list[IpAddress]:
     """Addresses of all devices that are up, but for loopback and link-local ones."""
     net = proc.net
-    found = [
-        str(one.local)
+    found: list[IpAddress] = [
+        one.local
         for dev in net.devices.values()
         if dev.up and not dev.is_loopback
         for one in net.ipv4.device_addresses(dev)
     ]
     found += [
-        str(one.local)
+        one.local
         for dev in net.devices.values()
         if dev.up and not dev.is_loopback
         for one in net.ipv6.device_addresses(dev)
@@ -118,10 +108,10 @@ async def main(proc: Process, argv: list[str]) -> int:
     if "y" in flags or program == "domainname":
         proc.error("hostname: Local domain name not set")
         return 1
-    return _show(proc, {"d"} if program == "dnsdomainname" else flags)
+    return await _show(proc, {"d"} if program == "dnsdomainname" else flags)
 
 
-def _show(proc: Process, flags: set[str]) -> int:
+async def _show(proc: Process, flags: set[str]) -> int:
     name = proc.uts.hostname
     if "I" in flags:
         proc.print("".join(f"{address} " for address in _addresses(proc)))
@@ -132,19 +122,27 @@ def _show(proc: Process, flags: set[str]) -> int:
     if not flags & {"f", "d", "i", "a", "A"}:
         proc.print(name)
         return 0
-    entry = _hosts(proc, name)
-    if entry is None:
-        proc.error("hostname: Name or service not known")
+    if "A" in flags:
+        names = [await getnameinfo(proc, address) for address in _addresses(proc)]
+        proc.print("".join(f"{one} " for one in names if one))
+        return 0
+    try:
+        found = await getaddrinfo(proc, name)
+        aliases = (await gethostbyname2(proc, name, 4)).aliases if "a" in flags else []
+    except ResolverError as problem:
+        proc.error(f"hostname: {problem}")
         return 1
-    address, names = entry
-    full = names[0]
+    except HostError:
+        proc.error("hostname: Host name lookup failure")
+        return 1
+    full = found[0].canonname or name
     if "i" in flags:
-        proc.print(address)
+        proc.print(" ".join(str(info.address) for info in found))
     elif "d" in flags:
         if full.partition(".")[2]:
             proc.print(full.partition(".")[2])
     elif "a" in flags:
-        proc.print(" ".join(names[1:]))
+        proc.print(" ".join(aliases))
     else:
         proc.print(full)
     return 0

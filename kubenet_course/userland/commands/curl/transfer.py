@@ -367,8 +367,8 @@ class Transfer:
         session = self.session
         if given is not None:
             session.info(f"Hostname {url.host} was found in DNS cache")
-            found = [numeric_address(self.proc, text) for text in given]
-            return [one[0] for one in found if one is not None]
+            numbers = [numeric_address(self.proc, text) for text in given]
+            return [one[0] for one in numbers if one is not None]
         if (url.host.lower(), url.port) in session.known_hosts:
             session.info(f"Hostname {url.host} was found in DNS cache")
         number = numeric_address(self.proc, url.host.partition("%")[0])
@@ -378,12 +378,12 @@ class Transfer:
             addresses = [number[0]]
         else:
             try:
-                addresses = [
-                    info.address
-                    for info in await self._limited(
-                        getaddrinfo(self.proc, url.host, self.config.family), self._resolving
-                    )
-                ]
+                # With -6 both families are asked for, and only one is used (Curl_resolv()).
+                wanted = 4 if self.config.family == 4 else 0
+                found = await self._limited(getaddrinfo(self.proc, url.host, wanted), self._resolving)
+                addresses = [info.address for info in found if self.config.family in (0, info.family)]
+                if not addresses:
+                    raise CurlError(7, "Couldn't connect to server")
             except ResolverError:
                 session.info(f"Could not resolve host: {url.host}")
                 session.info(f"Closing connection {session.next_number}")
