@@ -95,7 +95,7 @@ class ForwardingDatabase:
         entry.state, entry.updated = state, now
         if replace:
             if mac.is_multicast or mac == 0:
-                raise KernelError(errno.EOPNOTSUPP)
+                raise KernelError(errno.EOPNOTSUPP, "Cannot replace non-unicast fdb entries")
             entry.remotes = [remote]
         elif append and (mac.is_multicast or mac == 0):  # one address has one place
             if not any(old.same(remote) for old in entry.remotes):
@@ -117,6 +117,16 @@ class ForwardingDatabase:
                 entry.remotes.remove(found)
                 return
         del self.fdb[mac]
+
+    def fdb_flush(self, wanted: dict[str, bool]) -> None:
+        """vxlan_fdb_delete_bulk(): every entry that is as `wanted` says (permanent, static, dynamic, extern_learn)."""
+        for mac, entry in list(self.fdb.items()):
+            facts = {
+                "permanent": entry.state == "permanent", "static": entry.state == "static", "dynamic": entry.state == "",
+                "extern_learn": entry.extern_learn,
+            }  # fmt: skip
+            if all(facts.get(name, False) == on for name, on in wanted.items()):
+                del self.fdb[mac]
 
     def learn(self, source: IpAddress, mac: MacAddress, skb: SkBuff) -> bool:
         """vxlan_snoop(): where this MAC is now; True where the frame must be dropped."""

@@ -126,6 +126,9 @@ class Vxlan(ForwardingDatabase, NetDevice):
         ):
             if key in attrs and attrs.get(key + "_given", True) and attrs[key] != own:
                 raise KernelError(errno.EOPNOTSUPP, f"Cannot change {what}")
+        for flag, on in self.features.items():
+            if attrs.get(flag, on) != on:
+                raise KernelError(errno.EOPNOTSUPP, f"vxlan: cannot change {flag.upper()} flag")
         for key in ("learning", "ageing", "limit", "ttl", "tos", "df", "local"):
             if key in attrs:
                 setattr(self, key, attrs[key])

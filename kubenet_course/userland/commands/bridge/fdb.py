@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.bridge import Bridge, BridgePort, FdbEntry
+from kubenet_course.kernel.devices.vxlan import Vxlan
 from kubenet_course.kernel.multicast import link_groups
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.commands.bridge import fdb_device
@@ -316,6 +317,7 @@ def _flush(words: Words, session: Session) -> int:
     name: str | None = None
     port_name: str | None = None
     vlan = 0
+    of_master = False
     wanted: dict[str, bool] = {}
     while words.more:
         word = words.take()
@@ -328,7 +330,9 @@ def _flush(words: Words, session: Session) -> int:
             vlan = c_number(words.value(), 10) or 0
         elif bare in ("permanent", "static", "dynamic", "extern_learn", "sticky", "added_by_user", "offloaded"):
             wanted[bare] = bare == word
-        elif word not in ("self", "master"):
+        elif word == "master":
+            of_master = True
+        elif word != "self":
             if matches(word, "help"):
                 session.usage("bridge fdb")
             raise Quit(255, f'Error: argument "{word}" is wrong: unknown\n')
@@ -340,6 +344,11 @@ def _flush(words: Words, session: Session) -> int:
     port = session.find(port_name) if port_name is not None else None
     if port_name is not None and port is None:
         raise Quit(255, f'Cannot find port device "{port_name}"\n')
+    if of_master and isinstance(bridge.master, Bridge):
+        bridge, port = bridge.master, bridge
+    if isinstance(bridge, Vxlan):
+        bridge.fdb_flush(wanted)
+        return 0
     if not isinstance(bridge, Bridge):
         raise KernelError(errno.EOPNOTSUPP, "")
     for key, entry in list(bridge.fdb.items()):
