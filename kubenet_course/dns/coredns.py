@@ -169,6 +169,7 @@ class Program:
             self.text = self.load()
             self.engine = self._engine(self.text)
             await self.listeners.open(self.engine)
+            await self.listeners.open_pages(self.engine.endpoints())
         except (CorefileError, ListenError) as problem:
             self.listeners.close()
             host.err(str(problem))
@@ -191,10 +192,6 @@ class Program:
         return Engine(text, environment, file=self.file, default_port=self.options.port)
 
     async def _started(self, engine: Engine) -> None:
-        try:
-            await self.listeners.open_pages(engine.endpoints())
-        except ListenError as problem:
-            self.host.out(f"[ERROR] Failed to start endpoint: {problem}")
         if not self.options.quiet:
             for server in engine.servers:
                 for line in server.banner():
@@ -241,8 +238,12 @@ class Program:
         try:
             engine = self._engine(text)
             await self.listeners.open(engine)
+            await self.listeners.open_pages(engine.endpoints())
         except (CorefileError, ListenError) as problem:
             host.out(f"[ERROR] Restart failed: {problem}")
+            if old is not None and self.listeners.engine is not old:
+                await self.listeners.open(old)
+                await self.listeners.open_pages(old.endpoints())
             return str(problem)
         if old is not None:
             old.stop()

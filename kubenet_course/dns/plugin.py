@@ -204,7 +204,10 @@ class Plugin:
 
 
 class Endpoint(NamedTuple):
-    """An HTTP server of a plugin: path → function giving (status, media type, text)."""
+    """An HTTP server of a plugin: path → function giving (status, media type, text).
+
+    `port` -1: `address` is a text that cannot be listened on, which is said when that is tried.
+    """
 
     address: str
     port: int

@@ -67,20 +67,34 @@ class Listeners:
             self.network.spawn(self._tcp(key, sock) if key[0] == "tcp" else self._udp(key, sock))
 
     async def open_pages(self, endpoints: list[Endpoint]) -> None:
-        """The HTTP servers of plugins (health, ready, prometheus). ListenError, then those before stay open."""
+        """The HTTP servers of plugins (health, ready, prometheus). ListenError, then what was open stays open."""
         wanted = {("http", endpoint.address, endpoint.port): endpoint for endpoint in endpoints}
+        new: dict[tuple[str, str, int], Any] = {}
+        try:
+            for key, endpoint in wanted.items():
+                if key not in self.sockets:
+                    new[key] = await self._listen_for_pages(endpoint)
+        except ListenError:
+            for sock in new.values():
+                sock.close()
+            raise
         for key in [key for key in self.sockets if key[0] == "http" and key not in wanted]:
             self.sockets.pop(key).close()
         self.pages = wanted
-        for key, endpoint in wanted.items():
-            if key in self.sockets:
-                continue
-            try:
-                self.sockets[key] = await self.network.listen(endpoint.address, endpoint.port)
-            except KernelError as failure:
-                place = f"{endpoint.address}:{endpoint.port}"
-                raise ListenError(f"listen tcp {place}: bind: {go_error(failure)}") from None
-            self.network.spawn(self._http(key, self.sockets[key]))
+        for key, sock in new.items():
+            self.sockets[key] = sock
+            self.network.spawn(self._http(key, sock))
+
+    async def _listen_for_pages(self, endpoint: Endpoint) -> Listener:
+        if endpoint.port < 0:
+            host, _, port = endpoint.address.rpartition(":")
+            why = f"lookup {host}: no such host" if port.isdigit() else f"lookup tcp/{port}: unknown port"
+            raise ListenError(f"listen tcp: {why}")
+        try:
+            return await self.network.listen(endpoint.address, endpoint.port, BACKLOG)
+        except KernelError as failure:
+            place = f"[{endpoint.address}]:{endpoint.port}" if ":" in endpoint.address else f"{endpoint.address}:{endpoint.port}"
+            raise ListenError(f"listen tcp {place}: bind: {go_error(failure)}") from None
 
     async def _listen(self, kind: str, address: str, port: int) -> Any:
         place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -25,6 +25,9 @@ REFUSED = {
     ". {\n import nothere\n}\n": "Corefile:2 - Error during parsing: File to import not found: nothere\n",
     ". {\n trace\n}\n": "kubenet: coredns: the plugin trace is not emulated: nothing collects traces here\n",
     "tls://. {\n whoami\n}\n": "kubenet: coredns: servers that speak tls are not emulated\n",
+    ". {\n whoami\n health bla:a\n}\n": "listen tcp: lookup tcp/a: unknown port\n",
+    ". {\n whoami\n health bla:80\n}\n": "listen tcp: lookup bla: no such host\n",
+    ". {\n whoami\n health :9000\n ready :9000\n}\n.:54 {\n prometheus :54\n}\n": "listen tcp :54: bind: address already in use\n",
     ". {\n bind eth9\n whoami\n}\n": 'plugin/bind: not a valid IP address or interface name: "eth9"\n',
 }
 

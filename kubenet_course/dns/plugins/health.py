@@ -45,7 +45,6 @@ def setup(c: Dispenser, config: ServerConfig) -> Plugin:
                 handler.lameduck = go_duration(words[0])
             except ValueError:
                 raise c.plain(f"unable to parse lameduck duration value: '{words[0]}'") from None
-    where = host_port(address)
-    if where is not None:
-        config.endpoints.append(Endpoint(where[0], where[1], {"/health": lambda: (200, "text/plain; charset=utf-8", "OK")}))
+    where = host_port(address) or (address, -1)
+    config.endpoints.append(Endpoint(where[0], where[1], {"/health": lambda: (200, "text/plain; charset=utf-8", "OK")}))
     return handler
