@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -176,11 +177,23 @@ def test_the_course_opens_in_jupyterlab(tmp_path: Path) -> None:
                     break
             assert found is not None, shown
             url = found[0]
-            with urllib.request.urlopen(url, timeout=20) as page:
-                assert "JupyterLab" in page.read(500).decode()
+            assert "JupyterLab" in _page(url)
             assert (tmp_path / "00_welcome.ipynb").exists()
         finally:
             os.killpg(process.pid, signal.SIGTERM)
+
+
+def _page(url: str) -> str:
+    """The beginning of a page; the server says its address a moment before it accepts."""
+    for attempt in range(60):
+        try:
+            with urllib.request.urlopen(url, timeout=30) as page:
+                return page.read(500).decode()
+        except urllib.error.URLError as error:
+            if attempt == 59 or not isinstance(error.reason, ConnectionRefusedError):
+                raise
+            time.sleep(0.5)
+    raise AssertionError("not reached")
 
 
 def test_installed_notebooks_are_copied_and_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
