@@ -322,11 +322,15 @@ async def ensure_address(host: Netns, device: Link, address: Prefix, force: bool
             if not force:
                 raise CniError(f"{failure}{quoted(name)} already has an IP address different from {address}")
             await host.do("ip", "addr", "del", str(other), "dev", name)
-    problem = await host.batch(
-        [f"addr add {link.address_words(address)} dev {name}", f"link set dev {name} address {device.mac}"]
-    )
-    if problem and not (problem[0] == 0 and problem[1] == "file exists"):
+    lines = [f"addr add {link.address_words(address)} dev {name}"]
+    empty = not device.mac.strip("0:")  # a bridge has none after its last port went, and none cannot be set
+    lines += [] if empty else [f"link set dev {name} address {device.mac}"]
+    problem = await host.batch(lines)
+    if problem and problem[0] == 0 and problem[1] != "file exists":
         raise CniError(f"{failure}could not add IP address to {quoted(name)}: {problem[1]}")
+    if empty or problem and problem[0] == 1:
+        why = problem[1] if problem and not empty else "invalid argument"
+        raise CniError(f"{failure}could not set bridge's mac: {why}")
 
 
 # -- DEL and CHECK --------------------------------------------------------------------------------

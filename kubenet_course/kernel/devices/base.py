@@ -279,8 +279,8 @@ class NetDevice:
 
     # -- settings ---------------------------------------------------------------------------
     def set_mac(self, mac: MacAddress) -> None:
-        """dev_set_mac_address(): KernelError(EADDRNOTAVAIL) for a group or zero address."""
-        if mac.is_multicast or mac == 0:
+        """dev_set_mac_address(): KernelError(EADDRNOTAVAIL) for a new address that is a group's or zero."""
+        if mac != self.mac and (mac.is_multicast or mac == 0):
             raise KernelError(errno.EADDRNOTAVAIL)
         self.mac = mac
         self.mac_set = True
