@@ -39,7 +39,7 @@ class Image:
     programs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-NGINX_CONF = """user  www-data;
+NGINX_CONF = """user  root;
 worker_processes  1;
 error_log  /dev/stderr notice;
 pid        /tmp/nginx.pid;

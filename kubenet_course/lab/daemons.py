@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Daemon(NamedTuple):
-    """`start` is a line for bash; `port` is what it listens on when it is ready (``udp 53``)."""
+    """`start` is a line for bash; `port` is what it listens on when it is ready (``udp 53``), "" for nothing."""
 
     start: str
     port: str
@@ -20,6 +20,7 @@ TABLE = (
     ("coredns", Daemon("coredns -conf /etc/coredns/Corefile >>/var/log/coredns.log 2>&1 &", "udp 53")),
     ("resolverd", Daemon("resolverd >>/var/log/resolverd.log 2>&1 &", "udp 53")),
     ("nginx", Daemon("nginx", "tcp 80")),
+    ("docker", Daemon("docker info >/dev/null", "")),
     ("sshd", Daemon("mkdir -p /run/sshd && sshd", "tcp 22")),
 )
 #: For sshd on a real machine: a host key of its own, for /etc/ssh is the computer's.

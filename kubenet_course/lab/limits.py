@@ -28,6 +28,7 @@ _ASSIGNMENT = re.compile(r"^[A-Za-z_]\w*=")
 _WRAPPERS = {"sudo": 0, "time": 0, "env": 0, "nohup": 0, "command": 0, "exec": 0, "stdbuf": 1}
 _DOCKER_SWITCHES = (
     "--interactive", "--tty", "--rm", "--privileged", "--publish-all", "--init", "--quiet", "--sig-proxy", "--read-only",
+    "--detach", "--help", "--stdin", "--quiet",
 )  # fmt: skip
 _SEPARATORS = {
     ";",
@@ -96,6 +97,7 @@ def _simple_commands(command: str | Sequence[str]) -> list[list[str]]:
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace = " \t\r"
     lexer.commenters = ""
+    lexer.whitespace_split = True
     commands: list[list[str]] = [[]]
     try:
         for token in lexer:
@@ -121,11 +123,7 @@ def _of_simple_command(words: list[str]) -> float | None:
             del words[: words.index("exec") + 2]
         elif words[:2] == ["docker", "exec"] or words[:2] == ["kubectl", "exec"]:
             rest = words[2:]
-            words = (
-                rest[rest.index("--") + 1 :]
-                if "--" in rest
-                else [w for w in rest if not w.startswith("-")][1:]
-            )
+            words = rest[rest.index("--") + 1 :] if "--" in rest else _after_options(rest)[1:]
         else:
             break
     if words[:1] == ["docker"]:
@@ -141,6 +139,17 @@ def _of_simple_command(words: list[str]) -> float | None:
     return ENDLESS_SECONDS if endless is not None and endless(arguments) else None
 
 
+def _after_options(words: list[str]) -> list[str]:
+    """Without the options of docker (or kubectl) before the first operand, and their values."""
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        takes = option not in _DOCKER_SWITCHES if option.startswith("--") else option[-1] in "ehlpvwmuanc"
+        if takes and "=" not in option:
+            del rest[:1]
+    return rest
+
+
 def _of_docker(words: list[str]) -> float | None:
     """`docker run` in the foreground: as its command says, or the image's own, which is a server as a rule."""
     words = words[1:] if words[:1] == ["container"] else words
@@ -151,14 +160,11 @@ def _of_docker(words: list[str]) -> float | None:
         return ENDLESS_SECONDS if re.search(r"f|--follow", _flags(rest)) else None
     if verb != "run":
         return None
-    while rest and rest[0].startswith("-"):
-        option = rest.pop(0)
-        if option in ("-d", "--detach", "--help") or (not option.startswith("--") and "d" in option[1:4]):
+    operands = _after_options(rest)
+    for option in rest[: len(rest) - len(operands)]:
+        if option in ("-d", "--detach", "--help") or re.fullmatch(r"-[itPq]*d[itPq]*", option):
             return None
-        takes = option not in _DOCKER_SWITCHES if option.startswith("--") else option[-1] in "ehlpvwmua"
-        if takes and "=" not in option:
-            del rest[:1]
-    command = rest[1:]
+    rest, command = operands, operands[1:]
     return _of_simple_command(command) if command else ENDLESS_SECONDS if rest else None
 
 

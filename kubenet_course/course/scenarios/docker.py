@@ -19,7 +19,7 @@ def topology() -> Topology:
     return (
         Topology("docker", title=title)
         .switch("s1")
-        .host("host", "192.168.1.10/24", default="192.168.1.1", commands=["docker info > /dev/null"])
+        .host("host", "192.168.1.10/24", default="192.168.1.1", daemons=["docker"])
         .host("client", "192.168.1.20/24", default="192.168.1.1")
         .router("gateway", eth0="192.168.1.1/24", eth1="203.0.113.2/24", default="203.0.113.1")
         .host(

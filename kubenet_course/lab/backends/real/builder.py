@@ -365,7 +365,8 @@ def _daemons(spec: Message, machines: Machines) -> None:
                 continue
             if answer["rc"]:
                 raise BuildError(f"{machine['name']}: {name} does not start: {answer['stderr'].strip()}")
-            waiting.append((machine["name"], name, daemon.port))
+            if daemon.port:
+                waiting.append((machine["name"], name, daemon.port))
     for where, name, port in waiting:
         if machines.shell(where, daemons.waiting_script(port))["rc"]:
             log = machines.shell(where, f"cat /var/log/{name}.log")["stdout"].strip()
