@@ -125,7 +125,8 @@ class Lab(Pictures):
         `origin` names a program (kube-proxy, a plugin) on whose behalf it is used: its commands can be
         read in the history, but are not replayed, because they follow from the learner's.
         """
-        self.spec.node(name)
+        if origin or name not in self._machines:
+            self.spec.node(name)
         if origin:
             return LabMachine(self, name, origin)
         if name not in self._machines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat as _stat
 import time
+from functools import partial
 
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.files import CharDevice, NetnsFile, Node, Symlink
@@ -107,8 +108,12 @@ def _file_systems(proc: Process, command: str, names: list[str], form: str | Non
             else _EXT4
         )  # fmt: skip
         values = {"n": name, "t": f"{magic:x}", "T": kind, "%": "%"}
-        proc.print(re.sub("%(.)", lambda match, values=values: values[match[1]], form), end="")
+        proc.print(re.sub("%(.)", partial(_looked_up, values), form), end="")
     return status
+
+
+def _looked_up(values: dict[str, str], match: re.Match[str]) -> str:
+    return values[match[1]]
 
 
 async def main(proc: Process, argv: list[str]) -> int:
