@@ -72,6 +72,8 @@ class DataType:
             found = self.words.get(value)
             if found is not None:
                 return found
+        if self.name == "dscp":
+            return f"0x{value:02x}"
         return f"0x{value:x}" if self.shown_hex else str(value)
 
     def bytes_of(self, value: Any, bits: int = 0) -> bytes:
@@ -173,6 +175,11 @@ def _user(value: Any, style: Style) -> str:
 def _group(value: Any, style: Style) -> str:
     name = style.names.group_name(value) if style.guid and style.names is not None else None
     return f'"{name}"' if name else str(value)
+
+
+def _quoted(word: str) -> Callable[[int, Style], str]:
+    """Of tables in /etc/iproute2 that have one name each here: that of 0."""
+    return lambda value, style: f'"{word}"' if not value and not style.numeric_symbols else str(value)
 
 
 def _interface(value: Any, style: Style) -> str:
@@ -282,7 +289,7 @@ TYPES: dict[str, DataType] = {
         DataType("mark", "packet mark", 32, show=_mark, host=True, error="packet mark", per_line=5),
         DataType("iface_index", "network interface index", 32, show=_interface, host=True, per_line=5),
         DataType("iface_type", "network interface type", 16, symbols=ARPHRD, host=True, error="network interface type"),
-        DataType("realm", "routing realm", 32, symbols={"cosmos": 0}, host=True, error="routing realm", per_line=5),
+        DataType("realm", "routing realm", 32, symbols={"cosmos": 0}, show=_quoted("cosmos"), host=True, error="routing realm", per_line=5),
         DataType("classid", "TC classid", 32, show=_classid, host=True, per_line=5),
         DataType("uid", "user ID", 32, show=_user, host=True, per_line=5),
         DataType("gid", "group ID", 32, show=_group, host=True, per_line=5),
@@ -297,7 +304,7 @@ TYPES: dict[str, DataType] = {
         DataType("ct_label", "conntrack label", 128, "bitmask", show=lambda value, style: str(value), host=True),
         DataType("pkt_type", "packet type", 8, symbols={"host": 0, "unicast": 0, "broadcast": 1, "multicast": 2,
             "other": 3}, host=True, error="packet type", per_line=5),
-        DataType("devgroup", "devgroup name", 32, symbols={"default": 0}, host=True, error="devgroup name", per_line=5),
+        DataType("devgroup", "devgroup name", 32, symbols={"default": 0}, show=_quoted("default"), host=True, error="devgroup name", per_line=5),
         DataType("dscp", "Differentiated Services Code Point", 6, symbols=DSCP,
             error="Differentiated Services Code Point", per_line=5, shown_hex=True),
         DataType("ecn", "Explicit Congestion Notification", 2, symbols={"not-ect": 0, "ect1": 1, "ect0": 2,

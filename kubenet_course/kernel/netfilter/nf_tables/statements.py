@@ -23,6 +23,8 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     loc: Loc | None = field(default=None, compare=False, repr=False)
+    #: Where its text ends, if `loc` is its first word alone.
+    end: int | None = field(default=None, compare=False, repr=False)
 
     def text(self, style: Style = PLAIN) -> str:
         raise NotImplementedError
@@ -42,7 +44,7 @@ class Match(Statement):
             mask = left.right
             flags = left.op == "&" and isinstance(mask, Value) and mask.type.base == "bitmask"
             if flags and op in ("==", "!=") and isinstance(right, Value):
-                if mask.value & (mask.value - 1):  # type: ignore[attr-defined]
+                if mask.value & (mask.value - 1) or mask.value != right.value:  # type: ignore[attr-defined]
                     bang = "" if op == "==" else "!= "
                     return f"{left.left.text(style)} {bang}{right.text(style)} / {mask.text(style)}"
             return f"{left.text(style)} {op or '=='} {right.text(style)}"

@@ -13,9 +13,9 @@ from typing import Any
 from kubenet_course import errno
 from kubenet_course.errors import KubenetError
 from kubenet_course.kernel.netfilter.nf_tables import validate
-from kubenet_course.kernel.netfilter.nf_tables.expressions import Element, Verdict
+from kubenet_course.kernel.netfilter.nf_tables.expressions import Element, SetExpr, Verdict
 from kubenet_course.kernel.netfilter.nf_tables.objects import NamedObject, state_of
-from kubenet_course.kernel.netfilter.nf_tables.rule import NftRule, anonymous_sets
+from kubenet_course.kernel.netfilter.nf_tables.rule import NftRule, anonymous_sets, walk
 from kubenet_course.kernel.netfilter.nf_tables.sets import MILLISECOND, Member, NftSet, key_of
 from kubenet_course.kernel.netfilter.tables import ACCEPT, Base, Chain, Rule, Ruleset, Table
 
@@ -36,6 +36,7 @@ class Transaction:
         self.undo: list[Callable[[], object]] = []
         self.events: list[tuple[Any, ...]] = []
         self.changed = False
+        self.invalid: list[Table] = []
 
     def commit(self) -> None:
         if self.changed:
@@ -216,7 +217,17 @@ class Transaction:
         else:
             chain.insert(place, rule)
             self._did(lambda: chain.remove(chain.rules.index(rule)), verb, "rule", rule, chain)
-        validate.table(table)
+        self._validate(table, rule)
+
+    def _validate(self, table: Table, rule: NftRule) -> None:
+        """Once a table is not valid, everything that comes after in the transaction is refused too."""
+        try:
+            validate.table(table)
+        except validate.Invalid as invalid:
+            if table in self.invalid:
+                invalid.before = tuple(expr.loc for statement in rule.statements for expr in walk(statement) if isinstance(expr, SetExpr))
+            self.invalid.append(table)
+            raise
 
     def _replace(self, chain: Chain, place: int, rule: NftRule) -> None:
         old = chain.rules[place]

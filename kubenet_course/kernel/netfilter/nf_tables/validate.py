@@ -7,7 +7,7 @@ from typing import Any
 from kubenet_course import errno
 from kubenet_course.errors import KubenetError
 from kubenet_course.kernel.netfilter.nf_tables import statements as st
-from kubenet_course.kernel.netfilter.nf_tables.expressions import Rt, SetExpr, SetRef, Verdict
+from kubenet_course.kernel.netfilter.nf_tables.expressions import Fib, Rt, SetExpr, SetRef, Verdict
 from kubenet_course.kernel.netfilter.nf_tables.rule import NftRule, walk
 from kubenet_course.kernel.netfilter.tables import Base, Chain, Rule, Table
 
@@ -20,10 +20,12 @@ MAXIMUM_DEPTH = 16
 class Invalid(KubenetError):
     """Refused by a check; `place` is where in what was typed, or None for the whole."""
 
-    def __init__(self, code: int, place: Any = None):
+    def __init__(self, code: int, place: Any = None, before: tuple[Any, ...] = ()):
         super().__init__(code)
         self.code = code
         self.place = place
+        #: Places that are refused for the same reason, said first: sets without a name.
+        self.before = before
 
 
 def base_chain(family: str, base: Base) -> None:
@@ -97,6 +99,13 @@ def _targets(table: Table, rule: Rule) -> set[str]:
     return names
 
 
+def _fib_hooks(expr: Fib) -> tuple[int, ...]:
+    """nft_fib_validate()"""
+    if expr.result != "type" or "iif" in expr.flags:
+        return (0, 1, 2)
+    return (2, 3, 4) if "oif" in expr.flags else (0, 1, 2, 3, 4)
+
+
 def _fits(rule: Rule, base: Base) -> None:
     if not isinstance(rule, NftRule):
         return
@@ -105,6 +114,8 @@ def _fits(rule: Rule, base: Base) -> None:
             if base.type != "nat" or base.hook not in NAT_HOOKS[statement.kind]:
                 raise Invalid(errno.EOPNOTSUPP)
         elif isinstance(statement, st.Reject) and base.hook not in REJECT_HOOKS:
+            raise Invalid(errno.EOPNOTSUPP)
+        elif any(isinstance(expr, Fib) and base.hook not in _fib_hooks(expr) for expr in walk(statement)):
             raise Invalid(errno.EOPNOTSUPP)
         elif any(isinstance(expr, Rt) for expr in walk(statement)) and base.hook not in (2, 3, 4):
             if any(isinstance(expr, Rt) and expr.key == "mtu" for expr in walk(statement)):

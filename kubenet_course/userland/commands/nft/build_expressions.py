@@ -72,7 +72,8 @@ class ExpressionBuilder:
         return Concat((*first, children[2]), loc=span(children))
 
     def prefix(self, children: list[Any]) -> Expr:
-        return SlashExpr(children[0], children[2], loc=span(children))
+        length = Integer(number(children[2]), loc=loc_of(children[2]))
+        return SlashExpr(children[0], length, loc=span(children))
 
     def range(self, children: list[Any]) -> Expr:
         return RangeExpr(children[0], children[2], loc=span(children))

@@ -31,8 +31,7 @@ class RuleBuilder(ExpressionBuilder):
             if len(comment) > 128:
                 raise NftError("comment too long, 128 characters maximum allowed", loc_of(children[-1]))
             children = children[:-2]
-            return RuleData(children, comment, span(children))
-        return RuleData(list(children), "", span(children))
+        return RuleData(list(children), comment, _extent(children))
 
     def verdict(self, children: list[Any]) -> Verdict:
         kind = str(children[0])
@@ -151,16 +150,16 @@ class RuleBuilder(ExpressionBuilder):
         prefix = values.get("prefix")
         if prefix is not None:
             values["prefix"] = prefix if isinstance(prefix, Variable) else str(prefix)
-        return st.Log(**values, loc=loc_of(children[0]))
+        return st.Log(**values, loc=loc_of(children[0]), end=_end(children))
 
     def reject(self, children: list[Any]) -> Any:
         words = children[1].children
         where = loc_of(children[0])
         if not words:
-            return st.Reject(loc=where)
+            return st.Reject(loc=where, end=_end(children))
         if words[1].type == "TCP":
-            return st.Reject("tcp reset", loc=where)
-        return Tail("reject", (str(words[1]), words[3]), where)
+            return st.Reject("tcp reset", loc=where, end=_end(children))
+        return Tail("reject", (str(words[1]), words[3]), where, _end(children))
 
     def _flags(self, node: Any) -> tuple[str, ...]:
         given = [str(child) for child in node.children if child.type == "NAT_FLAG"]
@@ -173,16 +172,16 @@ class RuleBuilder(ExpressionBuilder):
         address, port = _address_port(children[1].children[-1])
         return st.Nat(
             str(children[0]), str(family), address, port, self._flags(children[2]),
-            "PREFIX" in words or "INTERVAL" in words, "ADDR" in words, loc=loc_of(children[0]),
+            "PREFIX" in words or "INTERVAL" in words, "ADDR" in words, loc=loc_of(children[0]), end=_end(children),
         )  # fmt: skip
 
     def masquerade(self, children: list[Any]) -> Any:
         port = children[1].children[-1] if children[1].children else None
-        return st.Nat("masquerade", port=port, flags=self._flags(children[2]), loc=loc_of(children[0]))
+        return st.Nat("masquerade", port=port, flags=self._flags(children[2]), loc=loc_of(children[0]), end=_end(children))
 
     def redirect(self, children: list[Any]) -> Any:
         port = children[1].children[-1] if children[1].children else None
-        return st.Nat("redirect", port=port, flags=self._flags(children[2]), loc=loc_of(children[0]))
+        return st.Nat("redirect", port=port, flags=self._flags(children[2]), loc=loc_of(children[0]), end=_end(children))
 
     # -- setting things ---------------------------------------------------------------------
     def meta_set(self, children: list[Any]) -> Any:
@@ -232,6 +231,18 @@ class RuleBuilder(ExpressionBuilder):
 
     def dup(self, children: list[Any]) -> Any:
         return st.Dup(children[2], children[4] if len(children) > 4 else None, loc=span(children))
+
+
+def _extent(statements: list[Any]) -> Any:
+    """From the first word to the last of a rule's statements."""
+    where = span(statements)
+    end = getattr(statements[-1], "end", None)
+    return (where[0], end) if where and end else where
+
+
+def _end(children: list[Any]) -> int | None:
+    where = span(children)
+    return where[1] if where else None
 
 
 def _address_port(node: Any) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubenet_course.kernel.netfilter.nf_tables.expressions import (
+    Ct,
     Expr,
     Loc,
     Meta,
@@ -30,6 +31,7 @@ from kubenet_course.kernel.netfilter.nf_tables.statements import Match, VerdictM
 from kubenet_course.userland.commands.nft.errors import NftError
 
 OF_ICMP = {"icmp": "ip", "icmpv6": "ip6"}
+L4_WORDS = ("meta l4proto", "ip protocol", "ip6 nexthdr", "ct protocol")
 QUICK = (8, 16, 32)
 OF_FAMILY = {"ip": "ip", "ip6": "ip6", "arp": "arp"}
 
@@ -42,6 +44,9 @@ class ProtocolContext:
         self.l4_loc: Loc | None = None
         #: A set of protocols was matched: ports are allowed.
         self.l4_any = False
+        #: All protocols that were spoken of, in order; and the keys of the set that is matched now, as typed.
+        self.l4_all: list[str] = []
+        self.typed_keys: list[Any] = []
         #: The ICMP types that were matched, None for none.
         self.icmp_types: tuple[int, ...] | None = None
         #: The statements so far, and among them those that can be left out: by what they say.
@@ -62,15 +67,31 @@ class ProtocolContext:
             self._kill_network()
         elif protocol.base == TRANSPORT:
             if expr.protocol == "th":
-                if self.l4 is not None and expr.name in PROTOCOLS[self.l4].fields:
-                    expr = Payload(self.l4, expr.name, loc=expr.loc)
+                if self.l4_match is not None and self.l4_match[0] == "ct protocol" and self.family == "inet":
+                    self._remove(self.l4_match[1])
+                    self.l4_match = self.l4 = None
+                    self.l4_all.clear()
+                named = self._of_transport(expr) if self.l4 is not None else None
+                if named is not None:
                     self._kill_transport()
-                return expr
-            if self.l4 is not None and self.l4 != expr.protocol:
-                raise NftError(f"conflicting protocols specified: {self.l4} vs. {expr.protocol}", expr.loc)
+                return named or expr
+            other = next((name for name in self.l4_all if name != expr.protocol), None)
+            if other is not None:
+                raise NftError(f"conflicting protocols specified: {other} vs. {expr.protocol}", expr.loc)
+            self.l4_all.append(expr.protocol)
             self.l4, self.l4_loc = expr.protocol, self.l4_loc or expr.loc
             self._kill_transport()
+            if self.l3 is None:
+                self.l3 = OF_ICMP.get(expr.protocol)
         return expr
+
+    def _of_transport(self, expr: Payload) -> Payload | None:
+        """What stands at that place in the header that is known to be there."""
+        place = expr.field.offset, expr.field.bits
+        for field in PROTOCOLS[self.l4 or ""].fields.values():
+            if (field.offset, field.bits) == place and field.type is expr.type:
+                return Payload(field.protocol, field.name, loc=expr.loc)
+        return None
 
     def named(self, base: str, offset: int, bits: int, loc: Loc | None) -> Expr | None:
         """A raw field that is one of a header known here."""
@@ -100,6 +121,8 @@ class ProtocolContext:
                 self._remove(statement)
                 self.l4_match = None
         if self.l3_match is None:
+            return
+        if self.l3_match[0].startswith("another"):
             return
         if OF_FAMILY.get(self.family) == self.l3 or OF_ICMP.get(self.l4 or "") == self.l3:
             self._kill_network()
@@ -132,27 +155,34 @@ class ProtocolContext:
                 self.icmp_types = tuple(getattr(element.key, "value", -1) for element in right.elements)
             return
         if not isinstance(right, Value):
-            if word in ("meta l4proto", "ip protocol", "ip6 nexthdr") and not isinstance(right, (Prefix, Range)):
+            if word in L4_WORDS and not isinstance(right, (Prefix, Range)):
                 self.l4_any = True
+                if isinstance(right, SetExpr):
+                    names = (L4_BY_NUMBER.get(getattr(key, "value", -1)) for key in self.typed_keys)
+                    self.l4_all += [name for name in names if name is not None]
+                    self.l4_loc = statement.loc
             return
-        if word in ("meta l4proto", "ip protocol", "ip6 nexthdr"):
+        if word in L4_WORDS:
             name = L4_BY_NUMBER.get(right.value)
             self.l4_any = True
-            if name is not None and self.l4 is None:
-                self.l4, self.l4_loc = name, left.loc
+            if name is not None:
+                if word != "ct protocol" or self.family != "inet":
+                    self.l4_all.append(name)
+                self.l4, self.l4_loc = name, statement.loc
                 self.l4_match = (word, statement)
                 if word == "meta l4proto" and OF_ICMP.get(name) == self.l3:
                     self._kill_network()
             return
-        number = {2: 0x0800, 10: 0x86DD}.get(right.value, -1) if word == "meta nfproto" else right.value
+        number = {2: 0x0800, 10: 0x86DD}.get(right.value, -1) if word in ("meta nfproto", "ct l3proto") else right.value
         name = L3_BY_NUMBER.get(number)
         if name is not None and self.family != "arp":
-            if self.l3 is None or self.l3 == name:
-                self.l3_match = (word, statement)
             self.l3 = self.l3 or name
+            self.l3_match = (word if self.l3 == name else f"another {word}", statement)
 
     def plain(self, statement: Any) -> None:
         """A statement that is no match: what came before it is not left out for what comes after."""
+        if self.l3_match is not None and self.l3_match[0] == "meta protocol" and OF_FAMILY.get(self.family) == self.l3:
+            self._kill_network()
         self.out.append(statement)
         if isinstance(statement, VerdictMap):
             return
@@ -162,6 +192,8 @@ class ProtocolContext:
 def _about(left: Expr) -> str:
     if isinstance(left, Meta) and left.key in ("l4proto", "nfproto", "protocol"):
         return f"meta {left.key}"
+    if isinstance(left, Ct) and left.key in ("protocol", "l3proto"):
+        return f"ct {left.key}"
     if isinstance(left, Payload):
         word = f"{left.protocol} {left.name}"
         if word in ("ip protocol", "ip6 nexthdr", "ether type"):
@@ -175,26 +207,14 @@ def merged(statements: list[Any]) -> list[Any]:
     """payload_do_merge(): fields that lie side by side and are compared one after the other are loaded at
     once, up to 32 bits, and come back in the header's order."""
     found: list[Any] = []
-    run: list[Match] = []
-
-    def close() -> None:
-        found.extend(_joined(run))
-        run.clear()
-
+    block: list[Any] = []
     for statement in statements:
-        if not _mergeable(statement):
-            close()
-            found.append(statement)
+        if isinstance(statement, Match):
+            block.append(statement)
             continue
-        if run and _base(run[0]) != _base(statement):
-            close()
-        run.append(statement)
-    close()
-    return found
-
-
-def _base(match: Any) -> str:
-    return PROTOCOLS[match.left.protocol].base
+        found += [*_joined(block), statement]
+        block = []
+    return found + _joined(block)
 
 
 def _worth(one: int, two: int) -> bool:
@@ -202,22 +222,31 @@ def _worth(one: int, two: int) -> bool:
     return one + two <= 32 or one + two <= 128 and not (one in QUICK and two in QUICK)
 
 
-def _joined(run: list[Match]) -> list[Match]:
+def _joined(block: list[Any]) -> list[Any]:
+    """Matches in a row: each group of fields stands where its first field stood."""
     groups: list[list[Match]] = []
-    for match in sorted(run, key=lambda match: match.left.field.offset):  # type: ignore[attr-defined]
-        field = match.left.field  # type: ignore[attr-defined]
+    for match in sorted(filter(_mergeable, block), key=_place):
+        field = match.left.field
         if groups:
             last = groups[-1]
             first, end = last[0].left.field, last[-1].left.field  # type: ignore[attr-defined]
             together = end.offset + end.bits - first.offset
-            if end.offset + end.bits == field.offset and _worth(together, field.bits):
+            same = end.protocol == field.protocol and end.offset + end.bits == field.offset
+            if same and _worth(together, field.bits):
                 last.append(match)
                 continue
         groups.append([match])
-    # A group stands where its first field stood.
-    order = {id(match): place for place, match in enumerate(run)}
-    groups.sort(key=lambda group: order[id(group[0])])
-    return [match for group in groups for match in group]
+    leaders = {id(group[0]): group for group in groups}
+    followers = {id(match) for group in groups for match in group[1:]}
+    found: list[Any] = []
+    for match in block:
+        if id(match) not in followers:
+            found += leaders.get(id(match), [match])
+    return found
+
+
+def _place(match: Any) -> tuple[str, int]:
+    return PROTOCOLS[match.left.protocol].base, match.left.field.offset
 
 
 def _mergeable(statement: Any) -> bool:

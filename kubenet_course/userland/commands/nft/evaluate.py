@@ -183,6 +183,7 @@ class RuleEvaluator(NatEvaluator):
         """{ … } on the right of a match: typed, merged where intervals meet, in order."""
         types = types_of(left)
         elements = self.constants.elements(expr, types, widths_of(left))
+        self.context.typed_keys = [element.key for element in elements]
         if any(is_interval(element) for element in elements) and len(types) == 1:
             elements = merged_intervals(elements)
         else:

@@ -93,7 +93,7 @@ class NatEvaluator(LeftSides):
             context.plain(typed)
             return
         if statement.kind == "tcp reset":
-            if context.l4 not in (None, "tcp"):
+            if context.l4 not in (None, "tcp") or any(name != "tcp" for name in context.l4_all):
                 raise NftError("you cannot use tcp reset with this protocol", statement.loc, context.l4_loc)
             if context.l4 is None:
                 self._need_tcp()
@@ -102,6 +102,8 @@ class NatEvaluator(LeftSides):
             context.plain(statement)
             return
         kind = {"ip": "icmp", "ip6": "icmpv6"}.get(context.l3 or "", "icmpx")
+        if kind == "icmpx" and context.l4 in ("icmp", "icmpv6"):
+            kind = context.l4
         if kind != "icmpx" and self.family == "inet":
             context.reject(False)
         plain = self.family in ADDRESS or kind == "icmpx"

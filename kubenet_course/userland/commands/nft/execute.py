@@ -77,7 +77,8 @@ class Executor(SetCommands):
         except Refusal as refusal:
             self.problems.append(self._refused(command, refusal).problem)
         except Invalid as invalid:
-            self.problems.append(refused(errno.strerror(invalid.code), invalid.place or command.loc).problem)
+            for place in (*invalid.before, invalid.place or command.loc):
+                self.problems.append(refused(errno.strerror(invalid.code), place).problem)
 
     def _refused(self, command: Command, refusal: Refusal) -> NftError:
         spec = command.spec

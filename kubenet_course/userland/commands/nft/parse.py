@@ -133,7 +133,7 @@ class Parser:
     def _skip(self, state: Any, states: Any, word: Word, base: int) -> bool:
         if len(self.problems) >= MAX_ERRORS or word.kind == "$END":
             return False
-        while state.state_stack and "ERROR" not in states[state.position]:
+        while state.state_stack and not _shifts(states[state.position], "ERROR"):
             state.state_stack.pop()
             if state.value_stack:
                 state.value_stack.pop()
@@ -150,6 +150,14 @@ class Parser:
             word, base = self._next(_nothing)
         state.feed_token(Token(word.kind, word.text, base + word.start, None, None, None, None, base + word.end))
         return True
+
+
+def _shifts(entries: Any, kind: str) -> bool:
+    """Whether a state takes the terminal as it stands."""
+    from lark.grammar import Rule
+
+    entry = entries.get(kind)
+    return entry is not None and not isinstance(entry[1], Rule)
 
 
 def _nothing(kind: str) -> bool:

@@ -17,6 +17,8 @@ class Tail(NamedTuple):
     kind: str
     value: Any
     loc: Loc | None = None
+    #: Where its text ends, if `loc` is its first word alone.
+    end: int | None = None
 
 
 def loc_of(thing: Any) -> Loc | None:

@@ -188,7 +188,7 @@ def _day(word: str, kind: DataType, bits: int, names: Names, loc: Loc | None) ->
     value = number(word)
     if value is None:
         raise NftError("Could not parse Day of week of packet reception", loc)
-    return in_range(value, kind, bits, loc)
+    return value
 
 
 def _class(word: str, kind: DataType, bits: int, names: Names, loc: Loc | None) -> int:
@@ -225,4 +225,6 @@ def from_integer(value: int, kind: DataType, bits: int, loc: Loc | None) -> Expr
         return Value(kind, value * 10**9, bits, loc=loc)
     if kind.name == "time":
         return Value(kind, value * 1000, bits, loc=loc)
+    if kind.name == "day" and not 0 <= value <= 6:
+        raise NftError(f"Value {value} exceeds valid range 0-6", loc)
     return Value(kind, in_range(value, kind, bits, loc), bits, loc=loc)
