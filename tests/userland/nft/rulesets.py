@@ -159,7 +159,7 @@ class Maker:
         six = self.six
         protocol = "ip6" if six else "ip"
         shape = self.random.randrange(4)
-        if self.protocol == "icmp" or self.protocol != "tcp" and shape in (0, 3) and self.chance(0.9):
+        if self.protocol not in ("tcp", "udp") or self.protocol != "tcp" and shape in (0, 3):
             shape = 2
         if shape == 0:
             members = [f"{self.address(six)} . {self.pick(PORTS)}" for _ in range(self.random.randint(1, 3))]
@@ -195,7 +195,7 @@ class Maker:
 
     def _ct(self) -> str:
         return self.pick([
-            "ct status dnat", "ct status snat,assured", "ct direction original", "ct expiration > 5m", "ct zone 5", "ct bytes > 100",
+            "ct status dnat", "ct status snat,assured", "ct direction original", "ct expiration 5m", "ct zone 5", "ct bytes > 100",
             "ct original packets < 5", "ct count over 10", "ct helper \"ftp\"",
             f"ct original {'ip6' if self.family == 'ip6' else 'ip'} saddr {self.address(self.family == 'ip6')}",
         ])  # fmt: skip
@@ -226,7 +226,7 @@ class Maker:
             return f"ct state vmap {{ {', '.join(members)} }}"
         if shape == 2:
             return f"meta l4proto vmap {{ tcp : {self.pick(verdicts)}, udp : {self.pick(verdicts)} }}"
-        if shape == 3 and self.sets["verdict"] and self.protocol != "icmp":
+        if shape == 3 and self.sets["verdict"] and self.protocol in ("tcp", "udp"):
             return f"{'ip6' if self.family == 'ip6' else 'ip'} daddr . meta l4proto . th dport vmap @{self.pick(self.sets['verdict'])}"
         return f"numgen random mod 2 vmap {{ 0 : {self.pick(verdicts)}, 1 : {self.pick(verdicts)} }}"
 

@@ -86,8 +86,6 @@ class RuleBuilder(ExpressionBuilder):
             amount = number(burst[1]) if burst else 5
             if not amount:
                 raise NftError("packet limit burst must be > 0", span(burst))
-            if burst and burst[2].type != "PACKETS":
-                raise NftError("syntax error, unexpected bytes, expecting packets", loc_of(burst[2]))
             return st.Limit(rate, str(children[4]), amount, over, loc=where)
         if children[3].type == "BYTES":
             word, unit = "bytes", str(children[5])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubenet_course.kernel.netfilter.nf_tables.datatypes import TYPES
 from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Ct,
     Expr,
@@ -53,11 +54,16 @@ class ProtocolContext:
         self.out: list[Any] = []
         self.l3_match: tuple[str, Any] | None = None
         self.l4_match: tuple[str, Any] | None = None
+        #: meta iiftype ether, which every header says again.
+        self.link_match: Any = None
 
     # -- fields -----------------------------------------------------------------------------
     def payload(self, expr: Payload) -> Payload:
         """A field is used: check that it goes with what was said, remember its protocol."""
         protocol = PROTOCOLS[expr.protocol]
+        if self.link_match is not None and (protocol.base == LINK or protocol.base == NETWORK and self.family == "inet"):
+            self._remove(self.link_match)
+            self.link_match = None
         if protocol.base == NETWORK:
             if self.l3 is not None and self.l3 != expr.protocol:
                 raise NftError(f"conflicting protocols specified: {self.l3} vs. {expr.protocol}", expr.loc)
@@ -148,6 +154,9 @@ class ProtocolContext:
             return
         if statement.op not in ("", "=="):
             return
+        if word == "meta iiftype":
+            self.link_match = statement if isinstance(right, Value) and right.value == 1 else None
+            return
         if word == "icmp type":
             if isinstance(right, Value):
                 self.icmp_types = (right.value,)
@@ -186,11 +195,11 @@ class ProtocolContext:
         self.out.append(statement)
         if isinstance(statement, VerdictMap):
             return
-        self.l3_match = self.l4_match = None
+        self.l3_match = self.l4_match = self.link_match = None
 
 
 def _about(left: Expr) -> str:
-    if isinstance(left, Meta) and left.key in ("l4proto", "nfproto", "protocol"):
+    if isinstance(left, Meta) and left.key in ("l4proto", "nfproto", "protocol", "iiftype"):
         return f"meta {left.key}"
     if isinstance(left, Ct) and left.key in ("protocol", "l3proto"):
         return f"ct {left.key}"
@@ -203,18 +212,45 @@ def _about(left: Expr) -> str:
     return ""
 
 
-def merged(statements: list[Any]) -> list[Any]:
-    """payload_do_merge(): fields that lie side by side and are compared one after the other are loaded at
-    once, up to 32 bits, and come back in the header's order."""
+def merged(statements: list[Any], family: str) -> list[Any]:
+    """payload_do_merge(): fields that lie side by side are loaded at once where both are compared with a value,
+    up to 32 bits, and come back in the header's order, where the first of them stood. nft 1.0.6 does so across
+    whatever stands between them; the match that the moved field needed then stays behind."""
+    groups = _groups([statement for statement in statements if _mergeable(statement)])
+    leaders = {id(group[0]): group for group in groups}
+    followers = {id(match): group[0] for group in groups for match in group[1:]}
     found: list[Any] = []
-    block: list[Any] = []
-    for statement in statements:
-        if isinstance(statement, Match):
-            block.append(statement)
-            continue
-        found += [*_joined(block), statement]
-        block = []
-    return found + _joined(block)
+    for place, statement in enumerate(statements):
+        leader = followers.get(id(statement))
+        if leader is None:
+            found += leaders.get(id(statement), [statement])
+        else:
+            left = _left_behind(statements, place, leader, family)
+            found += [left] if left is not None else []
+    return found
+
+
+def _left_behind(statements: list[Any], place: int, leader: Match, family: str) -> Match | None:
+    """The match of the protocol, where a field was moved from before a statement that does something."""
+    behind = statements[place + 1 :]
+    where = next((number for number, one in enumerate(behind) if one is leader), -1)
+    if all(isinstance(one, (Match, VerdictMap)) for one in behind[: where + 1]):
+        return None
+    protocol = PROTOCOLS[statements[place].left.protocol]
+    same = [one for one in statements[:place] if isinstance(one, Match) and _speaks_of(one.left, protocol.base)]
+    if same:
+        return None
+    if protocol.base == TRANSPORT:
+        return Match(Meta("l4proto"), "", Value(TYPES["inet_proto"], protocol.number, 8))
+    if family == "inet" and protocol.base == NETWORK:
+        return Match(Meta("nfproto"), "", Value(TYPES["nf_proto"], 2 if protocol.name == "ip" else 10, 8))
+    return None
+
+
+def _speaks_of(left: Expr, base: str) -> bool:
+    if isinstance(left, Payload):
+        return PROTOCOLS[left.protocol].base == base
+    return _about(left) in L4_WORDS if base == TRANSPORT else _about(left) == "meta nfproto"
 
 
 def _worth(one: int, two: int) -> bool:
@@ -222,27 +258,21 @@ def _worth(one: int, two: int) -> bool:
     return one + two <= 32 or one + two <= 128 and not (one in QUICK and two in QUICK)
 
 
-def _joined(block: list[Any]) -> list[Any]:
-    """Matches in a row: each group of fields stands where its first field stood."""
-    groups: list[list[Match]] = []
-    for match in sorted(filter(_mergeable, block), key=_place):
+def _groups(matches: list[Any]) -> list[list[Any]]:
+    groups: list[list[Any]] = []
+    for match in sorted(matches, key=_place):
         field = match.left.field
         if groups:
             last = groups[-1]
-            first, end = last[0].left.field, last[-1].left.field  # type: ignore[attr-defined]
+            first, end = last[0].left.field, last[-1].left.field
             together = end.offset + end.bits - first.offset
             same = end.protocol == field.protocol and end.offset + end.bits == field.offset
+            same = same and (last[0].op == "!=") == (match.op == "!=")
             if same and _worth(together, field.bits):
                 last.append(match)
                 continue
         groups.append([match])
-    leaders = {id(group[0]): group for group in groups}
-    followers = {id(match) for group in groups for match in group[1:]}
-    found: list[Any] = []
-    for match in block:
-        if id(match) not in followers:
-            found += leaders.get(id(match), [match])
-    return found
+    return groups
 
 
 def _place(match: Any) -> tuple[str, int]:
@@ -251,7 +281,7 @@ def _place(match: Any) -> tuple[str, int]:
 
 def _mergeable(statement: Any) -> bool:
     return (
-        isinstance(statement, Match) and statement.op in ("", "==") and isinstance(statement.left, Payload)
+        isinstance(statement, Match) and statement.op in ("", "==", "!=") and isinstance(statement.left, Payload)
         and isinstance(statement.right, Value) and statement.left.type.base != "bitmask"
         and statement.left.field.offset % 8 == 0 and statement.left.bits % 8 == 0
     )  # fmt: skip

@@ -83,7 +83,7 @@ class Sources:
         at = start - source.base
         if at >= len(text):
             line, number, left = _last_line(text), text.count("\n") + 1, at
-            first = last = 1
+            first = last = 1 if text.endswith("\n") or not text else len(line) + 1
         else:
             left = text.rfind("\n", 0, at) + 1
             line = text[left:].partition("\n")[0]
@@ -91,7 +91,7 @@ class Sources:
             first, last = at - left + 1, max(end - source.base - left, at - left + 1)
         prefix = f"{source.name}:{number}:{first}-{last}: " if source.name else ""
         if at >= len(text):
-            marks = "^"
+            marks = " " * (first - 1) + "^"
         else:
             marks = _marks(line, [(s - source.base - left, e - source.base - left) for s, e in problem.places])
         return f"{prefix}Error: {problem.sentence}\n{line}\n{marks}"

@@ -55,7 +55,7 @@ class RuleEvaluator(NatEvaluator):
             self.statement(statement)
             if _ends(statement):
                 terminal = statement
-        return tuple(merged(self.context.out))
+        return tuple(merged(self.context.out, self.family))
 
     def statement(self, statement: Any) -> None:
         context = self.context
@@ -184,7 +184,8 @@ class RuleEvaluator(NatEvaluator):
         types = types_of(left)
         elements = self.constants.elements(expr, types, widths_of(left))
         self.context.typed_keys = [element.key for element in elements]
-        if any(is_interval(element) for element in elements) and len(types) == 1:
+        spans = any(isinstance(self.constants.resolve(one.key), (SlashExpr, RangeExpr)) for one in expr.elements)
+        if (spans or any(is_interval(element) for element in elements)) and len(types) == 1:
             elements = merged_intervals(elements)
         else:
             elements = unique(elements)

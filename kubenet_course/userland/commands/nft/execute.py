@@ -42,8 +42,8 @@ class Executor(SetCommands):
     def output(self) -> str:
         return self.show.output
 
-    def run(self, commands: list[Any], *, check: bool = False, misread: bool = False) -> bool:
-        """True where all could be done; else nothing has been. `misread`: there are mistakes of reading
+    def run(self, commands: list[Any], *, check: bool = False, misread: tuple[Problem, ...] = ()) -> bool:
+        """True where all could be done; else nothing has been. `misread`: mistakes of reading that were found
         already, so nothing may be done, but the rest is looked at too."""
         handles: list[tuple[Any, int]] = [(self.ruleset, self.ruleset.last_handle)]
         handles += [(table, table.last_handle) for table in self.ruleset.tables.values()]
@@ -55,9 +55,10 @@ class Executor(SetCommands):
             raise
         if self.problems or misread:
             text = [problem for problem in self.problems if not problem.kernel]
-            text.sort(key=lambda problem: not problem.reading)
             if text or misread:
-                self.problems = text
+                early = [*misread, *(problem for problem in text if problem.reading)]
+                early.sort(key=lambda problem: problem.places[:1])
+                self.problems = early + [problem for problem in text if not problem.reading]
                 for holder, handle in handles:  # the kernel has seen nothing of it
                     holder.restore_handles(handle)
             self.transaction.abort()

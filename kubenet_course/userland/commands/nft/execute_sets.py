@@ -147,7 +147,7 @@ class SetCommands:
     def _add(self, owner: NftSet, expr: Any, *, exclusive: bool) -> None:
         opened = self.constants.resolve(expr)
         if not owner.is_map and any(element.data is not None for element in getattr(opened, "elements", ())):
-            raise NftError("netlink: Error: set is not a map")
+            raise NftError("netlink: Error: set is not a map", kernel=True)
         elements = self._typed(owner, expr)
         for element in elements:
             if is_interval(element) and not owner.interval:

@@ -44,7 +44,7 @@ _CLASSID = re.compile(r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}")
 _DECIMAL = re.compile(r"\d+")
 _STRING = re.compile(r"[A-Za-z_.][A-Za-z0-9/\-_.]*")
 _ASTERISK = re.compile(r"[A-Za-z_.][A-Za-z0-9/\-_.]*(?:\\?\*)")
-_QUOTED = re.compile(r'"([^"\n]*)"')
+_QUOTED = re.compile(r'"([^"]*)"')
 _OPERATORS = (
     ("==", "REL_OP"), ("!=", "REL_OP"), ("<=", "REL_OP"), (">=", "REL_OP"), ("<<", "LSHIFT"), (">>", "RSHIFT"),
     ("<", "REL_OP"), (">", "REL_OP"), ("&", "AMPERSAND"), ("|", "PIPE"), ("^", "CARET"), ("!", "NOT"), ("/", "SLASH"),

@@ -11,7 +11,7 @@ from kubenet_course.kernel.netfilter.tables import ruleset
 from kubenet_course.userland.commands.iptables.names import MachineNames
 from kubenet_course.userland.commands.nft._help import EXTENDED, TEXT, VERSION
 from kubenet_course.userland.commands.nft.commands import Command
-from kubenet_course.userland.commands.nft.errors import NftError, Sources, Unsupported
+from kubenet_course.userland.commands.nft.errors import NftError, Problem, Sources, Unsupported
 from kubenet_course.userland.commands.nft.execute import Executor
 from kubenet_course.userland.commands.nft.options import BadOption, Options, parse
 from kubenet_course.userland.commands.nft.parse import Parser
@@ -109,7 +109,7 @@ async def _commands(proc: Process, options: Options, name: str, text: str) -> in
     table.actor = (proc.pid, proc.comm)
     json = "j" in options
     executor = Executor(table, names, {}, style, json)
-    misread = False
+    misread: tuple[Problem, ...] = ()
     if json and text.lstrip().startswith("{"):
         from kubenet_course.userland.commands.nft.json_in import commands_of
 
@@ -120,9 +120,7 @@ async def _commands(proc: Process, options: Options, name: str, text: str) -> in
             variable, _, value = line.partition("=")
             _define(parser, executor, variable, value)
         commands = parser.parse(name, text)
-        for problem in parser.problems:
-            proc.error(sources.shown(problem))
-        misread = bool(parser.problems)
+        misread = tuple(parser.problems)
     if not misread and commands and isinstance(commands[-1], Command) and commands[-1].op == "monitor":
         from kubenet_course.userland.commands.nft.monitor import monitor
 
