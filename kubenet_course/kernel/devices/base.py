@@ -105,6 +105,7 @@ class NetDevice:
         self.qlen = self.default_qlen
         self.qdisc: Any = None
         self.ingress: Any = None
+        self.nf_ingress: Any = None
         self.taps: list[Any] = []
         self.carrier_changes = 0
         self.rx_packets = self.rx_bytes = self.rx_dropped = self.rx_errors = self.rx_multicast = 0
@@ -412,6 +413,8 @@ def receive_core(dev: NetDevice, skb: SkBuff) -> None:
     """The part of __netif_receive_skb_core() after the taps; also for re-entry (another_round)."""
     skb.dev = dev
     if dev.ingress is not None and not dev.ingress.ingress(skb):
+        return
+    if dev.nf_ingress is not None and not dev.nf_ingress.passes(skb, dev):
         return
     if skb.vlan_tci is not None and dev.vlan_devices is not None:
         vlan = dev.vlan_devices.get(skb.vlan_tci & 0x10FFF)

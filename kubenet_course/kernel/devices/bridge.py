@@ -20,8 +20,9 @@ from kubenet_course.kernel.devices._bridge_fdb import FdbEntry, ForwardingDataba
 from kubenet_course.kernel.devices._bridge_port import BridgePort
 from kubenet_course.kernel.devices._bridge_vlan import VlanFilter
 from kubenet_course.kernel.devices.base import NetDevice, netif_receive
-from kubenet_course.kernel.netfilter.bridge import bridge_resolved
+from kubenet_course.kernel.netfilter.bridge import bridge_resolved, bridged
 from kubenet_course.kernel.netfilter.bridge_flags import BRIDGE_DNAT
+from kubenet_course.kernel.netfilter.hooks import link_hook
 from kubenet_course.kernel.skbuff import PACKET_HOST, SkBuff
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.wire.addresses import MacAddress
@@ -293,6 +294,9 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         if port.learning:
             self.fdb_learn(source, port, vlan, skb)
         skb.physin = skb.dev
+        hooks = self.net.netfilter.bridge_hooks
+        if hooks is not None and not link_hook(hooks, self.net, 0, skb, skb.dev, None):
+            return None
         hook = self.net.netfilter.bridge_prerouting
         if hook is not None and hook(self, port, skb, vlan):
             return None
@@ -356,7 +360,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
                 skb.drop("NO_TX_TARGET", self)
             return
         loop = self.net.loop
-        plain = not self.vlan_filtering and self.net.netfilter.bridge_forward is None
+        plain = not self.vlan_filtering and self.net.netfilter.bridge_forward is self.net.netfilter.bridge_hooks is None
         for port in targets[:-1]:
             if plain:  # _to_port() has nothing to ask
                 self.send_to_port(skb.clone(loop), port)
@@ -368,6 +372,9 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         """__br_forward() and br_forward_finish()."""
         if self.vlan_filtering:
             self.egress_vlan(skb, port, vlan)
+        hooks = self.net.netfilter.bridge_hooks
+        if hooks is not None and not bridged(hooks, self.net, skb, port.dev):
+            return
         hook = self.net.netfilter.bridge_forward
         if hook is not None and skb.physin is not None and hook(self, port, skb):
             return
@@ -389,6 +396,9 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
             skb.drop("VLAN_FILTER", self)
             return
         skb.physin = skb.dev
+        hooks = self.net.netfilter.bridge_hooks
+        if hooks is not None and not link_hook(hooks, self.net, 1, skb, skb.dev, None):
+            return
         if skb.trace is not None:
             skb.trace.bridge(skb, self, "up", ())
         netif_receive(self, skb)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.devinet import select_source
 from kubenet_course.kernel.neighbour import REACHABLE, STALE
+from kubenet_course.kernel.netfilter.hooks import link_hook
 from kubenet_course.kernel.skbuff import PACKET_HOST, PACKET_OTHERHOST, SkBuff
 from kubenet_course.sim.loop import MILLISECOND
 from kubenet_course.wire.addresses import BROADCAST_MAC, ZERO_MAC, IPv4Address, MacAddress, Network
@@ -35,6 +36,12 @@ def arp_send(
     skb = SkBuff(net.loop, header, None, b"", ethertype=ETH_P_ARP, length=28, eth=eth)
     if cause is not None and cause.trace is not None:
         cause.trace.caused(cause, skb)
+    hooks = net.netfilter.arp_hooks
+    if hooks is not None:
+        skb.len += 14  # arp_create() has put the Ethernet header on
+        if not link_hook(hooks, net, 1, skb, None, dev):
+            return
+        skb.len -= 14
     dev.queue_xmit(skb)
 
 
@@ -68,6 +75,9 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     arp: ArpHeader = skb.network
     if skb.pkt_type == PACKET_OTHERHOST or dev.noarp or dev.is_loopback:
         skb.drop("OTHERHOST", dev)
+        return
+    hooks = net.netfilter.arp_hooks
+    if hooks is not None and not link_hook(hooks, net, 0, skb, dev, None):
         return
     operation, target, ipv4 = arp.operation, arp.target_ip, net.ipv4
     if target >> 28 == 0xE or target >> 24 == 127 and not net.sysctl.conf("ipv4", dev.name, "route_localnet"):

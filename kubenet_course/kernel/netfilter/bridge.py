@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course.kernel.netfilter.bridge_flags import BRIDGE_DNAT, BRIDGED, IN_BRIDGE, PREROUTED
 from kubenet_course.kernel.netfilter.hooks import (
     NF_INET_FORWARD,
+    NF_INET_LOCAL_OUT,
     NF_INET_POST_ROUTING,
     NF_INET_PRE_ROUTING,
+    link_hook,
     nf_hook,
 )
 from kubenet_course.kernel.skbuff import PACKET_HOST, PACKET_OTHERHOST, SkBuff
@@ -193,3 +195,11 @@ def ip_sabotage_in(
 
         ip6_rcv_finish(net, skb)
     return False
+
+
+def bridged(hooks: list[tuple], net: NetNamespace, skb: SkBuff, out: NetDevice) -> bool:
+    """The hooks of family bridge on the way out of a port: of the machine's own frame, or from port to port."""
+    came = skb.physin
+    if not link_hook(hooks, net, NF_INET_LOCAL_OUT if came is None else NF_INET_FORWARD, skb, came, out):
+        return False
+    return link_hook(hooks, net, NF_INET_POST_ROUTING, skb, None, out)

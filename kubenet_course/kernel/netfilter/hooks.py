@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING = range(5)
 #: The hooks a frame passes that goes through a bridge, see bridge.py.
 BRIDGED_HOOKS = (NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING)
+NFPROTO_ARP, NFPROTO_NETDEV, NFPROTO_BRIDGE = 3, 5, 7
 HOOK_NAMES = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+
+
+def hook_name(family: int, hook: int) -> str:
+    """As journeys name it: families arp and netdev have hooks of their own."""
+    if family == NFPROTO_NETDEV:
+        return "INGRESS"
+    return ("INPUT", "OUTPUT")[hook] if family == NFPROTO_ARP else HOOK_NAMES[hook]
+
 
 PRI_DEFRAG = -400
 PRI_RAW = -300
@@ -56,6 +65,9 @@ class Netfilter:
         #: Bridge netfilter's entries into the bridge, or None (netfilter/bridge.py).
         self.bridge_prerouting: Any = None
         self.bridge_forward: Any = None
+        #: The hooks of families arp and bridge (net/bridge/br_input.c, net/ipv4/arp.c), or None where all are empty.
+        self.arp_hooks: list[tuple[HookFunction, ...]] | None = None
+        self.bridge_hooks: list[tuple[HookFunction, ...]] | None = None
 
     def register(self, family: int, hook: int, priority: int, function: HookFunction) -> None:
         """nf_register_net_hook(): equal priorities run in the order of registration."""
@@ -86,6 +98,12 @@ class Netfilter:
 
     def _publish(self, family: int, hook: int) -> None:
         functions = tuple(function for _, _, function in self._entries[(family, hook)])
+        if family in (NFPROTO_ARP, NFPROTO_BRIDGE):
+            name = "arp_hooks" if family == NFPROTO_ARP else "bridge_hooks"
+            places = list(getattr(self, name) or [()] * 5)
+            places[hook] = functions
+            setattr(self, name, places if any(places) else None)
+            return
         (self.hooks4 if family == 4 else self.hooks6)[hook] = functions
         if any(hooks[place] for hooks in (self.hooks4, self.hooks6) for place in BRIDGED_HOOKS):
             from kubenet_course.kernel.netfilter import bridge
@@ -103,3 +121,11 @@ def nf_hook(
         if not function(net, hook, skb, indev, outdev):
             return False
     return True
+
+
+def link_hook(
+    hooks: list[tuple[HookFunction, ...]], net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None,
+    outdev: NetDevice | None,
+) -> bool:  # fmt: skip
+    """As nf_hook(), for the hooks of families arp and bridge."""
+    return all(function(net, hook, skb, indev, outdev) for function in hooks[hook])

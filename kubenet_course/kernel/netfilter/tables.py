@@ -14,7 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.hooks import NF_INET_LOCAL_OUT, HookFunction
+from kubenet_course.kernel.netfilter import ingress
+from kubenet_course.kernel.netfilter.hooks import (
+    NF_INET_LOCAL_OUT,
+    NFPROTO_ARP,
+    NFPROTO_BRIDGE,
+    NFPROTO_NETDEV,
+    HookFunction,
+)
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
@@ -224,7 +231,8 @@ class Table:
 
 #: The names of iptables' tables.
 XTABLES = frozenset({"raw", "mangle", "nat", "filter", "security"})
-FAMILIES_OF = {"ip": (4,), "ip6": (6,), "inet": (4, 6)}
+FAMILIES_OF = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "arp": (NFPROTO_ARP,), "bridge": (NFPROTO_BRIDGE,)}
+FIXED_FAMILIES = {"arp": NFPROTO_ARP, "bridge": NFPROTO_BRIDGE, "netdev": NFPROTO_NETDEV}
 
 
 class Ruleset:
@@ -273,6 +281,9 @@ class Ruleset:
         base = chain.base
         assert base is not None
         function = base.function = hook_function(chain)
+        if base.device:
+            ingress.hook_in(self.net, base.device.split(","), base.priority, function)
+            return
         for family in FAMILIES_OF.get(chain.table.family, ()):
             if base.hook > 4:
                 continue
@@ -287,6 +298,10 @@ class Ruleset:
         base = chain.base
         assert base is not None
         if base.function is None:
+            return
+        if base.device:
+            ingress.hook_out(self.net, base.function)
+            base.function = None
             return
         for family in FAMILIES_OF.get(chain.table.family, ()):
             if base.type == "nat":
@@ -326,9 +341,10 @@ def hook_function(chain: Chain) -> HookFunction:
     reroutes = base.type == "route" and base.hook == NF_INET_LOCAL_OUT
     rules = chain.table.ruleset
     states: dict[tuple, HookState] = {}
+    fixed = 0 if base.type == "nat" else FIXED_FAMILIES.get(chain.table.family, 0) or (NFPROTO_NETDEV if base.device else 0)
 
     def run_hook(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None) -> bool:
-        family = 4 if len(skb.network) == 9 else 6
+        family = fixed or (4 if len(skb.network) == 9 else 6)
         key = (family, indev, outdev)
         state = states.get(key)
         if state is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter import tables
-from kubenet_course.kernel.netfilter.hooks import HOOK_NAMES
+from kubenet_course.kernel.netfilter.hooks import hook_name
 from kubenet_course.kernel.netfilter.tables import (
     ACCEPT,
     ACTION,
@@ -45,7 +45,7 @@ def run_traced(chain: Chain, skb: SkBuff, state: HookState) -> int:
     """As tables.run_chain(), with `skb.trace` and the ruleset's tracers told of each rule tried."""
     trace = skb.trace
     if trace is not None:
-        trace.hook(skb, HOOK_NAMES[state.hook])
+        trace.hook(skb, hook_name(state.family, state.hook))
     place = _Place(chain)
     run = place
     stack: list[_Place] = []

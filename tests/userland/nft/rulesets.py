@@ -152,7 +152,7 @@ class Maker:
         return self.pick([
             "ip ttl 5", "ip ttl > 10", "ip ttl { 1, 2, 64 }", "ip length 40-80", "ip dscp ef", "ip dscp { cs1, cs2, af11 }", "ip version 4",
             "ip id 5", "ip frag-off & 0x1fff != 0", "ip saddr & 0.0.0.255 == 0.0.0.1", "ip daddr & 255.255.0.0 == 10.1.0.0", "ip ecn ce",
-            "ip hdrlength 5", "@nh,64,8 0x5", "@th,16,16 80", "ip checksum 5",
+            "ip hdrlength 5", "@nh,64,8 0x5", "ip checksum 5",
         ])  # fmt: skip
 
     def _concat(self) -> str:

@@ -221,7 +221,7 @@ class Reader:
             if found is None:
                 return None
             data = found.data
-            return tuple(part.value for part in data.parts) if isinstance(data, Concat) else data_value(data)
+            return tuple(data_value(part) for part in data.parts) if isinstance(data, Concat) else data_value(data)
 
         return self.call(value)
 

@@ -132,7 +132,7 @@ class NftRule(Rule):
     # -- words ------------------------------------------------------------------------------
     def shown(self) -> tuple[Any, ...]:
         """The statements with what they have counted."""
-        found = []
+        found: list[Any] = []
         for number, statement in enumerate(self.statements):
             if isinstance(statement, st.Counter) and self.simple:
                 found.append(st.Counter(self.packets, self.bytes))

@@ -113,9 +113,10 @@ def _fits(rule: Rule, base: Base) -> None:
         if isinstance(statement, st.Nat):
             if base.type != "nat" or base.hook not in NAT_HOOKS[statement.kind]:
                 raise Invalid(errno.EOPNOTSUPP)
-        elif isinstance(statement, st.Reject) and base.hook not in REJECT_HOOKS:
-            raise Invalid(errno.EOPNOTSUPP)
-        elif any(isinstance(expr, Fib) and base.hook not in _fib_hooks(expr) for expr in walk(statement)):
+        elif (
+            isinstance(statement, st.Reject) and base.hook not in REJECT_HOOKS
+            or any(isinstance(expr, Fib) and base.hook not in _fib_hooks(expr) for expr in walk(statement))
+        ):
             raise Invalid(errno.EOPNOTSUPP)
         elif any(isinstance(expr, Rt) for expr in walk(statement)) and base.hook not in (2, 3, 4):
             if any(isinstance(expr, Rt) and expr.key == "mtu" for expr in walk(statement)):

@@ -31,7 +31,7 @@ class Builder(BlockBuilder, Transformer):
             elif isinstance(child, Token) and child.type in ENDS and found and isinstance(found[-1], Command):
                 command = found[-1]
                 if command.loc and not command.ended:  # its place takes in what ends it
-                    command.loc, command.ended = (command.loc[0], child.end_pos), True
+                    command.loc, command.ended = (command.loc[0], child.end_pos or 0), True
         return found
 
     def include(self, children: list[Any]) -> None:

@@ -8,6 +8,7 @@ from kubenet_course import errno
 from kubenet_course.kernel.netfilter.nf_tables.datatypes import Style
 from kubenet_course.kernel.netfilter.nf_tables.objects import CounterState, NamedObject, QuotaState, state_of
 from kubenet_course.kernel.netfilter.nf_tables.rule import NftRule
+from kubenet_course.kernel.netfilter.nf_tables.statements import Reject
 from kubenet_course.kernel.netfilter.nf_tables.transaction import Refusal, Transaction
 from kubenet_course.kernel.netfilter.nf_tables.validate import Invalid
 from kubenet_course.kernel.netfilter.tables import Chain, Ruleset, Table
@@ -143,7 +144,7 @@ class Executor(SetCommands):
         for command in commands(("define",)):
             self._try(lambda command: self.define(command.data), command)
         for command in commands(("chain",)):
-            self._try(self._chain_only, command)
+            self._try(lambda command: self._chain_only(command, nested=True), command)
         for command in commands((*FLAT, "flowtable", "synproxy", "secmark")):
             self._try(self.one, command)
         for command in commands(("set", "map")):
@@ -186,9 +187,14 @@ class Executor(SetCommands):
             raise no_such(spec.table_loc)
         return table
 
-    def _chain_only(self, command: Command) -> None:
+    def _chain_only(self, command: Command, nested: bool = False) -> None:
         table = self._table_there(command.spec)
         base, policy = chain_arguments(table.family, command.data, self.constants)
+        if base is not None and base.type != "filter" and table.family in ("arp", "bridge", "netdev"):
+            # nft has the new chain in its cache by now and takes it for what was meant.
+            meant = f"No such file or directory; did you mean chain ‘{command.spec.name}’ in table {table.family} ‘{table.name}’?"
+            place = command.data.hook.type_loc
+            raise refused(errno.strerror(errno.ENOENT), place) if nested else NftError(meant, place, kernel=True)
         self.transaction.add_chain(
             table, command.spec.name, base, policy=policy, exclusive=command.op == "create", comment=command.data.comment
         )
@@ -227,6 +233,8 @@ class Executor(SetCommands):
         table = self.ruleset.table(spec.af, spec.table)
         evaluator = RuleEvaluator(spec.af, table.sets if table is not None else {}, self.constants)
         statements = evaluator.rule(data)
+        if spec.af in ("bridge", "netdev") and any(isinstance(statement, Reject) for statement in statements):
+            raise Unsupported(f"nft: reject is not emulated in family {spec.af}")
         if table is not None:
             self._grow_sets(table, statements)
         return NftRule(statements, data.comment)

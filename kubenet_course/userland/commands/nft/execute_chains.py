@@ -39,7 +39,7 @@ def chain_arguments(family: str, data: ChainData, constants: Constants) -> tuple
     priority = _priority(family, number, hook, constants)
     devices = _devices(hook, constants)
     if family == "netdev" and not devices:
-        raise NftError("missing device", hook.loc)
+        raise NftError("Missing `device' in this chain definition", hook.loc)
     return Base(hook.type, number, priority, device=devices or None), policy
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from kubenet_course import errno
@@ -123,7 +124,7 @@ class SetCommands:
             if isinstance(statement, st.SetUpdate):
                 found = table.sets.get(statement.set)
                 if found is not None and not found.size and statement.op != "delete":
-                    self.transaction.undo.append(lambda found=found: setattr(found, "size", 0))
+                    self.transaction.undo.append(partial(setattr, found, "size", 0))
                     found.size = 65535
 
     # -- elements ---------------------------------------------------------------------------
@@ -205,7 +206,7 @@ class SetCommands:
                 if low is not None:
                     first, last = owner.find(low), owner.find(high)
                     member = first if first is last else None
-                else:
+                elif isinstance(element.key, Concat):
                     member = owner.find(tuple(bounds(part)[0] for part in element.key.parts))
             if member is None:
                 raise Refusal(errno.ENOENT, "")

@@ -44,9 +44,11 @@ NUMBERS = frozenset({"mark", "uid", "gid", "integer", "inet_service", "tcpopt", 
 class Interface(str):
     """An interface's index, to be named when the document is written."""
 
+    number: int
+
     def __new__(cls, index: int) -> Interface:
         made = super().__new__(cls, str(index))
-        made.index = index  # type: ignore[attr-defined]
+        made.number = index
         return made
 
 
@@ -56,7 +58,7 @@ def document(objects: list[dict[str, Any]], names: Any = None) -> str:
 
 def named(thing: Any, names: Any) -> Any:
     if isinstance(thing, Interface):
-        return (names.device_name(thing.index) if names is not None else None) or str(thing)  # type: ignore[attr-defined]
+        return (names.device_name(thing.number) if names is not None else None) or str(thing)
     if isinstance(thing, dict):
         return {key: named(value, names) for key, value in thing.items()}
     if isinstance(thing, list):
@@ -335,7 +337,7 @@ def _match(statement: st.Match) -> dict[str, Any]:
     op = statement.op or ("in" if flags else "==")
     shown = expr_json(right)
     if flags and op in ("!=", "==") and isinstance(shown, list) and not isinstance(statement.left, Binop):
-        shown = right.value if isinstance(statement.left, Payload) else {"|": shown}
+        shown = right.value if isinstance(statement.left, Payload) and isinstance(right, Value) else {"|": shown}
     return {"match": {"op": op, "left": expr_json(statement.left), "right": shown}}
 
 

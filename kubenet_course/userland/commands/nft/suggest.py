@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kubenet_course.kernel.netfilter.tables import Ruleset
 from kubenet_course.userland.commands.nft.commands import Command
 
@@ -33,7 +35,7 @@ def suggestion(ruleset: Ruleset, command: Command) -> str:
     return ""
 
 
-def _nearest(wanted: str, candidates: list) -> object:
+def _nearest(wanted: str, candidates: list[tuple[str, Any]]) -> Any:
     best, least = None, 1 << 30
     for name, thing in candidates:
         if name == wanted:

@@ -185,10 +185,10 @@ def _day(word: str, kind: DataType, bits: int, names: Names, loc: Loc | None) ->
     for day, value in kind.symbols.items():
         if word.lower() in (day.lower(), day[:3].lower()):
             return value
-    value = number(word)
-    if value is None:
+    count = number(word)
+    if count is None:
         raise NftError("Could not parse Day of week of packet reception", loc)
-    return value
+    return count
 
 
 def _class(word: str, kind: DataType, bits: int, names: Names, loc: Loc | None) -> int:

@@ -26,7 +26,7 @@ class Watcher:
         self.tell = tell
         self.before = self._picture()
 
-    def _picture(self) -> dict[Any, tuple[Any, dict[str, tuple[Any, Any, list[Any]]]]]:
+    def _picture(self) -> dict[Any, tuple[Any, dict[int, tuple[Any, Any, list[Any]]]]]:
         return {
             key: (
                 table,
