@@ -8,7 +8,7 @@ from kubenet_course import Lab
 
 CYCLES = 200
 LOOK = """ip link; ip netns; ls /var/run/docker/netns; iptables-save | grep -v '^#' | sed 's/\\[.*//'; ip6tables-save | grep -v '^#' | sed 's/\\[.*//'
-ps -eo args | sort | grep -v '^ps\\|^bash\\|^sort'; find /var/lib/docker /run/docker /run/netns /tmp | sort; mount | grep nsfs; docker ps -aq"""
+ps -eo args | sort | grep -v '^ps\\|^bash\\|^sort\\|^grep'; find /var/lib/docker /run/docker /run/netns /tmp | sort; mount | grep nsfs; docker ps -aq"""
 
 
 def run(lab: Lab, command: str) -> str:
