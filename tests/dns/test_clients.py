@@ -20,7 +20,7 @@ from tests.dns.rig import Emulated, normal, parse_cases, run_real
 CASES = Path(__file__).parent / "cases"
 TABLES = ("dig", "host", "nslookup", "names")
 #: Of a table that is long or slow, the real programs run every n-th case in the suite.
-SAMPLE = {"dig": 6, "host": 4, "nslookup": 4, "names": 5}
+SAMPLE = {"dig": 8, "host": 7, "nslookup": 6, "names": 8}
 
 
 @lru_cache(4)
@@ -64,7 +64,7 @@ def test_real_programs_still_answer_so(table: str) -> None:
     version = Path("/etc/debian_version")
     if not version.exists() or not version.read_text().startswith("12") or shutil.which("dig") is None:
         pytest.skip("the programs to compare with are Debian 12's")
-    rows = golden(table)[:: SAMPLE[table]]
+    rows = golden(table)[1 :: SAMPLE[table]]
     wrong = compare(rows, run_real(rows))
     assert not wrong, wrong
 
