@@ -15,6 +15,7 @@ from kubenet_course.userland.commands.nft.errors import NftError, Problem, Sourc
 from kubenet_course.userland.commands.nft.execute import Executor
 from kubenet_course.userland.commands.nft.options import BadOption, Options, parse
 from kubenet_course.userland.commands.nft.parse import Parser
+from kubenet_course.userland.resolver import ResolverError, getaddrinfo
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -24,7 +25,38 @@ DEBUG = ("scanner", "parser", "eval", "netlink", "mnl", "proto-ctx", "segtree", 
 
 
 class NftNames(MachineNames):
-    """As iptables' names, and the devices of the namespace."""
+    """As iptables' names, and the devices of the namespace.
+
+    A host's name that is not known yet counts as unknown and is noted in `wanted`: the transaction
+    fails, the name is looked up, and all is done again.
+    """
+
+    def __init__(self, proc: Process):
+        super().__init__(proc)
+        self.wanted: list[tuple[str, int]] = []
+        self.failures: dict[tuple[str, int], str] = {}
+
+    def host_addresses(self, name: str, family: int) -> list[Any]:
+        key = (name, family)
+        if key not in self.hosts and key not in self.wanted:
+            self.wanted.append(key)
+        return self.hosts.get(key, [])
+
+    def host_failure(self, name: str, family: int) -> str:
+        """getaddrinfo's words for why a name has no address."""
+        return self.failures.get((name, family), "")
+
+    async def resolve_wanted(self) -> bool:
+        """Whether there was anything to look up."""
+        wanted, self.wanted = self.wanted, []
+        for name, family in wanted:
+            found: list[Any] = []
+            try:
+                found = [info.address for info in await getaddrinfo(self.proc, name, family)]
+            except ResolverError as problem:
+                self.failures[name, family] = str(problem)
+            self.hosts[name, family] = found
+        return bool(wanted)
 
     def device_index(self, name: str) -> int | None:
         dev = self.proc.net.devices.get(name)
@@ -74,7 +106,7 @@ async def run(proc: Process, argv: list[str]) -> int:
         proc.error(f'internal:0:0-0: Error: Could not open file "{options.file}": {error.strerror}\n\n')
         return 1
     try:
-        return await _commands(proc, options, name, text)
+        return await _commands(proc, options, name, text, NftNames(proc))
     except Unsupported as unsupported:
         proc.error(f"kubenet: {unsupported}")
         return 1
@@ -101,8 +133,7 @@ def style_of(proc: Process, options: Options) -> Style:
     )  # fmt: skip
 
 
-async def _commands(proc: Process, options: Options, name: str, text: str) -> int:
-    names = NftNames(proc)
+async def _commands(proc: Process, options: Options, name: str, text: str, names: NftNames) -> int:
     sources = Sources()
     style = style_of(proc, options)
     table = ruleset(proc.net)
@@ -130,6 +161,8 @@ async def _commands(proc: Process, options: Options, name: str, text: str) -> in
 
         return describe(proc, commands[-1].data)
     done = executor.run(commands, check="c" in options, misread=misread)
+    if not done and not misread and await names.resolve_wanted():
+        return await _commands(proc, options, name, text, names)
     for problem in executor.problems:
         proc.error(sources.shown(problem))
     if not done:

@@ -85,7 +85,8 @@ def _host(word: str, family: int, names: Names, loc: Loc | None) -> int:
     try:
         (IPv6Address if family == 4 else IPv4Address).parse(word)
     except ValueError:
-        reason = "Name or service not known" if numeric else "Temporary failure in name resolution"
+        failure = names.host_failure(word, family) if hasattr(names, "host_failure") else ""
+        reason = failure or ("Name or service not known" if numeric else "Temporary failure in name resolution")
     else:
         reason = "Address family for hostname not supported"
     raise NftError(f"Could not resolve hostname: {reason}", loc)
