@@ -158,7 +158,7 @@ class Program:
             exchange=ask, stream=partial(transfer, host.network),
             log=host.out, random=host.random, variables=host.variables, hostname=host.hostname,
             time=host.network.time, problem=host.problem, addresses=host.addresses, interface=host.interface_addresses,
-            reload=self.reload_text, shutdown=self.fatal,
+            reload=self.reload_text, shutdown=self.fatal, failed=host.failed,
         )  # fmt: skip
 
     async def run(self) -> int:

@@ -48,6 +48,7 @@ class Environment:
     `cluster` is a Kubernetes cluster's objects (see `cluster.py`), where there is one.
     `time()` is seconds since 1970. `addresses()` are the machine's own, `interface(name)` those of one
     interface. `reload(text)` puts a new Corefile in place ("" or why not), `shutdown(message)` ends all.
+    `failed(exception)` is told of a defect in the program.
     `stream(server, port, wire, timeout_ns)` gives the messages of a zone transfer.
     `exchange(server, port, wire, protocol, timeout_ns)` asks another server and gives the bytes of its
     answer; it raises OSError (refused, unreachable) or TimeoutError. `now()` is ns of a clock that only
@@ -70,6 +71,7 @@ class Environment:
     reload: Callable[[str], Awaitable[str]] | None = None
     shutdown: Callable[[str], None] | None = None
     stream: Callable[[str, int, bytes, int], AsyncIterator[bytes]] | None = None
+    failed: Callable[[Exception], None] | None = None
     source: Source | None = None
     metrics: Metrics = field(default_factory=Metrics)
     cluster: Any = None
@@ -181,12 +183,23 @@ class Engine:
             response = await self.serve(server, request)
         except Dropped:
             return None
+        except Exception as failure:  # noqa: BLE001  (a defect of ours: said, counted, and the server goes on)
+            response = self._recovered(request, failure)
         if request.more is not None and more is not None:
             more.append(request.more)
         if request.options:
             response.use_edns(0, 0, options=request.options)
         opt = opt_record(response, message, message.payload)
         return fit(response, request.size, opt, udp=protocol == "udp", six=request.family == 6)
+
+    def _recovered(self, request: Request, failure: Exception) -> dns.message.Message:
+        """Server.ServeDNS()'s recover(): SERVFAIL for what went wrong in the program itself."""
+        environment = self.environment
+        environment.metrics.count("coredns_panics_total")
+        environment.log(f"[ERROR] Recovered from panic in server: {request.qname} {type(failure).__name__}: {failure}")
+        if environment.failed is not None:
+            environment.failed(failure)
+        return request.reply(dns.rcode.SERVFAIL)
 
     async def answers(
         self, server: Server, wire: bytes, client: str, client_port: int, local: str, local_port: int

@@ -32,6 +32,9 @@ class Host(Protocol):
     async def stdin(self) -> str:
         """All of standard input."""
 
+    def failed(self, failure: Exception) -> None:
+        """A defect of the program, which goes on."""
+
     def glob(self, pattern: str) -> list[str]:
         """The paths that match, sorted."""
 

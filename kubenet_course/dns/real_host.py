@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -55,6 +56,9 @@ class RealHost:
 
     async def stdin(self) -> str:
         return sys.stdin.read()
+
+    def failed(self, failure: Exception) -> None:
+        traceback.print_exception(failure)
 
     def glob(self, pattern: str) -> list[str]:
         return sorted(glob.glob(pattern))

@@ -229,3 +229,15 @@ def test_a_missing_zone_file_is_tried_again() -> None:
     handler.load()  # type: ignore[attr-defined]
     assert rows(ask(engine, "www.example.org").answer)[0][3] == "10.0.0.222"
     assert world.logged[-1] == '[INFO] plugin/file: Successfully reloaded zone "example.org." in "/later" with 8 SOA serial'
+
+
+def test_a_defect_is_answered_with_servfail_and_the_server_goes_on() -> None:
+    world = World({"/h": "10.0.0.1 a\n"})
+    seen: list[Exception] = []
+    world.environment.failed = seen.append
+    engine = world.engine(". {\n prometheus\n hosts /h\n}\n")
+    engine.configs[0].handlers["hosts"].table = None  # type: ignore[attr-defined]
+    assert ask(engine, "a").rcode() == dns.rcode.SERVFAIL
+    assert [type(one) for one in seen] == [TypeError]
+    assert world.logged[-1].startswith("[ERROR] Recovered from panic in server: a. TypeError: ")
+    assert world.environment.metrics.values["coredns_panics_total"] == {(): 1}

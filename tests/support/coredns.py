@@ -30,8 +30,11 @@ class World:
             files=Files(self.files.get, self._glob), now=lambda: self.now, sleep=self._sleep, spawn=self.tasks.append,
             exchange=self._exchange, log=self.logged.append, random=Random(7), variables=variables, hostname="host",
             time=lambda: self.now / 1e9, problem=lambda path: "" if self._there(path) else "no such file or directory",
-            interface=lambda name: ["127.0.0.1", "::1"] if name == "lo" else None,
+            failed=self._failed, interface=lambda name: ["127.0.0.1", "::1"] if name == "lo" else None,
         )  # fmt: skip
+
+    def _failed(self, failure: Exception) -> None:
+        raise failure
 
     def _glob(self, pattern: str) -> list[str]:
         return sorted(path for path in self.files if fnmatch.fnmatchcase(path, pattern) and path.count("/") == pattern.count("/"))

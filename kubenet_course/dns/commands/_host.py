@@ -59,6 +59,9 @@ class EmulatedHost:
             data += piece
         return data.decode("utf-8", "replace")
 
+    def failed(self, failure: Exception) -> None:
+        self.proc.system.defects.append((self.proc.argv, failure))
+
     def glob(self, pattern: str) -> list[str]:
         return sorted(self.proc.files.glob(pattern, self.proc.cwd))
 

@@ -19,7 +19,7 @@ from kubenet_course.dns.wire import MALFORMED
 SECOND = 10**9
 MAX_UPSTREAMS = 15
 TIMEOUT = 5 * SECOND
-RETRY = SECOND // 1000  # a refusal comes back at once: do not ask without pause
+RETRY = SECOND // 100  # a refusal comes back at once: do not ask without pause
 
 
 @dataclass
