@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _lab_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backend", choices=BACKENDS, default="emulated", help="the kernel underneath")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, help="the kernel underneath; KUBENET_BACKEND's, or emulated, if not given"
+    )
     parser.add_argument(
         "--lab", metavar="NAME", default="single", help="a scenario, or a topology in a .yaml file"
     )
@@ -104,7 +106,7 @@ def _run(options: argparse.Namespace) -> int:
         if options.script == "-":
             lines: Iterable[str] = sys.stdin
         else:
-            with open(options.script, encoding="utf-8", errors="replace") as handle:
+            with open(options.script, encoding="utf-8-sig", errors="replace") as handle:
                 lines = handle.readlines()
     except OSError as error:
         print(f"kubenet-course run: {options.script}: {error.strerror}.", file=sys.stderr)

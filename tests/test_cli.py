@@ -104,6 +104,19 @@ def test_a_wrong_command_line_is_one_sentence_and_status_2(arguments: list[str],
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_script_may_come_from_windows(tmp_path: Path) -> None:
+    path = tmp_path / "script.sh"
+    path.write_bytes(b"\xef\xbb\xbfx=1\r\necho $x \\\r\n  b\r\n")
+    assert course("run", str(path)).stdout == "host$ x=1\nhost$ echo $x \\\n  b\n1 b\n"
+
+
+def test_the_environment_may_name_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBENET_BACKEND", "nonsense")
+    done = course("run", "-", stdin="true\n")
+    assert (done.returncode, done.stderr) == (1, "kubenet-course: there is no backend 'nonsense'; there are: emulated, mininet\n")
+    assert course("run", "--backend", "emulated", "-", stdin="hostname\n").stdout == "host$ hostname\nhost\n"
+
+
 def test_a_script_for_a_machine_that_is_not_there_says_so() -> None:
     done = course("run", "-", stdin="red$ ip a\n")
     assert (done.returncode, done.stdout) == (1, "")
