@@ -205,3 +205,6 @@ def run_here(main: Callable[[Surroundings, list[str]], Any], argv: list[str]) ->
         return asyncio.run(run())
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # nobody reads any more: what SIGPIPE does to other programs
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141

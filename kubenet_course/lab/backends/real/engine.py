@@ -20,7 +20,11 @@ def main() -> int:
         os.environ.pop(variable, None)  # ours, not of the programs that this one starts
     argv = [name, *sys.argv[1:]]
     linux.set_process_title(" ".join(argv))
-    status = run_here(importlib.import_module(PROGRAMS[name]).program, argv)
+    try:
+        status = run_here(importlib.import_module(PROGRAMS[name]).program, argv)
+    except Exception as failure:  # noqa: BLE001 - a defect of ours is said, as on the emulated kernel
+        print(f"kubenet: {name}: internal error: {type(failure).__name__}: {failure}", file=sys.stderr)
+        status = 70
     sys.stdout.flush()
     return status
 
