@@ -23,11 +23,11 @@ def follow(lab: Any, where: Any, command: str | Sequence[str], **options: Any) -
     if lab.backend.name != "emulated":
         from kubenet_course.view.real_journey import record
 
-        return record(lab, _sender(target, typed), typed, in_namespace(target, typed), **options)
+        return record(lab, sender(target, typed), typed, in_namespace(target, typed), **options)
     return _emulated(lab, target, typed, in_namespace(target, typed), options)
 
 
-def _sender(target: Target, command: str) -> Target:
+def sender(target: Target, command: str) -> Target:
     """Whose packets the command sends: ``ip netns exec red ping …`` sends red's."""
     entered = re.match(r"ip\s+netns\s+exec\s+([\w.-]+)\s", command)
     return Target(target.machine, entered[1]) if entered and not target.namespace else target

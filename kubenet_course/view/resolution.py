@@ -18,7 +18,7 @@ from typing import Any
 from kubenet_course.view.dns_exchanges import exchanges, given_up
 from kubenet_course.view.dns_sightings import Sighting, sightings
 from kubenet_course.view.dns_words import MessageWords
-from kubenet_course.view.follow import in_namespace
+from kubenet_course.view.follow import in_namespace, sender
 from kubenet_course.view.target import Target, resolve, words
 
 #: Programs that ask DNS themselves: /etc/hosts and nsswitch.conf are nothing to them.
@@ -177,11 +177,12 @@ def resolve_with(lab: Any, where: Any, command: str | Sequence[str], **options: 
 
     target = resolve(lab, where)
     typed = words(command)
-    files = read_files(lab, target)
+    asker = sender(target, typed)
+    files = read_files(lab, asker)
     owners = _owners(netmap.read(lab))
     with sightings(lab) as seen:
         result = lab.run(target.machine, in_namespace(target, typed), **options)
-    builder = _Builder(target, typed, files, owners)
+    builder = _Builder(asker, typed, files, owners)
     steps = builder.build(seen)
     return Resolution(
         str(target),
@@ -258,7 +259,8 @@ class _Builder:
             query, answer = exchange.query, exchange.answer
             depth = 0 if query.space == self.target else 1
             asker = self.name(query.space, query.source)
-            responder = self.name(exchange.answered_by, query.destination)
+            loopback = query.destination.startswith("127.") or query.destination == "::1"
+            responder = asker if loopback else self.name(exchange.answered_by, query.destination)
             asked = MessageWords(query.message)
             note = self._search_note(asked.name) if depth == 0 else ""
             over = " over TCP" if query.tcp else ""
