@@ -55,6 +55,25 @@ def test_random_rulesets_come_back_when_their_own_listing_is_read() -> None:
             lab.run("host", "nft flush ruleset")
 
 
+def _from_json(lab: Lab, document: str) -> tuple[str, str]:
+    lab.machine("host").write("/tmp/rules.json", document)
+    lab.run("host", "nft flush ruleset")
+    done = lab.run("host", "nft -j -f /tmp/rules.json")
+    return _steady(done.stderr), _steady(lab.run("host", "nft list ruleset").stdout)
+
+
+@pytest.mark.real
+def test_what_nft_lists_in_json_is_read_as_the_real_nft_reads_it() -> None:
+    with Lab.load("single") as ours, Lab.load("single", backend="mininet") as real:
+        for lab in (ours, real):
+            lab.run("host", "ip link set lo up")
+        for seed in SEEDS:
+            ours.machine("host").write("/tmp/rules.nft", ruleset(seed))
+            ours.run("host", "nft flush ruleset; nft -f /tmp/rules.nft")
+            document = ours.run("host", "nft -j list ruleset").stdout
+            assert _from_json(ours, document) == _from_json(real, document), f"seed {seed}:\n{document}"
+
+
 @pytest.mark.real
 def test_random_rulesets_are_listed_as_the_real_nft_lists_them() -> None:
     with Lab.load("single") as ours, Lab.load("single", backend="mininet") as real:

@@ -13,6 +13,7 @@ from kubenet_course.userland.commands.nft._help import EXTENDED, TEXT, VERSION
 from kubenet_course.userland.commands.nft.commands import Command
 from kubenet_course.userland.commands.nft.errors import NftError, Problem, Sources, Unsupported
 from kubenet_course.userland.commands.nft.execute import Executor
+from kubenet_course.userland.commands.nft.json_text import BadJson
 from kubenet_course.userland.commands.nft.options import BadOption, Options, parse
 from kubenet_course.userland.commands.nft.parse import Parser
 from kubenet_course.userland.resolver import ResolverError, getaddrinfo
@@ -141,17 +142,22 @@ async def _commands(proc: Process, options: Options, name: str, text: str, names
     json = "j" in options
     executor = Executor(table, names, {}, style, json)
     misread: tuple[Problem, ...] = ()
-    if json and text.lstrip().startswith("{"):
-        from kubenet_course.userland.commands.nft.json_in import commands_of
+    document = json and text.lstrip().startswith(("{", "["))
+    if document:
+        from kubenet_course.userland.commands.nft import json_in
 
-        commands = commands_of(text)
-    else:
-        parser = Parser(sources, lambda words: _included(proc, options, words))
-        for line in options.defines:
-            variable, _, value = line.partition("=")
-            _define(parser, executor, variable, value)
-        commands = parser.parse(name, text)
-        misread = tuple(parser.problems)
+        try:
+            words = json_in.text_of(text)
+        except BadJson as bad:
+            proc.error(json_in.shown(bad, name, text), end="")
+            return 1
+        document, text = words is not None, text if words is None else words
+    parser = Parser(sources, lambda words: _included(proc, options, words))
+    for line in options.defines:
+        variable, _, value = line.partition("=")
+        _define(parser, executor, variable, value)
+    commands = parser.parse(name, text)
+    misread = tuple(parser.problems)
     if not misread and commands and isinstance(commands[-1], Command) and commands[-1].op == "monitor":
         from kubenet_course.userland.commands.nft.monitor import monitor
 
@@ -164,7 +170,7 @@ async def _commands(proc: Process, options: Options, name: str, text: str, names
     if not done and not misread and await names.resolve_wanted():
         return await _commands(proc, options, name, text, names)
     for problem in executor.problems:
-        proc.error(sources.shown(problem))
+        proc.error(f"internal:0:0-0: Error: {problem.sentence}\n" if document else sources.shown(problem))
     if not done:
         return 1
     for warning in executor.show.warnings:
