@@ -174,9 +174,9 @@ def address_words(address: Prefix) -> str:
 
 
 def route_line(route: Route, gateway: Address | None, name: str) -> str:
-    """The words of `ip` for a route of a result."""
+    """The words of `ip` for a route of a result: the same route may lead by several interfaces."""
     assert route.dst is not None
-    words = ["route", "add", str(route.dst.network)]
+    words = ["route", "prepend", str(route.dst)]
     words += ["via", str(gateway)] if gateway else []
     words += ["dev", name]
     if gateway is None and route.scope is None and route.dst.version == 4:
@@ -217,9 +217,10 @@ async def configure(space: Netns, name: str, result: Result) -> None:
     routes = []
     for route in result.routes:
         if route.dst is None:
-            raise CniError(f"failed to add route '<nil> via {route.gw} dev {name}': invalid argument")
+            shown = f"{{<nil> <nil>}} via {route.gw or '<nil>'} dev {name}"
+            raise CniError(f"failed to add route '{shown}': invalid argument")
         gateway = route.gw or gateways.get(route.dst.version)
-        shown = f"{route.dst} via {'<nil>' if gateway is None else gateway} dev {name}"
+        shown = f"{{{route.dst.ip} {_mask(route.dst)}}} via {gateway or '<nil>'} dev {name}"
         routes.append((route_line(route, gateway, name), f"failed to add route '{shown}': "))
     await _lines(space, routes)
 

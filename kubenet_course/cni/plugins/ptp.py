@@ -15,6 +15,7 @@ from typing import Any
 from kubenet_course.cni import child, conf, invoke, link, masq, netns
 from kubenet_course.cni.errors import CniError
 from kubenet_course.cni.gojson import BOOL, INT, OPTIONAL_STRING
+from kubenet_course.cni.link import Link
 from kubenet_course.cni.netns import Netns, NetnsMissing
 from kubenet_course.cni.result import Interface, IPConfig, Result
 from kubenet_course.cni.skel import CmdArgs, Plugin, program
@@ -51,7 +52,7 @@ async def _connect(args: CmdArgs, fields: dict[str, Any], result: Result) -> Non
         item.interface = 1
     await link.configure(space, args.ifname, result)
     for item in result.ips:
-        await _inside(space, args.ifname, item)
+        await _inside(space, inside, item)
     await _outside(host, outside.name, result)
     if fields["ipMasq"]:
         await masq.setup(args, fields, [item.address for item in result.ips])
@@ -61,21 +62,31 @@ async def _connect(args: CmdArgs, fields: dict[str, Any], result: Result) -> Non
     args.print_result(result)
 
 
-async def _inside(space: Netns, name: str, item: IPConfig) -> None:
+def _shown(device: Link, destination: object, source: object, gateway: object) -> str:
+    """A route as netlink.Route prints itself."""
+    return f"{{Ifindex: {device.index} Dst: {destination} Src: {source} Gw: {gateway} Flags: [] Table: 0 Realm: 0}}"
+
+
+async def _inside(space: Netns, device: Link, item: IPConfig) -> None:
     """The network by way of the gateway, instead of right there."""
-    network, address, gateway = item.address.network, item.address.ip, item.gateway
+    network, address, gateway, name = item.address.network, item.address.ip, item.gateway, device.name
     way = f"via {gateway} dev {name}" if gateway else f"dev {name} scope global"
     first = f"{gateway}/{address.max_prefixlen}" if gateway else "default"
     problem = await space.batch([f"route del {network} dev {name}"])
     if problem:
-        raise CniError(f"failed to delete route {network}: {problem[1]}")
+        shown = _shown(device, network, "<nil>", "<nil>")
+        raise CniError(f"failed to delete route {shown}: {problem[1]}")
     lines = [
         f"route add {first} dev {name} scope link src {address}",
         f"route add {network} {way} src {address}",
     ]
     problem = await space.batch(lines)
     if problem:
-        raise CniError(f"failed to add route {lines[problem[0]].split()[2]}: {problem[1]}")
+        shown = (
+            _shown(device, first, address, "<nil>"),
+            _shown(device, network, address, gateway or "<nil>"),
+        )
+        raise CniError(f"failed to add route {shown[problem[0]]}: {problem[1]}")
 
 
 async def _outside(host: Netns, name: str, result: Result) -> None:
