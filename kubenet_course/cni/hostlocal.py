@@ -103,11 +103,10 @@ def canonical(fields: dict[str, Any]) -> Range:
     first = network.network_address + 1
     last = network.broadcast_address - (1 if network.version == 4 else 0)
     start, end = fields["rangeStart"], fields["rangeEnd"]
-    given_end = end if end is not None and end in network else None
     for address, name in ((start, "RangeStart"), (end, "RangeEnd")):
         if address is None:
             continue
-        late = name == "RangeStart" and given_end is not None and cmp(address, given_end) > 0
+        late = name == "RangeStart" and cmp(address, end) > 0
         if address not in network or late:
             raise CniError(f"{name} {address} not in network {subnet}")
     return Range(subnet, start or first, end or last, fields["gateway"] or first)

@@ -17,6 +17,7 @@ from kubenet_course.cni.result import Address, IPConfig, Prefix, Result, Route
 
 _MAC = re.compile(r"([0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5})")
 NOT_FOUND = "Link not found"
+_WIDE = "00000000000000000000ffff00000000"  # net.IPv4zero, taken for a mask
 
 
 @dataclass
@@ -193,7 +194,7 @@ async def configure(space: Netns, name: str, result: Result) -> None:
     """Set a device up and give it the addresses and routes of a result. Raises CniError."""
     if not result.interfaces:
         raise CniError("no interfaces to configure")
-    lines = [(f"link set dev {name} up", f"failed to set {quoted(name)} UP: ")]
+    lines = []
     gateways: dict[int, Address] = {}
     for item in result.ips:
         if item.interface is None:
@@ -208,20 +209,26 @@ async def configure(space: Netns, name: str, result: Result) -> None:
         )
         if item.gateway is not None:
             gateways.setdefault(item.gateway.version, item.gateway)
+    lines.append((f"link set dev {name} up", f"failed to set {quoted(name)} UP: "))
     await get(space, name, f"failed to lookup {quoted(name)}: ")
     if any(item.address.version == 6 for item in result.ips):
         await _enable_ipv6(space, name)
     await _lines(space, lines)
     if 6 in gateways:
         await settle(space, name)
-    routes = []
+    routes: list[tuple[str, str]] = []
     for route in result.routes:
         if route.dst is None:
             shown = f"{{<nil> <nil>}} via {route.gw or '<nil>'} dev {name}"
             raise CniError(f"failed to add route '{shown}': invalid argument")
         gateway = route.gw or gateways.get(route.dst.version)
-        shown = f"{{{route.dst.ip} {_mask(route.dst)}}} via {gateway or '<nil>'} dev {name}"
-        routes.append((route_line(route, gateway, name), f"failed to add route '{shown}': "))
+        mask = _WIDE if route.own and route.dst.version == 4 else _mask(route.dst)
+        shown = f"{{{route.dst.ip} {mask}}} via {gateway or '<nil>'} dev {name}"
+        failure = f"failed to add route '{shown}': "
+        if gateway is not None and gateway.version != route.dst.version:
+            await _lines(space, routes)
+            raise CniError(f"{failure}gateway, source, and destination ip are not the same IP family")
+        routes.append((route_line(route, gateway, name), failure))
     await _lines(space, routes)
 
 

@@ -81,6 +81,12 @@ class Iptables:
         """Delete a rule; nothing happens where it is not there."""
         await self.try_("-D", chain, *rule)
 
+    async def delete(self, chain: str, rule: Sequence[str]) -> None:
+        """Delete a rule, which need not be there, but its target must be. Raises CniError."""
+        done = await self.try_("-D", chain, *rule)
+        if done.returncode not in (0, 1):
+            await self.do("-D", chain, *rule)
+
     async def remove_chain(self, chain: str) -> None:
         """Empty and remove a chain; nothing happens where it is not there."""
         if chain in await self.chains():
@@ -116,7 +122,7 @@ async def teardown(args: CmdArgs, fields: dict[str, Any], addresses: Sequence[Pr
     note = ["-m", "comment", "--comment", comment(network, args.container_id)]
     for address in addresses:
         tables = Iptables(args.here, address.version, "nat")
-        await tables.delete_quietly("POSTROUTING", ["-s", str(address.ip), "-j", chain, *note])
+        await tables.delete("POSTROUTING", ["-s", str(address.ip), "-j", chain, *note])
         await tables.remove_chain(chain)
 
 

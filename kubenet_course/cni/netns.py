@@ -67,7 +67,9 @@ def reason(text: str) -> str:
         if line.startswith(start):
             words = line[len(start) :]
             if words.startswith("argument") and "ifname" in words:
-                return "numerical result out of range"
+                return (
+                    "numerical result out of range" if len(words.split('"')[1]) > 15 else "invalid argument"
+                )
             return _EXPLAINED.get(words, words[:1].lower() + words[1:].rstrip("."))
     if line.startswith(("Cannot find device", "Device ")) or "does not exist" in line:
         return "Link not found"

@@ -119,6 +119,8 @@ class Route:
     priority: int = 0
     table: int | None = None
     scope: int | None = None
+    #: It came of isDefaultGateway; Go keeps the mask of that one in 16 bytes.
+    own: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass

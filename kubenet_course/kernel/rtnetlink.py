@@ -148,7 +148,7 @@ def check_mtu(kind: type[NetDevice], mtu: int) -> None:
 def configure(dev: NetDevice, wanted: LinkRequest) -> None:
     """What rtnl_create_link() and rtnl_configure_link() apply to a new device."""
     if wanted.mtu is not None:
-        dev.set_mtu(wanted.mtu)
+        dev.begin_mtu(wanted.mtu)
     if wanted.broadcast is not None:
         dev.broadcast = MacAddress.decode(wanted.broadcast)
     if wanted.qlen is not None:

@@ -27,7 +27,7 @@ from kubenet_course.cni.gojson import (
 from kubenet_course.cni.link import Link
 from kubenet_course.cni.netns import CommandFailure, Netns, NetnsMissing
 from kubenet_course.cni.plugins import _bridge_check, _spoof
-from kubenet_course.cni.result import Address, Interface, Prefix, Result, Route
+from kubenet_course.cni.result import Address, Interface, IPConfig, Prefix, Result, Route
 from kubenet_course.cni.skel import CmdArgs, Plugin, program
 
 _TRUNK = Struct(
@@ -63,7 +63,7 @@ PATIENCE = (0.0, 0.05, 0.5, 1.0, 1.0)
 class Gateways:
     """What the bridge is to be in one family."""
 
-    addresses: list[Prefix] = field(default_factory=list)
+    addresses: list[Prefix | None] = field(default_factory=list)
     default_route: bool = False
 
 
@@ -240,6 +240,13 @@ async def setup_veth(
     return veth, inside
 
 
+def _with_mask(item: IPConfig) -> Prefix | None:
+    """The gateway as an address with the network's mask; None where they are of two families."""
+    if item.gateway is None or item.gateway.version != item.address.version:
+        return None
+    return ip_interface(f"{item.gateway}/{item.address.network.prefixlen}")
+
+
 def calc_gateways(result: Result, fields: dict[str, Any]) -> dict[int, Gateways]:
     """Complete a result by gateways and default routes; what the bridge is to have, by family."""
     found = {4: Gateways(), 6: Gateways()}
@@ -255,10 +262,10 @@ def calc_gateways(result: Result, fields: dict[str, Any]) -> dict[int, Gateways]
                     route.gw is not None and str(route.dst) == everything
                 )
             if not own.default_route:
-                result.routes.append(Route(ip_interface(everything), item.gateway))
+                result.routes.append(Route(ip_interface(everything), item.gateway, own=True))
                 own.default_route = True
         if fields["isGateway"]:
-            own.addresses.append(ip_interface(f"{item.gateway}/{item.address.network.prefixlen}"))
+            own.addresses.append(_with_mask(item))
     return found
 
 
@@ -306,12 +313,16 @@ async def _vlan_interface(host: Netns, fields: dict[str, Any]) -> Link:
     return await link.set_up(host, name, f"failed to up {quoted(name)}: ")
 
 
-async def ensure_address(host: Netns, device: Link, address: Prefix, force: bool, failure: str) -> None:
+async def ensure_address(
+    host: Netns, device: Link, address: Prefix | None, force: bool, failure: str
+) -> None:
     """Give a bridge an address; another one of the same network is an error, or goes away by force.
 
     It then keeps the MAC address that it had before its ports came, or it would take one of theirs.
     """
     name = device.name
+    if address is None:
+        raise CniError(f"{failure}could not add IP address to {quoted(name)}: invalid argument")
     for other in (await link.get(host, name)).addresses:
         if other.version != address.version:
             continue

@@ -80,13 +80,17 @@ async def _inside(space: Netns, device: Link, item: IPConfig) -> None:
         f"route add {first} dev {name} scope link src {address}",
         f"route add {network} {way} src {address}",
     ]
+    if gateway is not None and gateway.version != item.address.version:
+        why = "source and destination ip are not the same IP family"
+        way = f"{gateway}/{gateway.max_prefixlen}"
+        raise CniError(f"failed to add route {_shown(device, way, address, '<nil>')}: {why}")
     problem = await space.batch(lines)
     if problem:
-        shown = (
+        routes = (
             _shown(device, first, address, "<nil>"),
             _shown(device, network, address, gateway or "<nil>"),
         )
-        raise CniError(f"failed to add route {shown[problem[0]]}: {problem[1]}")
+        raise CniError(f"failed to add route {routes[problem[0]]}: {problem[1]}")
 
 
 async def _outside(host: Netns, name: str, result: Result) -> None:

@@ -298,6 +298,10 @@ class NetDevice:
             if changed is not None:
                 changed(self)
 
+    def begin_mtu(self, mtu: int) -> None:
+        """The MTU that a new device was asked to have."""
+        self.set_mtu(mtu)
+
     def set_mtu(self, mtu: int) -> None:
         """dev_set_mtu(): KernelError(EINVAL) with the kernel's sentence where it does not fit."""
         if mtu < self.min_mtu:

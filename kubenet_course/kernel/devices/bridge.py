@@ -228,6 +228,10 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         self.net.nd.mac_changed(self)
         self.select()
 
+    def begin_mtu(self, mtu: int) -> None:
+        """It holds until there are ports."""
+        super().set_mtu(mtu)
+
     def set_mtu(self, mtu: int) -> None:
         """br_change_mtu(): from now on the ports' MTU does not matter."""
         changed = mtu != self.mtu

@@ -79,7 +79,9 @@ def address_add(net: NetNamespace, dev: NetDevice, new: Inet6Address, *, replace
 
     `new.flags` need not say permanent or tentative; `replace` changes an address that is there.
     """
-    if dev not in net.ipv6.devices or dev.mtu < MIN_MTU or disabled(net, dev):
+    if dev.mtu < MIN_MTU:
+        raise KernelError(errno.EINVAL)
+    if dev not in net.ipv6.devices or disabled(net, dev):
         raise KernelError(errno.EACCES, "ipv6: IPv6 is disabled on this device")
     if new.prefixlen > 128:
         raise KernelError(errno.EINVAL, "ipv6: Invalid prefix length")
