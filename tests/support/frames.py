@@ -67,8 +67,25 @@ def _ports(header: Any, payload: bytes) -> str:
         """P for a port that the kernel chose (from 32768 on); traceroute's destinations are in the midst of them."""
         return "P" if number >= 32768 and number not in traced else str(number)
 
-    name = "UDP" if isinstance(header, UdpHeader) else "TCP"
-    return f"{name} {port(header.source_port)} > {port(header.destination_port, range(33434, 33600))} data {len(payload)}"
+    ports = f"{port(header.source_port)} > {port(header.destination_port, range(33434, 33600))}"
+    if isinstance(header, UdpHeader):
+        return f"UDP {ports} data {len(payload)}"
+    return f"TCP {ports} {_flags(header)} data {len(payload)}"
+
+
+def _flags(header: Any) -> str:
+    """A TCP segment's flags and, where it opens a connection, its maximum segment size."""
+    letters = "".join(letter for bit, letter in enumerate("FSRPAUEC") if header.flags >> bit & 1)
+    found, raw = "", bytes(getattr(header, "options", b""))
+    at = 0
+    while at + 1 < len(raw) and raw[at]:
+        if raw[at] == 1:
+            at += 1
+            continue
+        if raw[at] == 2:
+            found = f" mss {int.from_bytes(raw[at + 2 : at + 4], 'big')}"
+        at += max(raw[at + 1], 2)
+    return letters + found
 
 
 def _ipv6(ip: Ipv6Header, transport: Any, payload: bytes) -> str:

@@ -101,7 +101,10 @@ class Emulated:
         return frames
 
     def close(self) -> None:
+        """Every packet has ended, and once."""
+        self.wait(100)
         assert not self.ledger.twice, self.ledger.twice
+        assert not self.ledger.lost(), self.ledger.lost()[:3]
 
 
 class Real:

@@ -15,15 +15,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kubenet_course.kernel.skbuff import Ledger
 from kubenet_course.lab.lab import Lab, find_topology
 from kubenet_course.lab.statements import is_complete
+from kubenet_course.sim.loop import SECOND
 from tests.support.normalise import normalise
 
 FOLDER = Path(__file__).parent.parent / "transcripts"
+#: After so long on the virtual clock every neighbour that was asked for has been given up, every fragment too.
+PATIENCE = 100 * SECOND
 _STATUS = re.compile(r"^\[(\d+)\]$")
+
+
+@contextmanager
+def no_packet_lost(lab: Lab) -> Iterator[None]:
+    """On the emulated kernel: every packet of the block ends, once (each was consumed, or dropped for a reason)."""
+    loop = getattr(lab.backend, "loop", None)
+    if loop is None:
+        yield
+        return
+    ledger = loop.skb_ledger = Ledger()
+    yield
+    loop.run_for(PATIENCE)
+    assert not ledger.twice, f"ended twice: {ledger.twice[:3]}"
+    assert not ledger.lost(), f"lost: {ledger.lost()[:3]}"
 
 
 @dataclass
@@ -65,7 +84,7 @@ class Transcript:
 
     def run(self, backend: str) -> Iterator[Step]:
         """The same statements on a fresh lab, one by one."""
-        with Lab.load(self.lab, backend=backend) as lab:
+        with Lab.load(self.lab, backend=backend) as lab, no_packet_lost(lab):
             for step in self.steps:
                 done = lab.run(step.machine, step.command, session="main")
                 yield Step(step.machine, step.command, done.output, done.returncode)

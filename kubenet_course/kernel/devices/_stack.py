@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.skbuff import SkBuff
+from kubenet_course.wire.ethernet import ETH_P_IP, ETH_P_IPV6
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
+    from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.sim.loop import Loop
 
 #: A packet that was put into another this often within one host has gone round in circles
@@ -96,3 +98,17 @@ def need_link(link: NetDevice | None, message: str = "") -> NetDevice:
     if link is None:
         raise KernelError(errno.EINVAL, message)
     return link
+
+
+def check_pmtu(net: NetNamespace, skb: SkBuff, mtu: int) -> None:
+    """skb_tunnel_check_pmtu(): what does not fit into the tunnel teaches its own route the tunnel's MTU."""
+    if skb.len <= mtu or skb.dst is None:
+        return
+    if skb.ethertype == ETH_P_IP:
+        from kubenet_course.kernel.inet.route import update_pmtu
+
+        update_pmtu(net, skb.network.destination, mtu)
+    elif skb.ethertype == ETH_P_IPV6:
+        from kubenet_course.kernel.inet6.route import update_pmtu as update_pmtu6
+
+        update_pmtu6(net, skb.network.destination, mtu)

@@ -423,7 +423,9 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         assert skb.eth is not None
         destination = skb.eth.destination
         entry = None if destination >> 40 & 1 else self.fdb_find(destination, vlan)
-        if entry is not None and entry.port is not None:
+        if entry is not None and entry.port is None:
+            skb.drop("NO_TX_TARGET", self)  # br_forward() to the bridge itself: nowhere
+        elif entry is not None and entry.port is not None:
             if skb.trace is not None:
                 skb.trace.bridge(skb, self, "forward", (entry.port.dev,))
             if self._may_send(entry.port, None, vlan):

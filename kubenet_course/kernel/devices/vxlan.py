@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
-from kubenet_course.kernel.devices._stack import Encapsulated, scrub, too_deep
+from kubenet_course.kernel.devices._stack import Encapsulated, check_pmtu, scrub, too_deep
 from kubenet_course.kernel.devices._vxlan_fdb import ForwardingDatabase, Remote, VxlanFdb
 from kubenet_course.kernel.devices.base import NetDevice, netif_rx
 from kubenet_course.kernel.packets import decode_frame
@@ -279,6 +279,7 @@ class Vxlan(ForwardingDatabase, NetDevice):
                 from kubenet_course.kernel.inet6.route import ip6_route_output
 
                 rt6 = ip6_route_output(net, remote.ip, source or 0, oif=oif, mark=skb.mark)  # type: ignore[arg-type]
+                check_pmtu(self.net, skb, rt6.mtu - self.headroom)
                 outer = ip6_build(
                     net,
                     rt6,
@@ -306,6 +307,7 @@ class Vxlan(ForwardingDatabase, NetDevice):
             self.collisions += 1
             skb.drop("RECURSION_LIMIT", self)
             return
+        check_pmtu(self.net, skb, rt.mtu - self.headroom)
         ttl = self.ttl or (1 if remote.ip.is_multicast else 64)
         if self.ttl_inherit:
             ttl = getattr(skb.network, "ttl", ttl)

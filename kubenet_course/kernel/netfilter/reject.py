@@ -72,4 +72,4 @@ def _build6(net: NetNamespace, ip: Any, answer: TcpHeader) -> SkBuff:
     from kubenet_course.kernel.inet6.route import ip6_route_output
 
     rt = ip6_route_output(net, ip.source, ip.destination if net.ipv6.is_local(ip.destination) else 0)
-    return ip6_build(net, rt, 6, answer, b"", source=ip.destination)
+    return ip6_build(net, rt, 6, answer, b"", source=ip.destination, flow_label=0)
