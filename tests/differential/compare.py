@@ -67,6 +67,10 @@ def _timeless(text: str, command: str) -> str:
         unreachable = r"Destination Host Unreachable|Destination unreachable: Address unreachable"
         text = re.sub(rf"^From \S+ icmp_seq=\d+ ({unreachable})\n", "", text, flags=re.M)
         text = re.sub(r", \+\d+ errors", "", text)
+    if command.startswith("traceroute"):
+        # Whether the own neighbour was given up just before, or just after, all probes were lost.
+        head, *hops = text.splitlines(keepends=True) or [""]
+        text = head + "(nobody)\n" if hops and all(re.search(r"\*|!H", hop) for hop in hops) else text
     if "ip6tables" in command:
         # Neighbour discovery is counted too, and when it asks again depends on chance.
         text = re.sub(r"^ +\d+ +\d+ (?=\S)", "    N     N ", re.sub(r"\d+ packets, \d+ bytes", "N packets", text), flags=re.M)

@@ -8,7 +8,7 @@ from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
 from kubenet_course.kernel.inet.route import Rtable, ip_route_output, update_pmtu, update_redirect
-from kubenet_course.kernel.packets import decode_network
+from kubenet_course.kernel.packets import decode_network, decode_transport
 from kubenet_course.kernel.skbuff import PACKET_HOST
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.wire.addresses import IPv4Address
@@ -83,9 +83,7 @@ def _may_send(net: NetNamespace, kind: int, rt: Rtable) -> bool:
         return True
     if not net.sysctl.get_int("net", "ipv4", "icmp_ratemask") >> kind & 1:
         return True
-    interval = net.sysctl.get_int("net", "ipv4", "icmp_ratelimit") * SECOND // 1000
-    if not interval:
-        return True
+    interval = net.sysctl.get_int("net", "ipv4", "icmp_ratelimit") * SECOND // 1000  # 0: all may go, and the purse is emptied
     now = net.loop.now
     return net.ipv4.peers.of(int(rt.destination), now).allow(now, interval)
 
@@ -140,6 +138,8 @@ def icmp_error(net: NetNamespace, skb: SkBuff, header: IcmpHeader) -> None:
         inner, transport, payload = decode_network(ETH_P_IP, quoted(skb.payload))
     except ValueError:
         return
+    if transport is None and isinstance(inner, Ipv4Header) and not inner.fragment_offset:
+        transport, payload = decode_transport(inner.protocol, payload, 4)  # the first fragment begins with the header
     if header.type == ICMP_DEST_UNREACH and header.code == ICMP_FRAG_NEEDED:
         mtu = header.rest & 0xFFFF
         if mtu and not net.sysctl.get_int("net", "ipv4", "ip_no_pmtu_disc"):

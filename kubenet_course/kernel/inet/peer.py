@@ -15,13 +15,12 @@ REDIRECT_SILENCE = REDIRECT_LOAD << (REDIRECT_NUMBER + 1)
 
 
 class InetPeer:
-    __slots__ = ("tokens", "last", "redirects", "redirect_at")
+    __slots__ = ("tokens", "last", "redirects")
 
     def __init__(self, now: int):
         self.tokens = 0
         self.last = now - 60 * SECOND
         self.redirects = 0
-        self.redirect_at = now - 60 * SECOND
 
     def allow(self, now: int, interval: int) -> bool:
         """inet_peer_xrlim_allow(): one message per `interval` after a burst of six."""
@@ -40,15 +39,18 @@ class InetPeer:
         return True
 
     def allow_redirect(self, now: int) -> bool:
-        """ip_rt_send_redirect(): at most nine, with growing pauses; silence begins anew."""
-        if now > self.redirect_at + REDIRECT_SILENCE:
-            self.redirects = 0
+        """ip_rt_send_redirect(): at most nine, with growing pauses; silence begins anew.
+
+        It keeps its time where errors keep theirs, and empties the purse.
+        """
+        if now > self.last + REDIRECT_SILENCE:
+            self.tokens = self.redirects = 0
         if self.redirects >= REDIRECT_NUMBER:
-            self.redirect_at = now
+            self.last = now
             return False
-        if self.redirects and now <= self.redirect_at + (REDIRECT_LOAD << self.redirects):
+        if self.redirects and now <= self.last + (REDIRECT_LOAD << self.redirects):
             return False
-        self.redirect_at = now
+        self.last = now
         self.redirects += 1
         return True
 

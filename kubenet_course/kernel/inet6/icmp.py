@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet6.output import ip6_build, ip6_local_out
 from kubenet_course.kernel.inet6.route import Rt6Info, ip6_route_output, update_pmtu
-from kubenet_course.kernel.packets import decode_network
+from kubenet_course.kernel.packets import decode_network, decode_transport
 from kubenet_course.kernel.skbuff import PACKET_HOST
 from kubenet_course.sim.loop import MILLISECOND
 from kubenet_course.wire.ethernet import ETH_P_IPV6
@@ -106,8 +106,6 @@ def _may_send(net: NetNamespace, kind: int, rt: Rt6Info) -> bool:
     interval = net.sysctl.get_int("net", "ipv6", "icmp", "ratelimit") * MILLISECOND
     if rt.route is not None:
         interval >>= (128 - rt.route.prefix.prefixlen) >> 5
-    if not interval:
-        return True
     now = net.loop.now
     return net.ipv6.peers.of(int(rt.destination), now).allow(now, interval)
 
@@ -174,6 +172,8 @@ def icmpv6_error(net: NetNamespace, skb: SkBuff, header: Icmpv6Header) -> None:
         return
     if not isinstance(inner, Ipv6Header):
         return
+    if transport is None and not inner.fragment_offset:  # the first fragment begins with the header
+        transport, payload = decode_transport(inner.protocol, payload, 6)
     if header.type == ICMPV6_PKT_TOOBIG:
         update_pmtu(net, inner.destination, header.rest)
     net.sockets.icmp_error(6, skb, header, inner, transport, payload)

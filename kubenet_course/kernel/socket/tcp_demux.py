@@ -137,7 +137,8 @@ def listen_rcv(listener: TcpSocket, skb: SkBuff) -> None:
     request = TcpRequest(listener, skb, options)
     net.sockets.tcp_established[request.key] = request
     listener.requests.add(request)
-    if not request.send_synack(skb):
+    request.send_synack(skb)
+    if request.unroutable:
         request.drop()
         skb.drop("IP_OUTNOROUTES", net)
         return

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.socket.tcp import TcpSocket
 
 
+#: Both ends' timers run out in the same tick; the one that was set last is looked at first.
+JIFFY = MILLISECOND
+
+
 class TcpRequest:
     """struct tcp_request_sock."""
 
@@ -52,19 +56,19 @@ class TcpRequest:
         self.iss = random.getrandbits(32)
         self.ts_offset = random.getrandbits(32)
         self.retransmits = 0
-        self.acked = False
+        self.acked = self.unroutable = False
         self.mark = listener.mark
         self.started = self.sent = net.loop.now
         self.timeout = TCP_TIMEOUT_INIT
         self.window = self.scale = self.advmss = 0
-        self.timer = net.loop.call_later(self.timeout, self._timer)
+        self.timer = net.loop.call_later(self.timeout - JIFFY, self._timer)
 
     @property
     def key(self) -> tuple:
         return (self.remote, self.remote_port, self.local, self.local_port, self.version)
 
     def send_synack(self, skb: SkBuff | None = None) -> bool:
-        """tcp_v4_send_synack(); False where there is no route back."""
+        """tcp_v4_send_synack(); False where there is no route back, or a rule of OUTPUT stopped it."""
         listener = self.listener
         try:
             rt = out.route_output(
@@ -72,6 +76,7 @@ class TcpRequest:
                 device=self.device, mark=self.mark, tos=listener.tos,
             )  # fmt: skip
         except KernelError:
+            self.unroutable = True
             return False
         self.advmss = out.advertised_mss(self.version, rt)
         room = self.advmss - (12 if self._timestamps else 0)
@@ -91,11 +96,10 @@ class TcpRequest:
             self.local_port, self.remote_port, self.iss, (self.peer_seq + 1) & MASK, SYN | ACK,
             min(self.window, 65535), offer.encode(),
         )  # fmt: skip
-        out.send_segment(
+        return out.send_segment(
             self.net, self.version, rt, header, b"", self.local, ttl=listener.ttl, tos=listener.tos, mark=self.mark,
             sk=listener, cause=skb,
         )  # fmt: skip
-        return True
 
     @property
     def _timestamps(self) -> bool:
@@ -116,7 +120,9 @@ class TcpRequest:
             return
         self.retransmits += 1
         self.net.count("TcpRetransSegs")
-        self.send_synack()
+        if not self.send_synack():
+            self.drop()  # what cannot even be sent is not waited for
+            return
         self.timeout = min(self.timeout * 2, TCP_RTO_MAX)
         self.timer = self.net.loop.call_later(self.timeout, self._timer)
 
