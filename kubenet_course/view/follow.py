@@ -23,7 +23,7 @@ def follow(lab: Any, where: Any, command: str | Sequence[str], **options: Any) -
     if lab.backend.name != "emulated":
         from kubenet_course.view.real_journey import record
 
-        return record(lab, sender(target, typed), typed, in_namespace(target, typed), **options)
+        return record(lab, target, typed, in_namespace(target, typed), **options)
     return _emulated(lab, target, typed, in_namespace(target, typed), options)
 
 

@@ -44,7 +44,26 @@ _NETNS_EXEC = re.compile(r"\s*ip\s+netns\s+exec\s+(\S+)\s")
 def record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> Journey:
     """Run the command while everything is captured, and tell what its packets did."""
     with containers_named(lab):
-        return _record(lab, target, typed, line, **options)
+        return _record(lab, _sender(lab, target, typed), typed, line, **options)
+
+
+#: The name in /run/netns of a container's namespace.
+_CONTAINER = """key=$(docker inspect -f '{{.NetworkSettings.SandboxKey}}' "$1") || exit
+for file in /run/netns/*; do [ "$file" -ef "$key" ] && echo "${file##*/}" && exit; done"""
+
+
+def _sender(lab: Any, target: Target, command: str) -> Target:
+    """Whose packets the command sends: ``ip netns exec red ping …`` and ``docker exec red ping …`` send red's."""
+    from kubenet_course.view.follow import sender
+
+    found = sender(target, command)
+    if found.namespace:
+        return found
+    entered = re.match(r"docker\s+exec\s+(?:-[itd]+\s+)*([\w.-]+)\s", command)
+    if entered:
+        name = lab.query(target.machine, ["bash", "-c", _CONTAINER, "-", entered[1]]).stdout.strip()
+        return Target(target.machine, name)
+    return target
 
 
 def _record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> Journey:

@@ -227,6 +227,20 @@ CASES = {
         ["answer goes astray", "gateway has no route of its own", "gateway$ ip route get 192.168.15.2", "MASQUERADE"],
         [("host", "iptables -t nat -A POSTROUTING -s 192.168.15.0/24 -j MASQUERADE")],
     ),
+    "a container on another bridge": (
+        "docker",
+        [
+            (
+                "host",
+                "docker run -d --name web nginx && docker network create shop"
+                " && docker run -d --network shop --name app busybox sleep 1000 && sleep 1",
+            )
+        ],
+        "host",
+        "docker exec app ping -c1 -W1 172.17.0.2",
+        ["rule 1 of the chain PREROUTING (table raw) drops it", "-d 172.17.0.2/32 ! -i docker0 -j DROP"],
+        (),
+    ),
     "no such name": ("two-networks", (), "A", "ping -c1 nosuchname", ["name could not be looked up"], ()),
     "no such command": ("two-networks", (), "A", "pnig 1.2.3.4", ["sent no packet", "command not found"], ()),
 }
