@@ -31,6 +31,7 @@ _SHAPE = conf.shape(
     ingressPolicy=STRING,
 )
 FORWARD, ADMIN = "CNI-FORWARD", "CNI-ADMIN"
+POLICIES = ("", "open", "same-bridge")
 STAGES = ("CNI-ISOLATION-STAGE-1", "CNI-ISOLATION-STAGE-2")
 
 
@@ -88,9 +89,9 @@ async def add(args: CmdArgs) -> None:
 
 async def _ingress_policy(args: CmdArgs, fields: dict[str, Any], before: Result) -> None:
     policy = fields["ingressPolicy"]
-    if policy in ("", "open"):
+    if policy in POLICIES[:2]:
         return
-    if policy != "same-bridge":
+    if policy not in POLICIES:
         raise CniError(f"unknown ingress policy: {quoted(policy)}")
     if not before.interfaces:
         raise CniError(
@@ -118,11 +119,13 @@ async def _isolate(tables: Iptables, bridge: str) -> None:
 
 
 async def delete(args: CmdArgs) -> None:
-    _, before = load(args.stdin)
+    fields, before = load(args.stdin)
     for version in (4, 6):
         tables = Iptables(args.here, version, "filter")
         for rule in rules(before or Result(), version):
             await tables.delete_quietly(FORWARD, rule)
+    if fields["ingressPolicy"] not in POLICIES:
+        raise CniError(f"unknown ingress policy: {quoted(fields['ingressPolicy'])}")
 
 
 async def check(args: CmdArgs) -> None:

@@ -1,7 +1,7 @@
 """sbr: source based routing. Packets from the container's addresses use a table of their own.
 
-Chained after a plugin that gave a second interface: its routes go from the main table to the first one
-from 100 up that is free, and rules lead packets with its addresses there.
+Chained after a plugin that gave a second interface: its routes go from the main table to the first ones
+from 100 up that are free, a table for each address, and rules lead packets with the addresses there.
 
 # containernetworking/plugins plugins/meta/sbr
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 from kubenet_course.cni import conf, link, netns
 from kubenet_course.cni.errors import CniError
+from kubenet_course.cni.gojson import parse_ip
 from kubenet_course.cni.netns import CommandFailure, Netns
 from kubenet_course.cni.result import IPConfig, Result
 from kubenet_course.cni.skel import CmdArgs, Plugin, nothing, program
@@ -42,13 +43,9 @@ async def _rules(space: Netns) -> list[dict[str, Any]]:
     return [row for family in ("-4", "-6") for row in await space.query("ip", "-j", family, "rule", "show")]
 
 
-async def _free_table(space: Netns) -> int:
-    """The first table from 100 up that no rule names (and, having none, holds nothing that counts)."""
-    taken = {str(row.get("table")) for row in await _rules(space)}
-    number = FIRST_TABLE
-    while str(number) in taken:
-        number += 1
-    return number
+async def _taken(space: Netns) -> set[str]:
+    """The tables that rules name."""
+    return {str(row.get("table")) for row in await _rules(space)}
 
 
 async def add(args: CmdArgs) -> None:
@@ -57,23 +54,45 @@ async def add(args: CmdArgs) -> None:
         raise CniError("This plugin must be called as chained plugin")
     own = _own(before, args.ifname)
     space = await netns.open_netns(args.here, args.netns, " ")
-    table = await _free_table(space)
+    taken = await _taken(space)
     await link.get(space, args.ifname, f"Cannot find network interface {args.ifname}: ")
     routes = await _routes(space, args.ifname)
+    table = FIRST_TABLE - 1
     for item in own:
+        table += 1
+        while str(table) in taken:
+            table += 1
         await _lead(space, args.ifname, item, table)
-    for line in routes:
-        await _move(space, line, args.ifname, table)
+        for route in routes:
+            if _belongs(route, item):
+                await _copy(space, route, args.ifname, table)
+    for family, *words in routes:
+        try:
+            await space.do("ip", family, "route", "del", *words, "dev", args.ifname)
+        except CommandFailure as failure:
+            raise CniError(f"Failed to delete route: {failure.reason}") from None
     args.print_result(before)
 
 
-async def _routes(space: Netns, name: str) -> list[str]:
-    """The words of a device's routes in the main table, as `ip route` prints them."""
+async def _routes(space: Netns, name: str) -> list[list[str]]:
+    """A device's routes in the main table: ``-4`` or ``-6``, and the words of `ip route`."""
     found = []
     for family in ("-4", "-6"):
         text = await space.do("ip", family, "route", "show", "dev", name)
-        found += [f"{family} {line.strip()}" for line in text.splitlines() if line.strip()]
+        for line in text.splitlines():
+            words = [word for word in line.split() if word not in ("linkdown", "dead", "onlink")]
+            if "pref" in words:
+                del words[words.index("pref") : words.index("pref") + 2]
+            if words:
+                found.append([family, *words])
     return found
+
+
+def _belongs(route: list[str], item: IPConfig) -> bool:
+    """Whether a route's source or gateway is in an address's network; one that names neither is everybody's."""
+    named = [route[route.index(word) + 1] for word in ("src", "via") if word in route]
+    near = (parse_ip(text) for text in named)
+    return not named or any(ip is not None and ip in item.address.network for ip in near)
 
 
 async def _lead(space: Netns, name: str, item: IPConfig, table: int) -> None:
@@ -92,17 +111,10 @@ async def _lead(space: Netns, name: str, item: IPConfig, table: int) -> None:
         raise CniError(f"Failed to add default route to {item.gateway}: {failure.reason}") from None
 
 
-async def _move(space: Netns, line: str, name: str, table: int) -> None:
-    family, *words = line.split()
-    kept = [word for word in words if word not in ("linkdown", "dead", "onlink")]
-    if "pref" in kept:
-        del kept[kept.index("pref") : kept.index("pref") + 2]
+async def _copy(space: Netns, route: list[str], name: str, table: int) -> None:
+    family, *words = route
     try:
-        await space.do("ip", family, "route", "del", *kept, "dev", name)
-    except CommandFailure as failure:
-        raise CniError(f"Failed to delete route: {failure.reason}") from None
-    try:
-        await space.do("ip", family, "route", "replace", *kept, "dev", name, "table", str(table))
+        await space.do("ip", family, "route", "replace", *words, "dev", name, "table", str(table))
     except CommandFailure as failure:
         raise CniError(f"Failed to readd route: {failure.reason}") from None
 
