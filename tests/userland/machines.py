@@ -46,13 +46,17 @@ def run(system: System, script: str, **changes: object) -> Outcome:
     return outcome
 
 
+#: Undo what `nohup` and `nice` around the tests would hand down.
+UNTOUCHED = ("nice", "-n", str(-os.nice(0)), "env", "--default-signal=INT,QUIT")
+
+
 def real(script: str) -> Outcome:
     """``bash -c script`` on this computer, in an empty folder."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     Path(FOLDER).mkdir()
     try:
         done = subprocess.run(
-            ["env", "--default-signal=INT,QUIT", "bash", "-c", script],  # also under nohup
+            [*UNTOUCHED, "bash", "-c", script],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             cwd=FOLDER,
