@@ -1,6 +1,6 @@
 """What the real kernel saw: captures of every interface of every namespace, and its own TRACE of rules.
 
-`Capture` starts `tcpdump -i any` in each namespace of the lab and, where there are iptables rules,
+`Capture` starts `tcpdump -i any` in each namespace of the lab and, where there are rules of iptables or nft,
 TRACE rules with `xtables-monitor --trace`; `stop` takes everything away again and returns what was
 seen, by time. The clocks of all namespaces are one, so the order is the real one.
 """
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kubenet_course.view import tables
+from kubenet_course.view.native_rules import FAMILIES, base_chains, is_native
 from kubenet_course.view.records import Link
 from kubenet_course.view.target import Target, namespaces
 from kubenet_course.wire.arp import ArpHeader
@@ -31,6 +32,8 @@ READY, SETTLE = 5.0, 0.25  # seconds: at most for tcpdump to listen; for the las
 # eight slots, and the ninth packet of a burst is lost.
 SLOTS = ("-s", "2048", "-B", "4096")
 WHOLE = ("-s", "65535", "-B", "16384")
+#: Of /proc/net/netlink: the protocol, and NFNLGRP_NFTRACE.
+NETFILTER, NFTRACE_GROUP = "12", 1 << 8
 LINK = """for file in /run/docker/netns/*; do
   name=${file##*/}
   [ -e "$file" ] && [ "$name" != default ] && [ ! -e "/run/netns/$name" ] || continue
@@ -65,6 +68,9 @@ class Traced(NamedTuple):
     kind: str
     verdict: str
     rule: str
+    #: Of rules that iptables did not make: ``inet``, and the rule's handle.
+    family: str = ""
+    handle: int = 0
 
 
 @contextmanager
@@ -108,7 +114,8 @@ class Capture:
     def _trace(self, space: Target) -> None:
         """TRACE, where there are rules; the raw table is taken away again if it was not there before."""
         save = self.lab.query(space.machine, _inside(space, ["iptables-save"]))
-        if save.returncode or "\n-A" not in save.stdout and " DROP [" not in save.stdout:
+        ruled = not save.returncode and ("\n-A" in save.stdout or " DROP [" in save.stdout)
+        if not ruled and not base_chains(self.lab, space):
             return
         monitor = self._machine(space).spawn(_inside(space, ["xtables-monitor", "--trace"]))
         for chain in ("PREROUTING", "OUTPUT"):
@@ -122,8 +129,15 @@ class Capture:
                 time.monotonic() < end and running.poll() is None and "listening" not in running.output()[1]
             ):
                 time.sleep(0.02)
-        if self._monitors:
-            time.sleep(SETTLE)  # xtables-monitor does not say when it is ready
+        for space, _, _ in self._monitors:
+            while time.monotonic() < end and not self._listens(space):
+                time.sleep(0.02)
+
+    def _listens(self, space: Target) -> bool:
+        """xtables-monitor does not say when it is ready: whether somebody hears of traced packets here."""
+        sockets = self._machine(space).run(_inside(space, ["cat", "/proc/net/netlink"])).stdout
+        rows = [line.split() for line in sockets.splitlines()[1:]]
+        return any(row[1] == NETFILTER and int(row[3], 16) & NFTRACE_GROUP for row in rows if len(row) > 3)
 
     def stop(self) -> tuple[list[Seen], list[Traced]]:
         """End the captures, remove what was added, and read what was seen, in the order of time."""
@@ -215,7 +229,9 @@ def decode(protocol: int, data: bytes) -> tuple[Any, Any, bytes]:
 
 
 _PACKET = re.compile(r"^PACKET: \d+ (\w+) .*\bID=(\d+)")
-_TRACE = re.compile(r"^ ?TRACE: \d+ (\w+) (\w+):([\w-]+):(\w+)(?::0x\w+)?:(\w+)(?::\S+)?\s*(.*)$")
+_TRACE = re.compile(r"^ ?TRACE: (\d+) (\w+) ([^:\s]+):([^:\s]+):(\w+)(?::0x(\w+))?:(\w+)(?::(\S+))?\s*(.*)$")
+#: NFT_RETURN, which xtables-monitor has no word for.
+_VERDICTS = {"0xfffffffb": "return"}
 
 
 def parse_trace(space: Target, text: str) -> Iterator[Traced]:
@@ -227,7 +243,16 @@ def parse_trace(space: Target, text: str) -> Iterator[Traced]:
             idents[packet[1]] = int(packet[2])
             continue
         found = _TRACE.match(line)
-        if found is None or found[2] == "raw" and ("TRACE" in found[6] or found[4] == "policy"):
+        if found is None:
             continue
-        rule = re.sub(r"^-[46] -t \w+ -A \S+ ?", "", found[6]).strip()
-        yield Traced(space, idents.get(found[1], -1), found[2], found[3], found[4], found[5], rule)
+        number, packet_id, table, chain, kind, handle, verdict, target, words = found.groups("")
+        if table == "raw" and ("TRACE" in words or kind == "policy"):
+            continue
+        ident = idents.get(packet_id, -1)
+        family = FAMILIES.get(number, "")
+        if is_native(family, table, chain, kind, words):
+            word = _VERDICTS.get(verdict, verdict.lower()) + (f" {target}" if target else "")
+            yield Traced(space, ident, table, chain, kind, word, "", family, int(handle or "0", 16))
+        else:
+            rule = re.sub(r"^-[46] -t \w+ -A \S+ ?", "", words).strip()
+            yield Traced(space, ident, table, chain, kind, verdict, rule)

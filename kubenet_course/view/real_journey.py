@@ -15,6 +15,7 @@ from typing import Any
 from kubenet_course.view.capture import Capture, Seen, Traced, containers_named
 from kubenet_course.view.concluded import WORDS, Facts
 from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
+from kubenet_course.view.native_rules import HOOKS, NativeRules
 from kubenet_course.view.packet_text import flow_keys, headers, summary
 from kubenet_course.view.same_packet import (
     cause_of,
@@ -105,6 +106,7 @@ class _Builder:
             space: {link.name: link for link in links.values()} for space, links in capture.links.items()
         }
         self.facts = Facts(lab, self.links)
+        self.native = NativeRules(lab)
 
     def build(self, seen: list[Seen]) -> tuple[Packet, ...]:
         groups = self._chosen(grouped(seen))
@@ -247,42 +249,36 @@ class _Builder:
         for line in self.traced:
             if line.space != one.space or line.ident != ident:
                 continue
-            hook = (
-                line.chain
-                if line.chain in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
-                else hook
-            )
+            native = (line.family, line.table, line.chain)
+            own = self.native.hook(line.space, native) if line.family else line.chain if line.chain in HOOKS else ""
+            hook = own or hook
             if hook not in hooks:
                 continue
-            target = re.search(r"(?:^| )-[jg] (\S+)", line.rule)
-            name = target[1] if target else line.verdict
-            bad = line.verdict == "DROP" or name == "REJECT"
-            if line.kind == "policy":
-                text = f"{line.table} {line.chain}: no rule decided: policy {line.verdict}"
-                kind = "policy"
-            else:
-                index = self._rule_number(line)
-                text = f"{line.table} {line.chain} {index}: {line.rule}: matches → {name}"
-                kind = "rule"
-            stages.append(
-                self._stage(
-                    number,
-                    one,
-                    start,
-                    kind,
-                    hook,
-                    text,
-                    table=line.table,
-                    chain=line.chain,
-                    matched=True,
-                    rule=self._rule_number(line) if kind == "rule" else 0,
-                    ok=not bad,
-                )
-            )
+            stages.append(self._traced(number, one, start, hook, line))
         return stages
+
+    def _traced(self, number: int, one: Seen, start: int, hook: str, line: Traced) -> Stage:
+        """One line of TRACE as a stage."""
+        table = f"{line.family} {line.table}" if line.family else line.table
+        target = re.search(r"(?:^| )-[jg] (\S+)", line.rule)
+        name = target[1] if target else line.verdict
+        index = 0
+        if line.kind == "policy":
+            text = f"{table} {line.chain}: no rule decided: policy {line.verdict.upper()}"
+        else:
+            index, words = self._rule_number(line), line.rule
+            if line.family:
+                index, words = self.native.rule(line.space, (line.family, line.table, line.chain), line.handle)
+            text = f"{table} {line.chain} {index}: {words}: matches → {name}"
+        return self._stage(
+            number, one, start, "policy" if line.kind == "policy" else "rule", hook, text,
+            table=table, chain=line.chain, matched=True, rule=index, ok=line.verdict.upper() != "DROP" and name != "REJECT",
+        )  # fmt: skip
 
     def _rule_number(self, line: Traced) -> int:
         """Its number in the chain, by its text in iptables-save (0 where it is not found)."""
+        if line.family:
+            return 0
         save = self.lab.query(
             line.space.machine, line.space.command("iptables-save", "-t", line.table)
         ).stdout

@@ -70,8 +70,8 @@ class Netfilter:
         self.bridge_hooks: list[tuple[HookFunction, ...]] | None = None
 
     def register(self, family: int, hook: int, priority: int, function: HookFunction) -> None:
-        """nf_register_net_hook(): equal priorities run in the order of registration."""
-        self._sequence += 1
+        """nf_register_net_hook(): of equal priorities the newest runs first (nf_hook_entries_grow())."""
+        self._sequence -= 1
         entries = self._entries.setdefault((family, hook), [])
         entries.append((priority, self._sequence, function))
         entries.sort(key=lambda entry: entry[:2])

@@ -32,7 +32,7 @@ def hook_in(net: NetNamespace, names: list[str], priority: int, function: HookFu
             continue
         if dev.nf_ingress is None:
             dev.nf_ingress = Ingress()
-        dev.nf_ingress.entries.append((priority, function))
+        dev.nf_ingress.entries.insert(0, (priority, function))
         dev.nf_ingress.entries.sort(key=lambda entry: entry[0])
 
 

@@ -91,7 +91,7 @@ class Nat:
                 self.net.netfilter.register(family, number, fixed, nat_hook)
         self.used[family] += 1
         entries = self.chains.setdefault((family, hook), [])
-        entries.append((priority, function))
+        entries.insert(0, (priority, function))  # of equal priorities the newest runs first
         entries.sort(key=lambda entry: entry[0])
 
     def unregister(self, family: int, hook: int, function: NatChain) -> None:
