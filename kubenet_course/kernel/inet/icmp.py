@@ -54,7 +54,7 @@ def icmp_send(net: NetNamespace, skb: SkBuff, kind: int, code: int, info: int = 
         back = ip_route_output(net, ip.source, here or 0, mark=mark, protocol=IPPROTO_ICMP)
     except KernelError:
         return
-    if not _may_send(net, kind, back):
+    if not _may_send(net, kind, code, back):
         return
     room = min(back.mtu, ERROR_LIMIT) - 28
     quoted = skb.network_bytes()[:room]
@@ -77,9 +77,9 @@ def icmp_push_reply(net: NetNamespace, skb: SkBuff) -> None:
     net.ipv4.icmp_sending = False
 
 
-def _may_send(net: NetNamespace, kind: int, rt: Rtable) -> bool:
-    """icmpv4_xrlim_allow(): one per second and destination after a burst of six."""
-    if rt.dev is not None and rt.dev.is_loopback:
+def _may_send(net: NetNamespace, kind: int, code: int, rt: Rtable) -> bool:
+    """icmpv4_xrlim_allow(): one per second and destination after a burst of six; path MTU discovery is not limited."""
+    if kind == ICMP_DEST_UNREACH and code == ICMP_FRAG_NEEDED or rt.dev is not None and rt.dev.is_loopback:
         return True
     if not net.sysctl.get_int("net", "ipv4", "icmp_ratemask") >> kind & 1:
         return True
