@@ -253,7 +253,9 @@ def read_cidr(text: str) -> Any:
 
 
 def read_ip_or_cidr(text: str) -> Any:
-    """An address with or without a prefix length: the address."""
+    """An address with or without a prefix length: the address; None for no text."""
+    if not text:
+        return None
     if "/" in text:
         return read_cidr(text).ip
     found = parse_ip(text)

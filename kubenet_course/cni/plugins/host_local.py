@@ -77,9 +77,11 @@ def load(text: bytes, env_args: str) -> Config:
     if ipam is None:
         raise CniError("IPAM config missing 'ipam' key")
     given = conf.args(env_args, {"IP": gojson.read_ip_or_cidr, "K8S_POD_NAMESPACE": None})
-    requested = [given["IP"]] if "IP" in given else []
+    requested = [given["IP"]] if given.get("IP") is not None else []
     requested += fields["args"]["cni"]["ips"] or []
     requested += fields["runtimeConfig"]["ips"] or []
+    if None in requested:
+        raise CniError("cannot understand ip: IP <nil> not v4 nor v6")
     ranges = [[ipam]] if ipam["subnet"] is not None else []
     ranges = (fields["runtimeConfig"]["ipRanges"] or []) + ranges + (ipam["ranges"] or [])
     version = fields["cniVersion"]
@@ -90,7 +92,7 @@ def load(text: bytes, env_args: str) -> Config:
         routes_of(ipam["routes"]),
         ipam["dataDir"],
         ipam["resolvConf"],
-        [address for address in requested if address is not None],
+        requested,
         conf.valid_attachments(fields),
     )
 
