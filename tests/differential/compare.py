@@ -71,6 +71,8 @@ def _timeless(text: str, command: str) -> str:
         # Whether the own neighbour was given up just before, or just after, all probes were lost.
         head, *hops = text.splitlines(keepends=True) or [""]
         text = head + "(nobody)\n" if hops and all(re.search(r"\*|!H", hop) for hop in hops) else text
+    if "conntrack" in command:
+        text = re.sub(r"\buse=\d+", "use=N", text)  # packets that wait for a neighbour hold on to their connection
     if "ip6tables" in command:
         # Neighbour discovery is counted too, and when it asks again depends on chance.
         text = re.sub(r"^ +\d+ +\d+ (?=\S)", "    N     N ", re.sub(r"\d+ packets, \d+ bytes", "N packets", text), flags=re.M)
