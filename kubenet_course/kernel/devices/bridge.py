@@ -353,7 +353,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         targets = []
         for port in self.ports.values():
             allowed = port.flood if not group else (port.bcast_flood if destination == self.broadcast else port.mcast_flood)
-            allowed = allowed or group and came is None  # what the machine itself sends to groups reaches every port
+            allowed = allowed or (bool(group) and came is None)  # what the machine itself sends to groups reaches every port
             if allowed and self._may_send(port, came, vlan):
                 targets.append(port)
         if skb.trace is not None:
