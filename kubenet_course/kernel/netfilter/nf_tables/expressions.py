@@ -115,8 +115,8 @@ class Range(Expr):
         return self.kind
 
     def text(self, style: Style = PLAIN) -> str:
-        # The words of a range's ends are numbers where they are services.
-        plain = style._replace(services=None)
+        # The words of a range's ends are numbers, whatever they are elsewhere.
+        plain = style._replace(services=None, numeric_protocol=True, numeric_symbols=True, numeric_time=True)
         return f"{self.kind.text(self.low, plain)}-{self.kind.text(self.high, plain)}"
 
 

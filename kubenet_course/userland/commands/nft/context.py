@@ -61,7 +61,8 @@ class ProtocolContext:
     def payload(self, expr: Payload) -> Payload:
         """A field is used: check that it goes with what was said, remember its protocol."""
         protocol = PROTOCOLS[expr.protocol]
-        if self.link_match is not None and (protocol.base == LINK or protocol.base == NETWORK and self.family == "inet"):
+        network = protocol.base == NETWORK or expr.protocol in OF_ICMP and self.l4_match is None
+        if self.link_match is not None and (protocol.base == LINK or network and self.family == "inet"):
             self._remove(self.link_match)
             self.link_match = None
         if protocol.base == NETWORK:
@@ -120,6 +121,22 @@ class ProtocolContext:
         self._remove(statement)
         self.l3_match = None
 
+    def _says_family(self, *words: str) -> bool:
+        """What was said of the protocol, in one of these words, is no more than what the table's family says."""
+        return self.l3_match is not None and self.l3_match[0] in words and OF_FAMILY.get(self.family) == self.l3
+
+    def _unsaid(self, word: str, statement: Match) -> None:
+        """What was said of the packet before goes without saying now."""
+        one = statement.op in ("", "==") and isinstance(statement.right, Value)
+        if word == "meta l4proto" and self._says_family("meta protocol", *(("ether type",) if one else ())):
+            self._kill_network()
+        elif word == "ct protocol" and self.l3_match is not None and self.l3_match[0] == "meta protocol":
+            self._remove(self.l3_match[1])
+            self.l3_match = None
+        elif word == "meta nfproto" and self.link_match is not None and one:
+            self._remove(self.link_match)
+            self.link_match = None
+
     def _kill_transport(self) -> None:
         if self.l4_match is not None:
             what, statement = self.l4_match
@@ -152,6 +169,7 @@ class ProtocolContext:
         word = _about(left)
         if not word:
             return
+        self._unsaid(word, statement)
         if statement.op not in ("", "=="):
             return
         if word == "meta iiftype":
@@ -190,7 +208,7 @@ class ProtocolContext:
 
     def plain(self, statement: Any) -> None:
         """A statement that is no match: what came before it is not left out for what comes after."""
-        if self.l3_match is not None and self.l3_match[0] == "meta protocol" and OF_FAMILY.get(self.family) == self.l3:
+        if self._says_family("meta protocol"):
             self._kill_network()
         self.out.append(statement)
         if isinstance(statement, VerdictMap):
