@@ -38,6 +38,8 @@ def _told(lab: Lab, command: str) -> list[tuple[Any, ...]]:
 
 
 def _journeys(lab: Lab, iptables: bool) -> list[list[tuple[Any, ...]]]:
+    for address in ("192.168.2.10", "192.168.1.1"):  # so that all know each other's MAC addresses
+        lab.run("A", f"ping -c1 -W1 {address}")
     lab.machine("router").write("/tmp/rules.nft", RULES)
     assert lab.run("router", "nft -f /tmp/rules.nft").stderr == ""
     if iptables:

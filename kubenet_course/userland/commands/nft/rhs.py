@@ -78,7 +78,7 @@ class Constants:
         return found.value
 
     def _range(self, expr: RangeExpr, kind: DataType, bits: int) -> Expr:
-        if kind.base in ("string", "bitmask"):
+        if kind.base == "string":
             raise NftError(f"Range expression is undefined for {kind.description} types", expr.left.loc, expr.loc)
         low, high = self.value(expr.left, kind, bits), self.value(expr.right, kind, bits)
         if kind.base != "string" and low > high:
