@@ -66,3 +66,9 @@ def base_chains(lab: Any, space: Target) -> dict[Chain, str]:
         if "hook" in chain and not (chain["family"] in ("ip", "ip6") and chain["table"] in XTABLES and chain["name"] in HOOKS):
             found[chain["family"], chain["table"], chain["name"]] = chain["hook"].upper()
     return found
+
+
+def beside(lab: Any, space: Target) -> str:
+    """A sentence about nft's own chains, for views that show iptables' rules; "" where there are none."""
+    found = [f"{' '.join(chain)} ({hook})" for chain, hook in base_chains(lab, space).items()]
+    return f"nft has chains of its own here, see `nft list ruleset`: {', '.join(found)}" if found else ""

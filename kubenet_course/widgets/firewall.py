@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubenet_course.view import firewall
+from kubenet_course.view.native_rules import beside
 from kubenet_course.view.records import Chain
 from kubenet_course.view.target import resolve
 from kubenet_course.widgets._table import Row, Table, TableData, table
@@ -26,9 +27,9 @@ def show(lab: Any, machine: str, *, family: int = 4, **options: str) -> Table:
         rows = [row for chain in chains for row in _rows(chain, name == "all")]
         which = "" if name == "filter" else f" (table {name})"
         columns = ("rule", "packets that match", "target", "hits")
-        return TableData(
-            f"Firewall of {target}{which}", columns, tuple(rows), "no rules: every packet may pass"
-        )
+        others = beside(lab, target)
+        empty = f"no rules of iptables; {others}" if others else "no rules: every packet may pass"
+        return TableData(f"Firewall of {target}{which}", columns, tuple(rows), empty, others if rows else "")
 
     return table(lab, read)
 

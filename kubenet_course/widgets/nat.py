@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubenet_course.view import firewall
+from kubenet_course.view.native_rules import beside
 from kubenet_course.view.target import resolve
 from kubenet_course.widgets._table import Row, Table, TableData, table
 from kubenet_course.widgets.firewall import as_passed
@@ -27,6 +28,8 @@ def show(lab: Any, machine: str, *, family: int = 4) -> Table:
             for rule in found
         )
         columns = ("chain", "rule", "packets that match", "what happens", "hits")
-        return TableData(f"NAT rules of {target}", columns, rows, "no rules: no address is rewritten")
+        others = beside(lab, target)
+        empty = f"no rules of iptables; {others}" if others else "no rules: no address is rewritten"
+        return TableData(f"NAT rules of {target}", columns, rows, empty, others if rows else "")
 
     return table(lab, read)

@@ -87,3 +87,10 @@ def test_the_real_journey_names_the_same_rules(iptables: bool) -> None:
     with Lab.load("two-networks") as ours, Lab.load("two-networks", backend="mininet") as real:
         assert _journeys(ours, iptables) == _journeys(real, iptables)
         assert ours.run("router", "nft list tables").stdout == real.run("router", "nft list tables").stdout
+
+
+def test_the_firewall_says_that_nft_has_chains_of_its_own() -> None:
+    with Lab.load("two-networks") as lab:
+        assert "every packet may pass" in repr(lab.firewall("router"))
+        lab.run("router", "nft 'add table ip t; add chain ip t f { type filter hook forward priority 0; policy drop; }'")
+        assert "nft has chains of its own here, see `nft list ruleset`: ip t f (FORWARD)" in repr(lab.firewall("router"))
