@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 def reject4(net: NetNamespace, skb: SkBuff, state: HookState, code: int) -> None:
     """nf_send_unreach()."""
+    if skb.network.is_fragment:
+        return  # a part alone has no right checksum, so that it is not answered
     from kubenet_course.kernel.inet.icmp import icmp_send
 
-    if skb.network.fragment_offset:
-        return
     icmp_send(net, skb, 3, code)
 
 
 def reject6(net: NetNamespace, skb: SkBuff, state: HookState, code: int) -> None:
     """nf_send_unreach6()."""
+    if skb.network.is_fragment:
+        return  # a part alone has no right checksum, so that it is not answered
     from kubenet_course.kernel.inet6.icmp import icmpv6_send
 
     icmpv6_send(net, skb, 1, code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet.route import ip_route_output
-from kubenet_course.kernel.packets import decode_network
+from kubenet_course.kernel.packets import decode_network, decode_transport
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.kernel.socket import AF_INET, SOCK_RAW, make_socket
 from kubenet_course.kernel.socket.base import Datagram, SocketError
@@ -145,6 +145,8 @@ class Ping4(PingSession):
             inner, transport, _ = decode_network(ETH_P_IP, datagram.data)
         except ValueError:
             return
+        if transport is None and isinstance(inner, Ipv4Header) and not inner.fragment_offset:
+            transport, _ = decode_transport(inner.protocol, datagram.data[inner.header_length :], 4)
         if not isinstance(inner, Ipv4Header) or not self._mine(inner, transport):
             return
         if self.options.quiet or self.options.flood:
