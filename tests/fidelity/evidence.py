@@ -19,6 +19,8 @@ SECOND_KERNEL = ("transcripts-uml",)
 CASES = ("userland/command_cases", "userland/shell_cases")
 #: Recordings: folders below tests whose *.jsonl hold one {"cmd", "stdout", "stderr", "rc"} a line.
 RECORDINGS = ("userland/commands",)
+#: Recordings whose *.json hold a list of {"cmd", …}.
+LISTS = ("dns/cases",)
 
 
 class Line(NamedTuple):
@@ -43,10 +45,21 @@ def lines() -> Iterator[Line]:
                 command = step.get("cmd") or step.get("command")
                 if isinstance(command, str):
                     yield Line(command, judge, bool(step.get("rc") or step.get("returncode")))
+    for folder in LISTS:
+        for path in sorted((TESTS / folder).glob("*.json")):
+            for step in json.loads(path.read_text(encoding="utf-8")):
+                yield Line(step["cmd"], THIS, bool(step["rc"]))
     for folder in CASES:
         for path in sorted((TESTS / folder).glob("*.txt")):
             for text in path.read_text(encoding="utf-8").splitlines():
                 yield Line(text, TOOLS, False)
+
+
+def cni_cases() -> Iterator[str]:
+    """Names of the configurations that were run beside the packaged CNI plugins."""
+    for path in sorted((TESTS / "cni" / "cases").glob("*.jsonl")):
+        for text in path.read_text(encoding="utf-8").splitlines():
+            yield json.loads(text)[0]
 
 
 # -- from a command line to programs and their words ------------------------------------------------

@@ -8,9 +8,20 @@ from pathlib import Path
 
 from kubenet_course.lab.backends.emulated import COMMAND_FOLDERS, _exists
 from kubenet_course.userland.programs import import_all
-from tests.fidelity.evidence import SECOND, THIS, TOOLS, features, lines, simple_commands, unwrapped
+from tests.fidelity.evidence import (
+    SECOND,
+    THIS,
+    TOOLS,
+    cni_cases,
+    features,
+    lines,
+    simple_commands,
+    unwrapped,
+)
 from tests.fidelity.refusals import refusals
 
+#: Programs of ours: on the real kernel it is they that run, not the originals.
+OURS = ("cnitool", "coredns", "docker", "docker-app", "docker-proxy", "docker-resolver", "dockerd", "resolverd")
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "fidelity.md"
 DOCUMENTED = ROOT / "docs" / "fidelity.toml"
@@ -25,6 +36,8 @@ a test fails when it is old. The programs of reference are Debian 12's.
 * **second kernel**: recorded on user-mode Linux, which has what most containers lack (IPVS, Open vSwitch,
   netem, VLANs, …).
 * **Debian's program**: the same line is run by the real program and by ours each time the tests run.
+* **ours on both**: docker, coredns and cnitool are programs of this course. The same program runs on both kernels, and
+  both print the same; its words follow the sources named.
 * **documentation**: nothing to compare with here; the source is named.
 * **not emulated**: the program says so in a line that begins `kubenet:` and fails.
 
@@ -50,7 +63,7 @@ def page() -> str:
                     seen[name][feature].add(line.judge)
     documented = tomllib.loads(DOCUMENTED.read_text(encoding="utf-8"))
     missing = refusals()
-    parts = [HEAD, _table(commands, count, mistakes, documented)]
+    parts = [HEAD, _table(commands, count, mistakes, documented, missing), _cni()]
     for name in sorted(known):
         section = _section(name, commands[name], seen.get(name, {}), documented.get(name, []), missing)
         if section:
@@ -63,6 +76,7 @@ def _table(
     count: dict[str, Counter[str]],
     mistakes: Counter[str],
     documented: dict[str, list[dict[str, str]]],
+    missing: dict[str, list[str]],
 ) -> str:
     rows = [
         "| command | both kernels | second kernel | Debian's program | of them mistakes | else |",
@@ -73,12 +87,35 @@ def _table(
         cells = [str(number[judge] or "") for judge in (THIS, SECOND, TOOLS)]
         others = [other for other in commands if commands[other] == commands[name] and count.get(other)]
         rest = "documentation" if name in documented else "" if number else "not compared"
-        if not number and others:
+        if rest == "not compared" and missing.get(commands[name].rpartition(".")[2]):
+            rest = "not emulated, and says so"
+        if name in OURS and number:
+            rest = "ours on both, " + rest
+        if not number and others and name not in documented:
             rest = f"another name of `{others[0]}`" if len(others) == 1 else f"as {', '.join(f'`{o}`' for o in others)}"
         rows.append(f"| `{name}` | {' | '.join(cells)} | {mistakes[name] or ''} | {rest} |")
     total = [sum(number[judge] for number in count.values()) for judge in (THIS, SECOND, TOOLS)]
     rows.append(f"| **all** | {' | '.join(map(str, total))} | {sum(mistakes.values())} | |")
     return "\n".join(rows) + "\n"
+
+
+def _cni() -> str:
+    """CNI plugins: how many configurations were run beside the packaged plugins, by plugin."""
+    cases = Counter(name.partition("/")[0] for name in cni_cases())
+    rows = [f"| `{name}` | {number} |" for name, number in sorted(cases.items())]
+    return "\n".join(
+        [
+            "## CNI plugins",
+            "",
+            "Configurations, mistakes among them, for which results, errors and the state of the network afterwards are "
+            "the same as those of Debian's containernetworking-plugins:",
+            "",
+            "| file of cases | configurations |",
+            "|---|---|",
+            *rows,
+            "",
+        ]
+    )
 
 
 def _section(
@@ -93,6 +130,8 @@ def _section(
     for feature, judges in seen.items():
         by_judges[tuple(judge for judge in (THIS, SECOND, TOOLS) if judge in judges)].append(feature)
     for judges, found in sorted(by_judges.items()):
+        if name in OURS:
+            judges = ("ours on both",)
         rows.append(f"* {', '.join(judges)}: {' '.join(f'`{feature}`' for feature in sorted(found))}")
     for entry in documented:
         rows.append(f"* documentation: {entry['what']} ({entry['source']})")
