@@ -3,7 +3,7 @@
 # In CI (CI=true) nothing may be left out.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export PYTHONDONTWRITEBYTECODE=1 JUPYTER_PLATFORM_DIRS=1
+export PYTHONDONTWRITEBYTECODE=1 JUPYTER_PLATFORM_DIRS=1 PYTHONPATH="$PWD"
 bin=.venv/bin
 failed=()
 

@@ -33,6 +33,8 @@ ENGINE = (
     "service",
 )
 FOLDER = "/usr/local/bin"
+#: Found out before any folder is covered; a virtual environment's is a link. It is given sys.path whole.
+PYTHON = os.path.realpath(sys.executable)
 
 
 def hidden_folders(covered: tuple[str, ...]) -> dict[str, int]:
@@ -44,7 +46,7 @@ def hidden_folders(covered: tuple[str, ...]) -> dict[str, int]:
         package,
         sys.base_prefix,
         sys.prefix,
-        os.path.dirname(os.path.realpath(sys.executable)),
+        os.path.dirname(PYTHON),
         *sys.path,
     ]
     found: dict[str, int] = {}
@@ -73,8 +75,7 @@ def install(hidden: dict[str, int], below: str) -> None:
                 return new + path[len(old) :]
         return path
 
-    python = os.path.realpath(sys.executable)
-    python = sys.executable if seen(python) == python else seen(python)  # a virtual environment's is a link
+    python = seen(PYTHON)
     paths = os.pathsep.join(seen(os.path.abspath(path)) for path in sys.path if path and os.path.exists(seen(path)))
     for name, module in (*PROGRAMS.items(), *((n, "kubenet_course.lab.backends.real.engine") for n in ENGINE)):
         target = f"{FOLDER}/{name}"
