@@ -190,13 +190,15 @@ def test_rewrite_in_order(row: dict[str, Any]) -> None:
     assert (request.qname, request.qtype, request.qclass) == (row["to"], TYPES[row["to_type"]], CLASSES[row["to_class"]])
 
 
-@pytest.mark.parametrize("row", number(table("rewrite_name_tables")))
+#: Without the rows of a benchmark of an inner function, of which nothing is expected.
+REWRITE_NAMES = [row for row in table("rewrite_name_tables") if "args" in row or "expected" in row]
+
+
+@pytest.mark.parametrize("row", number(REWRITE_NAMES))
 def test_rewrite_names(row: dict[str, Any]) -> None:
     from kubenet_course.dns.plugins.rewrite import RuleError, new_rule
 
     if "args" not in row:
-        if "expected" not in row:
-            pytest.skip("Go's benchmark of an inner function: nothing is expected of it")
         matcher = name_matcher("suffix", ".example.com.", ".example.org.")
         assert (matcher.match(row["src"]) or row["src"]) == row["expected"]
         return
