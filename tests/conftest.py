@@ -42,6 +42,12 @@ def pytest_configure() -> None:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A real kernel, a browser and their clocks are late now and then: what fails there is tried twice more."""
+    if any(item.get_closest_marker(mark) is not None for mark in _NEEDS):
+        item.add_marker(pytest.mark.flaky(reruns=2))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark, missing in _NEEDS.items():
         if item.get_closest_marker(mark) is not None and missing():
