@@ -14,6 +14,8 @@ from kubenet_course.errors import KernelError
 from kubenet_course.userland.surroundings import Surroundings
 
 PATH = "/etc/docker/daemon.json"
+#: A guest of WSL2 with mirrored networking has both: the device, and the program that tells the mode.
+WSL2_MARKS = ("/sys/class/net/loopback0", "/usr/bin/wslinfo")
 DEFAULTS: dict[str, Any] = {
     "userland-proxy": True,
     "iptables": True,
@@ -51,9 +53,10 @@ ACCEPTED = frozenset(
 
 @dataclass(frozen=True)
 class Config:
-    """`values` has every key of DEFAULTS."""
+    """`values` has every key of DEFAULTS; `wsl2_mirrored` is what the machine itself shows (WSL2_MARKS)."""
 
     values: dict[str, Any]
+    wsl2_mirrored: bool = False
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key]
@@ -61,7 +64,9 @@ class Config:
     @property
     def rules(self) -> rules.Daemon:
         return rules.Daemon(
-            userland_proxy=self["userland-proxy"], allow_direct_routing=self["allow-direct-routing"]
+            userland_proxy=self["userland-proxy"],
+            wsl2_mirrored=self.wsl2_mirrored,
+            allow_direct_routing=self["allow-direct-routing"],
         )
 
     @property
@@ -92,7 +97,8 @@ def load(here: Surroundings) -> Config:
     for key, value in given.items():
         if key in DEFAULTS:
             _check(key, value)
-    return Config({**DEFAULTS, **{key: value for key, value in given.items() if key in DEFAULTS}})
+    mirrored = all(here.exists(path) for path in WSL2_MARKS) and not here.isdir(WSL2_MARKS[1])
+    return Config({**DEFAULTS, **{key: value for key, value in given.items() if key in DEFAULTS}}, mirrored)
 
 
 def _unable(problem: str) -> DaemonError:
