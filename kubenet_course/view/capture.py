@@ -2,7 +2,7 @@
 
 `Capture` starts `tcpdump -i any` in each namespace of the lab and, where there are rules of iptables or nft,
 TRACE rules with `xtables-monitor --trace`; `stop` takes everything away again and returns what was
-seen, by time. The clocks of all namespaces are one, so the order is the real one.
+seen, by time. The clocks of all namespaces are one; `causal_order` settles what happened within a microsecond.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from kubenet_course.view import tables
+from kubenet_course.view import netmap
+from kubenet_course.view.causal_order import End, causal_order
 from kubenet_course.view.native_rules import FAMILIES, base_chains, is_native
 from kubenet_course.view.records import Link
-from kubenet_course.view.target import Target, namespaces
+from kubenet_course.view.target import Target
 from kubenet_course.wire.arp import ArpHeader
 from kubenet_course.wire.icmp import IcmpHeader
 from kubenet_course.wire.icmpv6 import Icmpv6Header
@@ -27,10 +28,12 @@ from kubenet_course.wire.tcp import TcpHeader
 from kubenet_course.wire.udp import UdpHeader
 
 OUTGOING = 4  # PACKET_OUTGOING
-READY, SETTLE = 5.0, 0.25  # seconds: at most for tcpdump to listen; for the last packets to be written
+#: Seconds: at most for tcpdump to listen; for the last packets to come; at most for what is late to be written.
+READY, SETTLE, LATE = 5.0, 0.25, 3.0
 # A packet's slot in the ring is as long as what is kept of it: with tcpdump's own 256 KiB there are
 # eight slots, and the ninth packet of a burst is lost.
 SLOTS = ("-s", "2048", "-B", "4096")
+CLOCK = ("--immediate-mode", "--time-stamp-precision=nano")
 WHOLE = ("-s", "65535", "-B", "16384")
 #: Of /proc/net/netlink: the protocol, and NFNLGRP_NFTRACE.
 NETFILTER, NFTRACE_GROUP = "12", 1 << 8
@@ -94,17 +97,25 @@ class Capture:
 
     def __init__(self, lab: Any, only: str = ""):
         self.lab = lab
-        self.spaces = [Target(m, ns) for m in lab.machines for ns in ("", *namespaces(lab, m))]
-        self.links: dict[Target, dict[int, Link]] = {}
+        found = netmap.read(lab)
+        self.links = {
+            Target(machine.name, space.name): {link.index: link for link in space.links}
+            for machine in found.machines
+            for space in machine.spaces
+        }
+        self.spaces = list(self.links)
+        self._peers: dict[End, End] = {}
+        for cable in found.cables:
+            a, b = ((Target(port.machine, port.namespace), port.device) for port in (cable.a, cable.b))
+            self._peers.update({a: b, b: a})
         self._dumps: list[tuple[Target, str, Any]] = []
         self._monitors: list[tuple[Target, Any, bool]] = []
         for space in () if only else self.spaces:
             self._trace(space)
         for number, space in enumerate(self.spaces):
-            self.links[space] = {link.index: link for link in tables.links(lab, space)}
             path = f"/tmp/kubenet-journey-{number}.pcap"
             slots = WHOLE if only else SLOTS
-            argv = ["tcpdump", "-U", "--immediate-mode", *slots, "-n", "-Z", "root", "-i", "any", "-w", path, *only.split()]
+            argv = ["tcpdump", "-U", *CLOCK, *slots, "-n", "-Z", "root", "-i", "any", "-w", path, *only.split()]
             self._dumps.append((space, path, self._machine(space).spawn(_inside(space, argv))))
         self._wait()
 
@@ -139,9 +150,24 @@ class Capture:
         rows = [line.split() for line in sockets.splitlines()[1:]]
         return any(row[1] == NETFILTER and int(row[3], 16) & NFTRACE_GROUP for row in rows if len(row) > 3)
 
+    def _settled(self) -> None:
+        """On a busy computer a reader may still have to read: it sleeps when there is nothing left."""
+        readers = [(space, running) for space, _, running in self._dumps]
+        readers += [(space, monitor) for space, monitor, _ in self._monitors]
+        end = time.monotonic() + LATE
+        for space, running in readers:
+            while not self._sleeps(space, running.pid) and time.monotonic() < end:
+                time.sleep(0.02)
+
+    def _sleeps(self, space: Target, pid: int) -> bool:
+        """Its state in /proc/PID/stat (proc(5)); one that has ended reads nothing any more."""
+        stat = self._machine(space).run(["cat", f"/proc/{pid}/stat"]).stdout
+        return stat.rpartition(")")[2].split()[:1] not in (["R"], ["D"])
+
     def stop(self) -> tuple[list[Seen], list[Traced]]:
-        """End the captures, remove what was added, and read what was seen, in the order of time."""
+        """End the captures, remove what was added, and read what was seen, in the order in which it happened."""
         time.sleep(SETTLE)
+        self._settled()
         traced: list[Traced] = []
         for space, monitor, had_raw in self._monitors:
             for chain in ("PREROUTING", "OUTPUT"):
@@ -152,16 +178,15 @@ class Capture:
                 self._machine(space).run(_inside(space, ["nft", "delete", "table", "ip", "raw"]))
             monitor.terminate()
             traced += parse_trace(space, monitor.output()[0])
-        seen: list[Seen] = []
+        captures: list[list[Seen]] = []
         for space, path, running in self._dumps:
             running.terminate()
             _wait_end(running)
             machine = self._machine(space)
             if machine.exists(path):
-                seen += parse_pcap(space, machine.read_bytes(path), self.links[space])
+                captures.append(list(parse_pcap(space, machine.read_bytes(path), self.links[space])))
                 machine.run(["rm", "-f", path])
-        seen.sort(key=lambda one: one.time)
-        return seen, traced
+        return causal_order(captures, self._peers), traced
 
 
 def _inside(space: Target, argv: list[str]) -> list[str]:

@@ -251,21 +251,10 @@ def test_an_explanation_names_the_place_the_fact_and_what_mends_it(name):
     explain_and_mend(name, "emulated")
 
 
-#: A loop passes the same packet through the same places within microseconds: captures do not tell their order.
-ON_REAL = [name for name in CASES if name != "routing loop"]
-
-
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ON_REAL)
+@pytest.mark.parametrize("name", CASES)
 def test_the_same_is_said_of_real_namespaces(name):
-    """Captures of one instant on two machines may come in either order on a busy computer: five tries."""
-    for _ in range(4):
-        try:
-            explain_and_mend(name, "mininet")
-        except AssertionError:
-            continue
-        return
     explain_and_mend(name, "mininet")
 
 
