@@ -168,6 +168,7 @@ class Program:
                 self.piped = await host.stdin()
             self.text = self.load()
             self.engine = self._engine(self.text)
+            self.engine.check()
             await self.listeners.open(self.engine)
             await self.listeners.open_pages(self.engine.endpoints())
         except (CorefileError, ListenError) as problem:
@@ -237,6 +238,7 @@ class Program:
         host.out("[INFO] Reloading")
         try:
             engine = self._engine(text)
+            engine.check()
             await self.listeners.open(engine)
             await self.listeners.open_pages(engine.endpoints())
         except (CorefileError, ListenError) as problem:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 
 from kubenet_course.dns.corefile import CorefileError, Token, same_line
+
+_PLACE = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:]+))(?::(?P<port>\d+))?")
 
 
 class Dispenser:
@@ -93,6 +97,17 @@ class Dispenser:
         if self.text == "{":
             return self.error("Unexpected token '{', expecting argument")
         return self.error(f"Wrong argument count or unexpected line ending after '{self.text}'")
+
+    def host_port(self, word: str) -> str:
+        """parse.HostPort(): an address with a port, 53 where none is given; CorefileError."""
+        match = _PLACE.fullmatch(word)
+        host = (match["six"] or match["host"]) if match else word
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            raise self.plain(f'not an IP address or file: "{word}"') from None
+        port = match["port"] if match and match["port"] else "53"
+        return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
     def once(self) -> CorefileError:
         return self.plain("this plugin can only be used once per Server Block")

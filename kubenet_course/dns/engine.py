@@ -253,6 +253,12 @@ class Engine:
             name = parent(name)
 
     # -- life -------------------------------------------------------------------------------
+    def check(self) -> None:
+        """Before it listens. CorefileError where a plugin cannot begin."""
+        for config in self.configs:
+            for plugin in config.plugins:
+                plugin.check()
+
     async def start(self) -> None:
         for config in self.configs:
             for plugin in config.plugins:

@@ -2,8 +2,12 @@
 
     incidr(client_ip(), '10.0.0.0/8') && type() in ['A', 'AAAA']
 
-`compile_expression(text, names)` checks the syntax and that every name is known, and gives a function
-of the values by name. A value is a bool, a number, a string, a list, None, or a function to call.
+`compile_expression(text, names)` checks the syntax, that every name is known and that operands have
+types that go together, and gives a function of the values by name. A value is a bool, a number, a
+string, a list, None, or a function to call.
+
+Types are "int", "float", "string", "bool", "array", "nil", "any" (not known before it runs); that of a
+function is its arguments' and, after an arrow, its result's: "string,string -> bool".
 """
 
 from __future__ import annotations
@@ -11,10 +15,21 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 Values = Mapping[str, Any]
-Code = Callable[[Values], Any]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A function of the values by name, and the type of what it gives."""
+
+    run: Callable[[Values], Any]
+    kind: str = "any"
+
+    def __call__(self, values: Values) -> Any:
+        return self.run(values)
 
 
 class ExpressionError(ValueError):
@@ -71,16 +86,17 @@ _OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-def compile_expression(text: str, names: Iterable[str]) -> Code:
-    """ExpressionError where `text` is wrong or knows a name that is not in `names`."""
-    parser = _Parser(text, {*names, *BUILTINS})
+def compile_expression(text: str, names: Iterable[str] | Mapping[str, str]) -> Code:
+    """ExpressionError where `text` is wrong or knows a name that is not in `names` (a mapping gives their types)."""
+    types = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, "any")
+    parser = _Parser(text, {**dict.fromkeys(BUILTINS, "any"), **types})
     code = parser.ternary()
     parser.end()
     return code
 
 
 class _Parser:
-    def __init__(self, text: str, names: set[str]):
+    def __init__(self, text: str, names: dict[str, str]):
         self.text = text
         self.names = names
         self.tokens: list[tuple[str, str, int]] = []
@@ -116,6 +132,9 @@ class _Parser:
         word = {"name": "Identifier", "mark": "Operator", "number": "Number", "string": "String"}[kind]
         return ExpressionError(f'unexpected token {word}("{text}") (1:{start + 1})')
 
+    def column(self) -> int:
+        return self.tokens[self.at][2] + 1 if self.at < len(self.tokens) else len(self.text)
+
     def end(self) -> None:
         if self.at < len(self.tokens):
             raise self.unexpected()
@@ -125,13 +144,16 @@ class _Parser:
         condition = self.binary(0)
         if self.take("??"):
             other = self.ternary()
-            return lambda values: other(values) if (found := condition(values)) is None else found
+            return Code(lambda values: other(values) if (found := condition(values)) is None else found)
         if not self.take("?"):
             return condition
+        if condition.kind not in ("bool", "any"):
+            raise ExpressionError(f"non-bool expression (type {condition.kind}) used as condition (1:{self.column()})")
         yes = self.ternary()
         self.need(":")
         no = self.ternary()
-        return lambda values: yes(values) if condition(values) else no(values)
+        kind = yes.kind if yes.kind == no.kind else "any"
+        return Code(lambda values: yes(values) if condition(values) else no(values), kind)
 
     def binary(self, level: int) -> Code:
         if level == len(_LEVELS):
@@ -145,21 +167,26 @@ class _Parser:
                 word = self.peek()
             if word not in _LEVELS[level]:
                 return left
+            column = self.column()
             self.at += 1
-            left = _join(word, left, self.binary(level + 1), negated)
+            left = _join(word, left, self.binary(level + 1), negated, column)
 
     def unary(self) -> Code:
         if self.take("!") or self.take("not"):
-            inner = self.unary()
-            return lambda values: not inner(values)
+            return self.signed("!", self.unary(), ("bool",), operator.not_)
         if self.take("-"):
-            inner = self.unary()
-            return lambda values: -inner(values)
+            return self.signed("-", self.unary(), NUMBERS, operator.neg)
         base = self.postfix()
         if self.take("**") or self.take("^"):
             power = self.unary()
-            return lambda values: base(values) ** power(values)
+            _check("**", base.kind, power.kind, self.column())
+            return Code(lambda values: base(values) ** power(values), "float")
         return base
+
+    def signed(self, word: str, inner: Code, kinds: tuple[str, ...], operation: Callable[[Any], Any]) -> Code:
+        if inner.kind not in (*kinds, "any"):
+            raise ExpressionError(f"invalid operation: {word} (mismatched type {inner.kind}) (1:{self.column()})")
+        return Code(lambda values: operation(inner(values)), inner.kind)
 
     def postfix(self) -> Code:
         code = self.primary()
@@ -174,7 +201,8 @@ class _Parser:
                 code = _index(code, self.ternary())
                 self.need("]")
             elif self.take("("):
-                code = _call(code, self.arguments(")"))
+                column = self.column()
+                code = _call(code, self.arguments(")"), column)
             else:
                 return code
 
@@ -193,51 +221,95 @@ class _Parser:
         if kind == "number":
             self.at += 1
             number = float(text) if "." in text else int(text, 0)
-            return lambda _: number
+            return Code(lambda _: number, "float" if "." in text else "int")
         if kind == "string":
             self.at += 1
             value = text[1:-1] if text[0] == "`" else re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), text[1:-1])
-            return lambda _: value
+            return Code(lambda _: value, "string")
         if kind == "name" and text in ("true", "false", "nil"):
             self.at += 1
             constant = {"true": True, "false": False, "nil": None}[text]
-            return lambda _: constant
+            return Code(lambda _: constant, "nil" if constant is None else "bool")
         if kind == "name" and text not in KEYWORDS:
             self.at += 1
             if text not in self.names:
                 raise ExpressionError(f"unknown name {text} (1:{start + 1})")
-            return lambda values: values[text] if text in values else BUILTINS[text]
+            return Code(lambda values: values[text] if text in values else BUILTINS[text], self.names[text])
         if self.take("("):
             inner = self.ternary()
             self.need(")")
             return inner
         if self.take("["):
             items = self.arguments("]")
-            return lambda values: [item(values) for item in items]
+            return Code(lambda values: [item(values) for item in items], "array")
         raise self.unexpected()
 
 
 _ESCAPES: Mapping[str, str] = {"n": "\n", "t": "\t", "r": "\r"}
 
 
-def _join(word: str, left: Code, right: Code, negated: bool) -> Code:
+NUMBERS = ("int", "float")
+_STRINGS = ("contains", "startsWith", "endsWith", "matches")
+
+
+def _check(word: str, left: str, right: str, column: int) -> str:
+    """The type of what an operator gives (checker.BinaryNode()); ExpressionError for operands that it does not take."""
+    numbers = all(kind in (*NUMBERS, "any") for kind in (left, right))
+    strings = all(kind in ("string", "any") for kind in (left, right))
+    number = "float" if "float" in (left, right) else "any" if "any" in (left, right) else "int"
+    unknown = "any" in (left, right)
+    if word in ("==", "!="):
+        fits, kind = numbers or unknown or left == right or "nil" in (left, right), "bool"
+    elif word in ("||", "or", "&&", "and"):
+        fits, kind = all(kind in ("bool", "any") for kind in (left, right)), "bool"
+    elif word in ("<", "<=", ">", ">="):
+        fits, kind = numbers or strings, "bool"
+    elif word == "+":
+        fits, kind = numbers or strings, number if not strings or left == right == "any" else "string"
+    elif word in ("-", "*", "/", "**"):
+        fits, kind = numbers, "float" if word in ("/", "**") else number
+    elif word in ("%", ".."):
+        fits, kind = all(kind in ("int", "any") for kind in (left, right)), "int" if word == "%" else "array"
+    elif word in _STRINGS:
+        fits, kind = strings, "bool"
+    else:
+        fits, kind = right in ("array", "any", "nil"), "bool"
+    if not fits:
+        raise ExpressionError(f"invalid operation: {word} (mismatched types {left} and {right}) (1:{column})")
+    return kind
+
+
+def _join(word: str, left: Code, right: Code, negated: bool, column: int) -> Code:
+    kind = _check(word, left.kind, right.kind, column)
     if word in ("||", "or"):
-        return lambda values: left(values) or right(values)
+        return Code(lambda values: left(values) or right(values), kind)
     if word in ("&&", "and"):
-        return lambda values: left(values) and right(values)
+        return Code(lambda values: left(values) and right(values), kind)
     operation = _OPERATIONS[word]
     if negated:
-        return lambda values: not operation(left(values), right(values))
-    return lambda values: operation(left(values), right(values))
+        return Code(lambda values: not operation(left(values), right(values)), kind)
+    return Code(lambda values: operation(left(values), right(values)), kind)
 
 
 def _member(code: Code, name: str) -> Code:
-    return lambda values: code(values)[name]
+    return Code(lambda values: code(values)[name])
 
 
 def _index(code: Code, position: Code) -> Code:
-    return lambda values: code(values)[position(values)]
+    return Code(lambda values: code(values)[position(values)], "string" if code.kind == "string" else "any")
 
 
-def _call(code: Code, arguments: list[Code]) -> Code:
-    return lambda values: code(values)(*(argument(values) for argument in arguments))
+def _call(code: Code, arguments: list[Code], column: int) -> Code:
+    """A call; the number and the types of the arguments are looked at where the function's type is known."""
+    if "->" not in code.kind:
+        if code.kind != "any":
+            raise ExpressionError(f"{code.kind} is not callable (1:{column})")
+        return Code(lambda values: code(values)(*(argument(values) for argument in arguments)))
+    wanted, _, result = code.kind.partition("->")
+    kinds = [kind.strip() for kind in wanted.split(",") if kind.strip()]
+    if len(kinds) != len(arguments):
+        raise ExpressionError(f"{'too many' if len(arguments) > len(kinds) else 'not enough'} arguments to call (1:{column})")
+    for kind, argument in zip(kinds, arguments):
+        if "any" not in (kind, argument.kind) and kind != argument.kind:
+            raise ExpressionError(f"cannot use {argument.kind} as argument (type {kind}) to call (1:{column})")
+    return Code(lambda values: code(values)(*(argument(values) for argument in arguments)), result.strip())

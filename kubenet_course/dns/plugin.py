@@ -196,6 +196,9 @@ class Plugin:
     async def drain(self) -> None:
         """The server is to end: what must still be waited for."""
 
+    def check(self) -> None:
+        """The server is to begin: CorefileError where it cannot."""
+
     async def start(self) -> None:
         """The server has begun to listen."""
 

@@ -12,6 +12,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from kubenet_course.dns.corefile import CorefileError
 from kubenet_course.dns.plugin import ORDER
 from kubenet_course.registry import discover
 from tests.support.coredns import World, ask, rows
@@ -308,6 +309,7 @@ def test_loadbalance_shuffles_addresses() -> None:
 def test_loadbalance_by_weight() -> None:
     weights = {"/w": "many.example.org\n10.0.1.3 254\n10.0.1.1 1\n10.0.1.2 1\n"}
     _, engine = made("example.org {\nloadbalance weighted /w\nfile /z\n}\n", files=weights)
+    engine.check()
     first = [rows(ask(engine, "many.example.org").answer)[0][3] for _ in range(30)]
     assert first.count("10.0.1.3") > 25
 
@@ -477,7 +479,7 @@ def test_a_secondary_fetches_its_zone_from_a_primary() -> None:
     world.upstream, world.environment.stream = exchange, stream
     assert asyncio.run(engine.configs[0].handlers["secondary"]._update("example.org."))
     assert rows(ask(engine, "www.example.org").answer) == [("www.example.org.", 300, "A", "10.0.0.2")]
-    assert world.logged == ["[INFO] plugin/secondary: Transferred: example.org. from 10.0.0.1"]
+    assert world.logged == ["[INFO] plugin/secondary: Transferred: example.org. from 10.0.0.1:53"]
     refused = dns.message.from_wire(asyncio.run(first(primary.answers(primary.servers[0], AXFR, "10.0.0.6", 1, "10.0.0.1", 53))))
     assert refused.rcode() == dns.rcode.REFUSED
 
@@ -507,3 +509,68 @@ def test_erratic_drops_every_second_query() -> None:
         wire = asyncio.run(engine.answer(engine.servers[0], dns.message.make_query("a.test", "A").to_wire(), "10.0.0.5"))
         got.append(wire is not None)
     assert got == [False, True, False, True]
+
+
+#: What `weighted` and `prefer` make of addresses: from plugin/loadbalance/weighted_test.go and prefer_test.go.
+WEIGHTS = {
+    "": {},
+    "w1,example.org\n192.168.1.15 10\n192.168.1.14 20\n": {"w1,example.org.": {"192.168.1.15": 10, "192.168.1.14": 20}},
+    "# one\nW1.example.org\n192.168.1.15   10\n\nw2.example.org\n # three\n w3.example.org\n ::16 11\n": {
+        "w1.example.org.": {"192.168.1.15": 10}, "w2.example.org.": {}, "w3.example.org.": {"::16": 11},
+    },
+    "w1,example.org\n192.168.1.14\n192.168.1.15 20\n": "wrong domain name",
+    "# none\n192.168.1.14 10\nw2,example.org\n192.168.2.14 11\n": "missing domain name",
+    "w1,example.org\n192.168.1.300 10\n": "wrong IP address",
+    "w1,example.org\n192.168.1.14 300\n": "wrong weight value",
+    "w1,example.org\n192.168.1.14 0\n": "wrong weight value",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WEIGHTS)
+def test_weight_files(text: str) -> None:
+    expected = WEIGHTS[text]
+    _, engine = made("example.org {\nloadbalance weighted /w\nfile /z\n}\n", files={"/w": text})
+    if isinstance(expected, str):
+        with pytest.raises(CorefileError, match=f"plugin/loadbalance: {expected}"):
+            engine.check()
+        return
+    engine.check()
+    found = engine.configs[0].handlers["loadbalance"].weights
+    assert {name: {str(address): weight for address, weight in one.items()} for name, one in found.items()} == expected
+
+
+MIXED = """$TTL 300
+@ SOA ns hostmaster 1 7200 3600 1209600 60
+@ NS ns
+@ MX 10 ns
+@ MX 20 ns
+ns A 10.9.30.1
+ns A 10.9.20.5
+ns A 192.168.1.2
+ns A 10.10.0.1
+ns A 10.9.20.3
+ns AAAA fd00::1
+ns AAAA 2001:db8::1
+alias CNAME ns
+"""
+
+
+@pytest.mark.parametrize("policy", ["round_robin", "weighted /w"])
+def test_preferred_networks_come_first(policy: str) -> None:
+    corefile = f"example.org {{\nloadbalance {policy} {{\nprefer 2001:db8::/32 10.9.20.0/24 10.9.30.0/24\n}}\nfile /m\n}}\n"
+    _, engine = made(corefile, files={"/m": MIXED, "/w": ""})
+    found = [data for *_, data in rows(ask(engine, "alias.example.org").answer)]
+    assert found[0] == "ns.example.org."
+    assert (set(found[1:3]), found[3]) == ({"10.9.20.3", "10.9.20.5"}, "10.9.30.1")
+    extra = [data for *_, data in rows(ask(engine, "example.org", "MX").additional)]
+    assert extra[0] == "2001:db8::1" and extra[3] == "10.9.30.1" and set(extra[4:]) == {"192.168.1.2", "10.10.0.1", "fd00::1"}
+
+
+def test_loadbalance_leaves_refusals_alone_and_aliases_first() -> None:
+    _, engine = made("example.org {\nloadbalance\nfile /m\n}\n", files={"/m": MIXED})
+    seen = set()
+    for _ in range(20):
+        answer = rows(ask(engine, "alias.example.org").answer)
+        assert answer[0][2] == "CNAME" and {kind for _, _, kind, _ in answer[1:]} == {"A"}
+        seen.add(tuple(data for *_, data in rows(ask(engine, "example.org", "MX").answer)))
+    assert len(seen) == 2

@@ -16,7 +16,7 @@ REFUSED = {
     ". {\n whoami x\n}\n": "plugin/whoami: Corefile:2 - Error during parsing: Wrong argument count or unexpected line ending after 'x'\n",
     ". {\n hosts /etc/hosts {\n ttl -1\n }\n}\n": "plugin/hosts: Corefile:3 - Error during parsing: ttl provided is invalid\n",
     ". {\n hosts\n hosts\n}\n": "plugin/hosts: this plugin can only be used once per Server Block\n",
-    ". {\n forward . 1.2.3\n}\n": 'plugin/forward: Corefile:2 - Error during parsing: not an IP address or file: "1.2.3"\n',
+    ". {\n forward . 1.2.3\n}\n": 'plugin/forward: not an IP address or file: "1.2.3"\n',
     ". {\n cache 0\n}\n": "plugin/cache: cache TTL can not be zero or negative: 0\n",
     ". {\n whoami\n}\n.:53 {\n whoami\n}\n": "cannot serve dns://.:53 - it is already defined\n",
     ". {\n whoami\n}\n. {\n bind 127.0.0.1\n whoami\n}\n": "cannot serve dns://.:53 on 127.0.0.1 - zone overlap listener capacity with dns://.:53\n",

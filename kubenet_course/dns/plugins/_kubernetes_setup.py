@@ -107,8 +107,10 @@ def selects(text: str, labels: Mapping[str, str]) -> bool:
 def parse(c: Dispenser, config: ServerConfig) -> Options:
     """One `kubernetes` with its block. CorefileError."""
     options = Options(config.origins(c.remaining_args()))
+    if all(zone.endswith((".in-addr.arpa.", ".ip6.arpa.")) for zone in options.zones):
+        raise c.plain("non-reverse zone name must be used")
     while c.next_block():
-        _property(c, options)
+        _property(c, config, options)
     if options.namespaces and options.namespace_labels:
         raise c.error("namespaces and namespace_labels cannot both be set")
     for zone in options.multicluster:
@@ -124,7 +126,7 @@ def _where(c: Dispenser) -> str:
     return f"{token.file}:{token.line}"
 
 
-def _property(c: Dispenser, options: Options) -> None:
+def _property(c: Dispenser, config: ServerConfig, options: Options) -> None:
     word = c.text
     words = c.remaining_args()
     if word in ("labels", "namespace_labels"):
@@ -135,7 +137,7 @@ def _property(c: Dispenser, options: Options) -> None:
             setattr(options, word, selector(text))
         except SelectorError as problem:
             kind = "label" if word == "labels" else "namespace_label"
-            raise c.error(f"unable to parse {kind} selector value: '{text}': {problem}".replace("selector value", "selector")) from None
+            raise c.plain(f"unable to parse {kind} selector value: '{text}': {problem}") from None
     elif word == "namespaces":
         if not words:
             raise c.arg_error()
@@ -144,12 +146,15 @@ def _property(c: Dispenser, options: Options) -> None:
         if len(words) != 1:
             raise c.arg_error()
         if words[0] not in ("disabled", "insecure", "verified"):
-            raise c.error(f"wrong value for pods: {words[0]},  must be one of: disabled, verified, insecure")
+            raise c.plain(f"wrong value for pods: {words[0]},  must be one of: disabled, verified, insecure")
         options.pods = words[0]
     elif word == "endpoint":
-        if len(words) != 1:
+        if not words:
             raise c.arg_error()
         options.endpoint = words[0]
+        if len(words) > 1:
+            text = f"Multiple endpoints have been deprecated, only the first specified endpoint '{words[0]}' is used"
+            config.environment.log(f"[WARNING] plugin/kubernetes: {text}")
     elif word == "kubeconfig":
         if not 1 <= len(words) <= 2:
             raise c.arg_error()
@@ -160,16 +165,12 @@ def _property(c: Dispenser, options: Options) -> None:
     elif word == "ttl":
         _ttl(c, options, words)
     elif word == "ignore":
-        if not words:
-            raise c.arg_error()
-        options.ignore_empty = words[0] == "empty_service"
-        if not options.ignore_empty:
-            raise c.error(f"unable to parse ignore value: '{words[0]}'")
+        if words and words[0] != "empty_service":
+            raise c.plain(f"unable to parse ignore value: '{words[0]}'")
+        options.ignore_empty = options.ignore_empty or bool(words)
     elif word == "fallthrough":
         c.position -= len(words)
         options.fallthrough = Fallthrough.parse(c)
-    elif word == "upstream":
-        return
     elif word == "multicluster":
         options.multicluster = [zone for name in words for zone in normalise_zone(name)]
     else:

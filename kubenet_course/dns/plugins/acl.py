@@ -77,36 +77,50 @@ def setup(c: Dispenser, config: ServerConfig) -> Plugin:
         while c.next_block():
             action = c.text.lower()
             if action not in ("allow", "block", "filter", "drop"):
-                raise c.error(f"unexpected token {c.text!r}; expect 'allow', 'block', 'filter' or 'drop'")
+                raise c.error(f'unexpected token "{c.text}"; expect \'allow\', \'block\', \'filter\' or \'drop\'')
             policies.append(_policy(c, action))
         handler.rules.append((zones, policies))
     return handler
 
 
 def _policy(c: Dispenser, action: str) -> Policy:
+    """[type QTYPE…] [net SOURCE…], in either order."""
     policy = Policy(action)
     words = c.remaining_args()
-    section = ""
-    for word in words:
-        lower = word.lower()
-        if lower in ("type", "net"):
-            section = lower
-        elif section == "type":
-            if word == "*":
-                policy.types = set(range(65536)) if len(words) == 2 else set()
+    while words:
+        section = words.pop(0)
+        tokens: list[str] = []
+        while words and words[0].lower() not in ("type", "net"):
+            tokens.append(words.pop(0))
+        if section.lower() not in ("type", "net"):
+            raise c.error(f'unexpected token "{section}"; expect \'type | net\'')
+        if not tokens:
+            raise c.error(f'no token specified in "{section.lower()}" section')
+        if "*" in tokens:
+            del tokens[tokens.index("*") :]
+            if section.lower() == "type":
+                policy.types = set()
                 continue
-            try:
-                policy.types.add(int(dns.rdatatype.from_text(word.upper())))
-            except (dns.rdatatype.UnknownRdatatype, ValueError):
-                raise c.error(f"unexpected token {word!r}; expect legal QTYPE") from None
-        elif section == "net":
-            if word == "*":
-                policy.networks += [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
-                continue
-            try:
-                policy.networks.append(ipaddress.ip_network(word, strict=False))
-            except ValueError:
-                raise c.error(f"illegal CIDR notation {word!r}") from None
-        else:
-            raise c.error(f"unexpected token {word!r}; expect 'type | net'")
+            policy.networks += [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
+        for token in tokens:
+            if section.lower() == "type":
+                policy.types.add(_type(c, token))
+            else:
+                policy.networks.append(_network(c, token))
     return policy
+
+
+def _type(c: Dispenser, token: str) -> int:
+    try:
+        if token != token.upper():
+            raise ValueError
+        return int(dns.rdatatype.from_text(token))
+    except (dns.rdatatype.UnknownRdatatype, ValueError):
+        raise c.error(f'unexpected token "{token}"; expect legal QTYPE') from None
+
+
+def _network(c: Dispenser, token: str) -> Network:
+    try:
+        return ipaddress.ip_network(token, strict=False)
+    except ValueError:
+        raise c.error(f'illegal CIDR notation "{token}"') from None

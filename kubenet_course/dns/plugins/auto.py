@@ -96,14 +96,14 @@ def setup(c: Dispenser, config: ServerConfig) -> Plugin:
                 _directory(c, config, handler)
             elif c.text == "reload":
                 words = c.remaining_args()
-                if len(words) != 1:
-                    raise c.error("reload duration value is expected")
+                if not words:
+                    raise c.plain("reload duration value is expected")
                 try:
                     handler.reload = go_duration(words[0])
                 except ValueError as problem:
                     raise c.plain(str(problem)) from None
                 if handler.reload < 0:
-                    raise c.plain("invalid negative duration for reload")
+                    raise c.plain("plugin/file: invalid duration")
             elif c.text == "fallthrough":
                 handler.fallthrough = Fallthrough.parse(c)
             elif c.text == "upstream":
@@ -118,16 +118,18 @@ def setup(c: Dispenser, config: ServerConfig) -> Plugin:
 def _directory(c: Dispenser, config: ServerConfig, handler: Auto) -> None:
     """directory DIR [REGEXP ORIGIN_TEMPLATE]"""
     words = c.remaining_args()
-    if not words or len(words) > 3 or len(words) == 2:
+    if not words:
         raise c.arg_error()
     handler.directory = words[0]
     if config.environment.problem(config.path(words[0])) == "no such file or directory":
         config.environment.log(f"[WARNING] plugin/auto: Directory does not exist: {config.path(words[0])}")
-    if len(words) == 3:
+    if len(words) > 1:
         try:
             handler.expression = re.compile(words[1])
         except re.error as problem:
             raise c.plain(f"error parsing regexp: {problem}") from None
         if not handler.expression.groups:
-            raise c.plain("no matching capture group found")
+            raise c.error("Need at least one sub expression")
+        if len(words) != 3:
+            raise c.arg_error()
         handler.template = words[2]

@@ -42,4 +42,6 @@ def setup(c: Dispenser, config: ServerConfig) -> Plugin:
         arguments = c.remaining_args()
         if arguments:
             handler.version, handler.authors = arguments[0], arguments[1:]
+        if c.next_block():
+            raise c.error(f"unknown property '{c.text}'")
     return handler

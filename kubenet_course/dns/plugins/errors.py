@@ -93,12 +93,11 @@ def _consolidate(c: Dispenser) -> Pattern:
         expression = re.compile(arguments[1])
     except (ValueError, re.error) as problem:
         raise c.error(f"plugin/errors: {problem}") from None
-    level, first = "error", False
-    for word in arguments[2:]:
-        if word == "show_first":
-            first = True
-        elif word in LEVELS:
-            level = word
-        else:
-            raise c.error(f"unknown log level argument in consolidate: {word}")
+    options = arguments[2:]
+    first = options[-1:] == ["show_first"]
+    if first:
+        options.pop()
+    level = options.pop(0) if options else "error"
+    if level not in LEVELS or options:
+        raise c.error(f"unknown log level argument in consolidate: {options[0] if options else level}")
     return Pattern(expression, period, level, show_first=first)

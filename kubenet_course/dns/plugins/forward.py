@@ -12,7 +12,14 @@ import dns.message
 import dns.rcode
 
 from kubenet_course.dns.dispenser import Dispenser
-from kubenet_course.dns.names import check_domain, fqdn, go_duration, is_subdomain, normalise_zone
+from kubenet_course.dns.names import (
+    check_domain,
+    fqdn,
+    go_duration,
+    go_duration_text,
+    is_subdomain,
+    normalise_zone,
+)
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
 from kubenet_course.dns.wire import MALFORMED
 
@@ -218,21 +225,26 @@ def _parse(c: Dispenser, config: ServerConfig) -> Forward:
     try:
         handler.zone = normalise_zone(c.text)[0]
     except (ValueError, IndexError):
-        raise c.error(f"unable to normalize '{c.text}'") from None
+        raise c.plain(f"unable to normalize '{c.text}'") from None
     targets = c.remaining_args()
     if not targets:
         raise c.arg_error()
     for target in targets:
         handler.upstreams += _upstreams(c, config, target)
     if len(handler.upstreams) > MAX_UPSTREAMS:
-        raise c.error(f"more than {MAX_UPSTREAMS} TOs configured: {len(handler.upstreams)}")
+        raise c.plain(f"more than {MAX_UPSTREAMS} TOs configured: {len(handler.upstreams)}")
     while c.next_block():
         _property(c, handler)
-    names = {upstream.server_name for upstream in handler.upstreams if upstream.server_name}
-    if handler.server_name and names and names != {handler.server_name}:
-        raise c.error("both forward ('TO') and tls_servername set a server name")
+    for upstream in handler.upstreams:
+        if handler.server_name and upstream.server_name:
+            host = f"[{upstream.address}]" if ":" in upstream.address else upstream.address
+            raise c.plain(
+                f"both forward ('{handler.server_name}') and proxy level ('{upstream.server_name}') TLS servernames are set "
+                f"for upstream proxy 'tls://{host}:{upstream.port}'"
+            )
     if handler.max_age and handler.max_age < handler.expire:
-        raise c.error("max_age must not be less than expire")
+        age, expire = go_duration_text(handler.max_age), go_duration_text(handler.expire)
+        raise c.plain(f"max_age ({age}) must not be less than expire ({expire})")
     return handler
 
 
@@ -243,7 +255,7 @@ def _upstreams(c: Dispenser, config: ServerConfig, target: str) -> list[Upstream
     if scheme:
         transport, rest = scheme.group(1), target[scheme.end() :]
         if transport not in ("dns", "tls"):
-            raise c.error(f"only DNS and TLS transports are supported for forward: {target}")
+            raise c.plain(f"'{transport}' is not supported as a destination protocol in forward: {target}")
     match = re.match(
         r"^\[(?P<six>[^\]%]+)(?:%(?P<zone6>[^\]]+))?\](?::(?P<port6>\d+))?$|^(?P<four>[^:%]+)(?:%(?P<zone4>[^:]+))?(?::(?P<port4>\d+))?$",
         rest,
@@ -258,10 +270,10 @@ def _upstreams(c: Dispenser, config: ServerConfig, target: str) -> list[Upstream
     except ValueError:
         text = config.environment.files.read(target)
         if text is None:
-            raise c.error(f'not an IP address or file: "{target}"') from None
+            raise c.plain(f'not an IP address or file: "{target}"') from None
         servers = re.findall(r"^\s*nameserver\s+(\S+)", text, re.M)
         if not servers:
-            raise c.error(f"no nameservers found: {target}") from None
+            raise c.plain(f"no nameservers found: {target}") from None
         return [Upstream(server, 53) for server in servers]
     return [
         Upstream(
@@ -290,22 +302,18 @@ def _property(c: Dispenser, handler: Forward) -> None:
         if not c.next_arg():
             raise c.arg_error()
         if not c.text.isdigit():
-            raise c.error(
-                f'strconv.Atoi: parsing "{c.text}": invalid syntax'
-                if not c.text.startswith("-")
-                else f"{word} can't be negative: {c.text}"
-            )
+            unsigned = word in ("max_fails", "max_connect_attempts")
+            if not unsigned and re.fullmatch(r"-\d+", c.text):
+                raise c.plain(f"{word} can't be negative: {int(c.text)}")
+            raise c.plain(f'strconv.{"ParseUint" if unsigned else "Atoi"}: parsing "{c.text}": invalid syntax')
         setattr(handler, word, int(c.text))
     elif word in durations:
         if not c.next_arg():
             raise c.arg_error()
         duration = _duration(c)
         if duration < 0 or (word == "read_timeout" and duration == 0):
-            raise c.error(
-                f"{word} can't be negative: {c.text}"
-                if duration < 0
-                else f"{word} must be positive: {c.text}"
-            )
+            text = go_duration_text(duration)
+            raise c.plain(f"{word} can't be negative: {text}" if duration < 0 else f"{word} must be positive: {text}")
         setattr(handler, word, duration)
     elif word == "policy":
         if not c.next_arg():
@@ -333,11 +341,12 @@ def _property(c: Dispenser, handler: Forward) -> None:
             raise c.arg_error()
         for code in codes:
             try:
-                (handler.failover if word == "failover" else handler.next_codes).append(
-                    dns.rcode.from_text(code)
-                )
+                rcode = dns.rcode.from_text(code)
             except dns.exception.DNSException:
-                raise c.error(f"{code} is not a valid rcode") from None
+                raise c.plain(f"{code} is not a valid rcode") from None
+            if word == "failover" and rcode == dns.rcode.NOERROR:
+                raise c.plain("NoError cannot be used in failover")
+            (handler.failover if word == "failover" else handler.next_codes).append(rcode)
     else:
         raise c.error(f"unknown property '{word}'")
 
@@ -346,7 +355,7 @@ def _duration(c: Dispenser) -> int:
     try:
         return go_duration(c.text)
     except ValueError as problem:
-        raise c.error(str(problem)) from None
+        raise c.plain(str(problem)) from None
 
 
 def _health_check(c: Dispenser, handler: Forward) -> None:
@@ -354,7 +363,7 @@ def _health_check(c: Dispenser, handler: Forward) -> None:
         raise c.arg_error()
     handler.health_interval = _duration(c)
     if handler.health_interval < 0:
-        raise c.error(f"health_check can't be negative: {c.text}")
+        raise c.plain(f"health_check can't be negative: {handler.health_interval}")
     while c.next_arg():
         if c.text == "no_rec":
             handler.health_recursion = False
@@ -364,7 +373,7 @@ def _health_check(c: Dispenser, handler: Forward) -> None:
             try:
                 check_domain(c.text)
             except ValueError:
-                raise c.error(f"health_check: invalid domain name {c.text}") from None
+                raise c.plain(f"health_check: invalid domain name {c.text}") from None
             handler.health_domain = fqdn(c.text)
         else:
-            raise c.error(f"health_check: unknown option {c.text}")
+            raise c.plain(f"health_check: unknown option {c.text}")

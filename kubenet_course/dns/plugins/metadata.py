@@ -9,7 +9,11 @@ from kubenet_course.dns.plugin import Request, ServerConfig
 
 def setup(c: Dispenser, config: ServerConfig) -> None:
     zones: list[str] = []
+    uses = 0
     while c.next():
+        uses += 1
+        if uses > 1:
+            raise c.once()
         zones += config.origins(c.remaining_args())
         if c.next_block():
             raise c.arg_error()

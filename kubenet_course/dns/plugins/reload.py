@@ -102,7 +102,7 @@ def setup(c: Dispenser, config: ServerConfig) -> Plugin | None:
         raise c.plain(f"interval value must be greater or equal to {2}s")
     if len(values) > 1:
         handler.jitter = values[1]
-        if handler.jitter < SECOND:
+        if handler.jitter != 0 and handler.jitter < SECOND:
             raise c.plain("jitter value must be greater or equal to 1s")
     handler.jitter = min(handler.jitter, handler.interval // 2)
     if config.options.get("reload"):

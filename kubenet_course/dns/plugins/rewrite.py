@@ -162,10 +162,7 @@ def setup(c: Dispenser, config: ServerConfig) -> Plugin:
             if block[0][0] != "name" and len(block) > 1:
                 raise c.plain("response rewrites must begin with a name rule")
             words += block[0]
-            for row in block[1:]:
-                if row[0] != "answer":
-                    raise c.plain(f'exceeded the number of arguments for a non-answer rule argument for name rule: "{row[0]}"')
-                words += row
+            words += [word for row in block[1:] for word in row]
         try:
             handler.rules.append(new_rule(words))
         except RuleError as problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 
@@ -120,17 +119,15 @@ def setup(c: Dispenser, config: ServerConfig) -> list[Plugin]:
                 if len(words) < 2 or words[0] != "from":
                     raise c.arg_error()
                 for word in words[1:]:
-                    try:
-                        ipaddress.ip_address(_place(word)[0])
-                    except ValueError:
-                        raise c.plain(f'not an IP address or file: "{word}"') from None
-                    handler.primaries.append(word)
+                    handler.primaries.append(c.host_port(word))
             elif c.text == "fallthrough":
                 handler.fallthrough = Fallthrough.parse(c)
             elif c.text == "upstream":
                 c.remaining_args()
             else:
                 raise c.error(f"unknown property '{c.text}'")
+        if not handler.primaries:
+            raise c.error("'transfer from' is required")
         config.authoritative.append((handler.zones, handler.loaded.get))
         handlers.append(handler)
     return handlers

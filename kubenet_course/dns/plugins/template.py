@@ -213,7 +213,7 @@ def _property(c: Dispenser, handler: Template) -> None:
 
 def _expression(c: Dispenser, handler: Template, word: str, words: list[str]) -> None:
     """expr EXPRESSION, or var NAME EXPRESSION."""
-    known = {*FUNCTIONS, "group", *handler.variables}
+    known = {**FUNCTIONS, "group": "any -> string", **{name: code.kind for name, code in handler.variables.items()}}
     name = ""
     if word == "var":
         if len(words) < 2:

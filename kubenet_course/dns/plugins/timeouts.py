@@ -31,4 +31,4 @@ def setup(c: Dispenser, config: ServerConfig) -> None:
                 raise c.error(f"timeout provided '{words[0]}' needs to be between 1 second and 24 hours")
             config.options[f"{name}_timeout"] = timeout
         if not blocks:
-            raise c.arg_error()
+            raise c.plain("config block with no timeouts specified")

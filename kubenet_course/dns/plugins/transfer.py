@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -107,12 +106,7 @@ def setup(c: Dispenser, config: ServerConfig) -> Plugin:
             if not words:
                 raise c.arg_error()
             for word in words:
-                if word != "*":
-                    try:
-                        ipaddress.ip_address(_host(word))
-                    except ValueError:
-                        raise c.plain(f'not an IP address or file: "{word}"') from None
-                rule.to.append(word)
+                rule.to.append(word if word == "*" else c.host_port(word))
         if not rule.to:
             raise c.plain("'to' is required")
         handler.rules.append(rule)

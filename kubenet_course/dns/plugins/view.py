@@ -11,11 +11,12 @@ from kubenet_course.dns.expressions import Code, ExpressionError, compile_expres
 from kubenet_course.dns.plugin import Request, ServerConfig
 from kubenet_course.dns.wire import plain_size
 
-#: What expressions may call (plugin/pkg/expression).
-FUNCTIONS = (
-    "incidr", "metadata", "type", "name", "class", "proto", "size", "client_ip", "port", "id", "opcode", "do", "bufsize",
-    "server_ip", "server_port",
-)  # fmt: skip
+#: What expressions may call, with their types (plugin/pkg/expression).
+FUNCTIONS = {
+    "incidr": "string,string -> bool", "metadata": "string -> string", "type": "-> string", "name": "-> string", "class": "-> string",
+    "proto": "-> string", "size": "-> int", "client_ip": "-> string", "port": "-> string", "id": "-> int", "opcode": "-> int",
+    "do": "-> bool", "bufsize": "-> int", "server_ip": "-> string", "server_port": "-> string",
+}  # fmt: skip
 
 
 def functions(request: Request) -> dict[str, Callable[..., Any]]:
