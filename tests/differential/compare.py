@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from kubenet_course.lab.lab import Lab
+from kubenet_course.sim.loop import SECOND
 from tests.differential.grammar import Family
 from tests.support.normalise import normalise
 
 Step = tuple[str, str]
-PASSING = "sleep 0.02"
+#: So many runs in a row must differ, each on a fresh pair: the real kernel is sometimes late.
+TIMES = 3
 
 
 @dataclass(frozen=True)
@@ -44,19 +47,43 @@ class Disagreement:
         return "\n".join(lines)
 
 
-def answers(lab_name: str, script: Sequence[Step], backend: str, stop: Callable[[int, Answer], bool] | None = None) -> list[Answer]:
+def answers(lab_name: str, script: Sequence[Step], backend: str) -> list[Answer]:
     """Each step's normalised answer on a fresh lab."""
+    return [answer for answer, _ in paced(lab_name, script, backend)]
+
+
+def paced(
+    lab_name: str, script: Sequence[Step], backend: str, starts: Sequence[float] = (), expected: Sequence[Answer] = ()
+) -> list[tuple[Answer, float]]:
+    """Each step's normalised answer on a fresh lab, and when it began, in seconds since the lab was there.
+
+    `starts`: begin no step earlier than that (the emulated kernel's clock stands still between commands, a real one's
+    does not: what is limited by the second, or given up after three, must not see less time pass). `expected`: end
+    with the first other answer.
+    """
     found = []
     with Lab.load(lab_name, backend=backend) as lab:
+        clock = _clock(lab)
+        began = clock()
         for number, (machine, command) in enumerate(script):
+            wait = starts[number] - (clock() - began) if starts else 0
+            if wait > 0:
+                lab.run(machine, f"sleep {wait:.6f}")
+            start = clock() - began
             done = lab.run(machine, command)
-            if backend == "emulated":
-                lab.run(machine, PASSING)  # a real command takes time to start
             answer = Answer(_timeless(done.stdout, command), _timeless(done.stderr, command), done.returncode)
-            found.append(answer)
-            if stop is not None and stop(number, answer):
+            found.append((answer, start))
+            if expected and answer != expected[number]:
                 break
     return found
+
+
+def _clock(lab: Lab) -> Callable[[], float]:
+    """The seconds that this lab's machines live by."""
+    if lab.backend_name != "emulated":
+        return time.monotonic
+    loop = lab.backend.loop  # type: ignore[attr-defined]
+    return lambda: loop.now / SECOND
 
 
 def _timeless(text: str, command: str) -> str:
@@ -90,28 +117,25 @@ def _timeless(text: str, command: str) -> str:
 def first_difference(lab_name: str, script: Sequence[Step]) -> tuple[int, Answer, Answer] | None:
     """Index of the first step with different answers, and both; None where all agree.
 
-    A step that differs is looked at a second time on a fresh pair: only what differs every time counts,
-    because the real kernel is sometimes late.
+    The real kernel goes first; each step begins on the emulated one when it began there.
     """
-    emulated = answers(lab_name, script, "emulated")
-    real = answers(lab_name, script, "mininet", lambda number, answer: answer != emulated[number])
-    for number, (ours, theirs) in enumerate(zip(emulated, real)):
-        if ours != theirs:
-            return number, ours, theirs
-    return None
+    real = paced(lab_name, script, "mininet")
+    theirs = [answer for answer, _ in real]
+    emulated = paced(lab_name, script, "emulated", [start for _, start in real], theirs)
+    number = len(emulated) - 1
+    ours = emulated[number][0]
+    return (number, ours, theirs[number]) if ours != theirs[number] else None
 
 
 def check(family: Family, seed: int, steps: int) -> Disagreement | None:
-    """One script on both kernels; a disagreement that shows twice, shrunk."""
+    """One script on both kernels; a disagreement where none of several runs agrees from end to end, shrunk."""
     script = family.script(seed, steps)
-    found = first_difference(family.lab, script)
-    if found is None:
-        return None
-    script = script[: found[0] + 1]
-    again = first_difference(family.lab, script)
-    if again is None:
-        return None
-    script, found = shrink(family.lab, script[: again[0] + 1], again)
+    for _ in range(TIMES):
+        found = first_difference(family.lab, script)
+        if found is None:
+            return None
+    assert found is not None
+    script, found = shrink(family.lab, script[: found[0] + 1], found)
     return Disagreement(family.name, seed, script, found[1], found[2])
 
 

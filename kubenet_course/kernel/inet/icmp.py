@@ -83,7 +83,7 @@ def _may_send(net: NetNamespace, kind: int, code: int, rt: Rtable) -> bool:
         return True
     if not net.sysctl.get_int("net", "ipv4", "icmp_ratemask") >> kind & 1:
         return True
-    interval = net.sysctl.get_int("net", "ipv4", "icmp_ratelimit") * SECOND // 1000  # 0: all may go, and the purse is emptied
+    interval = net.sysctl.get_int("net", "ipv4", "icmp_ratelimit") * SECOND // 1000
     now = net.loop.now
     return net.ipv4.peers.of(int(rt.destination), now).allow(now, interval)
 

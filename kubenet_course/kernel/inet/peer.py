@@ -2,12 +2,15 @@
 
 Tokens are ns of the virtual clock: a peer earns one ns per ns, an ICMP error costs `interval`, and no
 more than a burst of them is saved (net/ipv4/icmp.c: inet_peer_xrlim_allow(), route.c: ip_error()).
+What is saved is counted anew once a tick of the kernel's clock.
 """
 
 from __future__ import annotations
 
 from kubenet_course.sim.loop import MILLISECOND, SECOND
 
+#: jiffies of the reference kernel: CONFIG_HZ=250.
+JIFFY = 4 * MILLISECOND
 BURST = 6
 ERROR_COST, ERROR_BURST = SECOND, 5 * SECOND
 REDIRECT_NUMBER, REDIRECT_LOAD = 9, 20 * MILLISECOND
@@ -23,16 +26,25 @@ class InetPeer:
         self.redirects = 0
 
     def allow(self, now: int, interval: int) -> bool:
-        """inet_peer_xrlim_allow(): one message per `interval` after a burst of six."""
-        return self._spend(now, interval, BURST * interval)
+        """inet_peer_xrlim_allow(): one message per `interval` after a burst of six.
+
+        An `interval` of 0 lets all through and leaves nothing in the purse, unless it was counted in this very tick:
+        so right after ip_error() has paid from it, what is left stays.
+        """
+        if now // JIFFY != self.last // JIFFY:
+            self._earn(now, BURST * interval)
+        return self._spend(interval)
 
     def allow_error(self, now: int) -> bool:
         """ip_error(): the same purse pays, a second each, up to five at once."""
-        return self._spend(now, ERROR_COST, ERROR_BURST)
+        self._earn(now, ERROR_BURST)
+        return self._spend(ERROR_COST)
 
-    def _spend(self, now: int, cost: int, most: int) -> bool:
+    def _earn(self, now: int, most: int) -> None:
         self.tokens = min(self.tokens + now - self.last, most)
         self.last = now
+
+    def _spend(self, cost: int) -> bool:
         if self.tokens < cost:
             return False
         self.tokens -= cost

@@ -23,12 +23,12 @@ async def main(proc: Process, argv: list[str]) -> int:
         return leave.status
     method = METHODS[options.method](proc, options)
     options.packet_length = max(options.packet_length, method.header_length)
-    header = (
-        f"traceroute to {options.host} ({options.address_text}), {options.max_hops} hops max, "
-        f"{options.packet_length} byte packets"
-    )
     try:
         method.begin()
+        header = (
+            f"traceroute to {options.host} ({options.address_text}), {options.max_hops} hops max, "
+            f"{options.packet_length} byte packets"
+        )
         proc.print(header, end="")
         await Trace(proc, options, method).run()
     except ProbeFailed as failure:

@@ -19,7 +19,8 @@ from kubenet_course.wire.addresses import IpAddress
 from kubenet_course.wire.icmp import ICMP_ECHO, ICMP_ECHOREPLY, IcmpHeader
 from kubenet_course.wire.icmpv6 import ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST, Icmpv6Header
 from kubenet_course.wire.ipv4 import IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP
-from kubenet_course.wire.tcp import ACK, RST, SYN, TcpHeader
+from kubenet_course.wire.tcp import ACK, CWR, ECE, RST, SYN, TcpHeader
+from kubenet_course.wire.tcp_options import TcpOptions
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -29,6 +30,7 @@ UNREACHABLE4 = {
     5: "!S", 14: "!V", 15: "!C",
 }  # fmt: skip
 UNREACHABLE6 = {0: "!N", 1: "!X", 2: "!H", 3: "!H", 4: ""}
+SYN_SETTINGS = ("timestamps", "sack", "window_scaling", "ecn")
 
 
 class ProbeFailed(Exception):
@@ -261,7 +263,10 @@ class IcmpMethod(Method):
 
 
 class TcpMethod(Method):
-    """TCP SYN to one port, each probe from a port of its own; SYN ACK or RST is the end."""
+    """TCP SYN to one port, each probe from a port of its own; SYN ACK or RST is the end.
+
+    Its options are those of this host's own connections (mod-tcp.c: tcp_init()), and make the probe's length.
+    """
 
     header = 20
     default_port = 80
@@ -276,13 +281,28 @@ class TcpMethod(Method):
             skb.network.source == self.options.address
             and bool(getattr(skb.transport, "flags", 0) & (RST | ACK))
         )
+        setting = {key: self.proc.net.sysctl.get_int("net", "ipv4", f"tcp_{key}") for key in SYN_SETTINGS}
+        self.mss = self.sock._route(self.options.address).mtu - self.header_length
+        self.flags = SYN | (ECE | CWR if setting["ecn"] == 1 else 0)
+        self.syn_options = TcpOptions(
+            self.mss,
+            2 if setting["window_scaling"] else None,
+            bool(setting["sack"]),
+            (0, 0) if setting["timestamps"] else None,
+        )
+        self.header_length += len(self.syn_options.encode())
+        self.options.packet_length = self.header_length
 
     def send(self, probe: Probe) -> None:
         net = self.proc.net
         self.sock.ttl = probe.ttl
         probe.sequence = net.sockets.ephemeral_port(net.sockets.tcp_bound)  # type: ignore[arg-type]
         number = net.host.random.getrandbits(32)
-        header = TcpHeader(probe.sequence, self.options.port or self.default_port, number, 0, SYN, 5840)
+        options = self.syn_options
+        if options.timestamp is not None:
+            options = options._replace(timestamp=(net.host.random.getrandbits(32), 0))
+        port, window = self.options.port or self.default_port, 4 * self.mss & 0xFFFF
+        header = TcpHeader(probe.sequence, port, number, 0, self.flags, window, options.encode())
         probe.sent = self.proc.loop.now
         self.sock.so_error = 0
         try:
