@@ -23,9 +23,11 @@ step "style" $bin/ruff check .
 step "types" $bin/mypy kubenet_course
 step "tests" $bin/pytest -n 2 --dist loadfile -rs
 if compgen -G 'notebooks/*.ipynb' >/dev/null; then
-    step "notebooks" $bin/pytest -p no:cacheprovider -n 2 --dist loadfile --nbval --nbval-cell-timeout=60 notebooks
+    step "notebooks" $bin/pytest -p no:cacheprovider -p tests.support.ipc_kernels -n 2 --dist loadfile --nbval \
+        --nbval-cell-timeout=60 notebooks
     # On real namespaces; they mostly wait, so one more at a time than there are processors.
-    step "notebooks on Mininet" twice $bin/pytest -p no:cacheprovider -p tests.support.nbval_mininet -rs -n 3 --dist loadfile --nbval \
+    step "notebooks on Mininet" twice $bin/pytest -p no:cacheprovider -p tests.support.ipc_kernels \
+        -p tests.support.nbval_mininet -rs -n 3 --dist loadfile --nbval \
         --nbval-cell-timeout=120 --nbval-sanitize-with tests/notebooks/sanitize.cfg notebooks
     step "notebooks give the same bytes" $bin/python -m tests.support.notebooks check
 fi

@@ -33,9 +33,12 @@ def execute(path: Path, timeout: int = 120) -> Any:
     """The notebook with fresh outputs, cleaned; a cell that raises is a NotebookExecutionError."""
     from nbclient import NotebookClient
 
+    from tests.support.ipc_kernels import AsyncIpcKernelManager
+
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}, store_widget_state=False
+        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}, store_widget_state=False,
+        kernel_manager_class=AsyncIpcKernelManager,
     )
     with tempfile.TemporaryDirectory(prefix="kubenet-ipython-") as profile:
         client.execute(env={**os.environ, "PYTHONHASHSEED": "0", "IPYTHONDIR": profile})
