@@ -151,11 +151,16 @@ class Request:
             self.metadata, self.lookup, self.depth + 1, self.view, self.deadline,
         )  # fmt: skip
 
-    async def resolve(self, name: dns.name.Name, rdtype: int) -> list[dns.rrset.RRset]:
-        """upstream.Lookup(): the answer section of what this same server says to another question."""
+    async def ask(self, name: dns.name.Name, rdtype: int) -> dns.message.Message | None:
+        """upstream.Lookup(): what this same server says to another question; None where it may not be asked any more."""
         if self.lookup is None or self.depth >= MAX_LOOKUPS:
-            return []
-        return list((await self.lookup(self.asked(name, rdtype))).answer)
+            return None
+        return await self.lookup(self.asked(name, rdtype))
+
+    async def resolve(self, name: dns.name.Name, rdtype: int) -> list[dns.rrset.RRset]:
+        """The answer section of what this same server says to another question."""
+        found = await self.ask(name, rdtype)
+        return list(found.answer) if found is not None else []
 
 
 class Handler(Protocol):

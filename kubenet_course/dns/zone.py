@@ -10,8 +10,8 @@
     an empty non-terminal            → nothing, and the SOA                     AA, NOERROR
     nothing                          → the SOA                                  AA, NXDOMAIN
 
-Names are lower-case text with a dot at the end; a record keeps the case of its file, and an answer
-the case of its question.
+Names are lower-case text with a dot at the end, and so are the names of records and most names in them
+(plugin/file/zone.go: Insert()): an answer does not have its question's case.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import dns.exception
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rdtypes.ANY.CNAME
@@ -39,13 +40,26 @@ from kubenet_course.errors import KubenetError
 MAX_CNAMES = 8
 DEFAULT_TTL = 3600
 MAX_INCLUDES = 7
-A, NS, CNAME, SOA, MX, AAAA, SRV, DNAME, DS = 1, 2, 5, 6, 15, 28, 33, 39, 43
+A, NS, CNAME, SOA, MX, AAAA, SRV, DNAME, DS, SVCB, HTTPS = 1, 2, 5, 6, 15, 28, 33, 39, 43, 64, 65
 
 Node = dict[int, dns.rrset.RRset]
 
 
 class ZoneError(KubenetError):
     """A zone file cannot be read."""
+
+
+#: The names in records that are kept in lower case, by type.
+LOWERED = {NS: ("target",), CNAME: ("target",), SOA: ("mname", "rname"), MX: ("exchange",)}
+
+
+def _lower(name: dns.name.Name) -> dns.name.Name:
+    return name.canonicalize()
+
+
+def _in_lower_case(rdata: dns.rdata.Rdata) -> dns.rdata.Rdata:
+    fields = LOWERED.get(int(rdata.rdtype), ())
+    return rdata.replace(**{field: _lower(getattr(rdata, field)) for field in fields}) if fields else rdata
 
 
 class Zone:
@@ -62,11 +76,13 @@ class Zone:
             node = self.nodes.setdefault(key, {})
             rrset = node.get(rdata.rdtype)
             if rrset is None:
-                rrset = node[rdata.rdtype] = dns.rrset.RRset(owner, rdata.rdclass, rdata.rdtype)
-            rrset.add(rdata, ttl)
+                rrset = node[rdata.rdtype] = dns.rrset.RRset(_lower(owner), rdata.rdclass, rdata.rdtype)
+            rrset.add(_in_lower_case(rdata), ttl)
         self.nodes = {key: {kind: fixed(rrset) for kind, rrset in node.items()} for key, node in self.nodes.items()}
         if SOA not in self.nodes.get(self.origin, {}):
             raise ZoneError(f'file "{file}" has no SOA record for origin {self.origin}')
+        #: Nothing but the apex's SOA and NS records, which the tree of names does not hold: CoreDNS finds no name then.
+        self.bare = set(self.nodes) == {self.origin} and set(self.nodes[self.origin]) <= {SOA, NS}
         self.inner: set[str] = set()
         for key in self.nodes:
             while key != self.origin:
@@ -176,14 +192,15 @@ async def answer_from(zone: Zone, request: Request) -> dns.message.Message:
     """What an authoritative server says to a request about a name of its zone."""
     answer = request.reply(authoritative=True)
     name, rdtype = request.name, request.qtype
+    owner = _lower(request.question)
     node: Node | None
     if name == zone.origin and rdtype in (SOA, NS):
         node = zone.nodes[name]
         if rdtype == SOA:
-            answer.answer.append(with_name(node[SOA], request.question))
+            answer.answer.append(with_name(node[SOA], owner))
             answer.authority += zone.ns
         elif NS in node:
-            answer.answer.append(with_name(node[NS], request.question))
+            answer.answer.append(with_name(node[NS], owner))
             answer.additional += [found for record in node[NS] for found in zone.addresses(record.target)]
         else:
             answer.authority.append(zone.soa)
@@ -193,10 +210,10 @@ async def answer_from(zone: Zone, request: Request) -> dns.message.Message:
     node = zone.nodes.get(name)
     if node is None and name not in zone.inner:
         node = zone.wildcard(name)
-        if node is None:
-            answer.set_rcode(dns.rcode.NXDOMAIN)
-            answer.authority.append(zone.soa)
-            return answer
+    if zone.bare or (node is None and name not in zone.inner):
+        answer.set_rcode(dns.rcode.NXDOMAIN)
+        answer.authority.append(zone.soa)
+        return answer
     await _from_node(zone, request, answer, node or {})
     return answer
 
@@ -204,7 +221,7 @@ async def answer_from(zone: Zone, request: Request) -> dns.message.Message:
 async def _from_node(zone: Zone, request: Request, answer: dns.message.Message, node: Node) -> None:
     rdtype = request.qtype
     if CNAME in node and rdtype != CNAME:
-        answer.answer.append(with_name(node[CNAME], request.question))
+        answer.answer.append(with_name(node[CNAME], _lower(request.question)))
         answer.authority += zone.ns
         await _follow(zone, request, answer, node[CNAME][0].target)
         return
@@ -212,11 +229,13 @@ async def _from_node(zone: Zone, request: Request, answer: dns.message.Message, 
     if found is None:
         answer.authority.append(zone.soa)
         return
-    answer.answer.append(with_name(found, request.question))
+    answer.answer.append(with_name(found, _lower(request.question)))
     answer.authority += zone.ns
-    if rdtype in (MX, SRV):
+    if rdtype in (MX, SRV, SVCB, HTTPS):
         for record in found:
             target = record.exchange if rdtype == MX else record.target
+            if target == dns.name.root and rdtype in (SVCB, HTTPS):
+                target = _lower(request.question)  # RFC 9460 2.5: the owner itself
             answer.additional += [one for one in zone.addresses(target) if one not in answer.additional]
 
 
@@ -226,7 +245,11 @@ async def _follow(zone: Zone, request: Request, answer: dns.message.Message, tar
         key = target.to_text().lower()
         node: Node | None = zone.nodes.get(key) or (None if zone.exists(key) else _wild(zone, key))
         if node is None:
-            answer.answer += await request.resolve(target, request.qtype)
+            found = await request.ask(target, request.qtype)
+            if found is not None:
+                answer.answer += found.answer
+                if found.rcode() in (dns.rcode.SERVFAIL, dns.rcode.NXDOMAIN):
+                    answer.set_rcode(found.rcode())
             return
         if CNAME in node and request.qtype != CNAME:
             alias = with_name(node[CNAME], target)
@@ -270,11 +293,12 @@ async def _dname(zone: Zone, request: Request, answer: dns.message.Message, dnam
     except dns.name.NameTooLong:
         answer.set_rcode(dns.rcode.YXDOMAIN)
         return
-    alias = dns.rrset.RRset(request.question, dname.rdclass, dns.rdatatype.CNAME)
+    alias = dns.rrset.RRset(_lower(request.question), dname.rdclass, dns.rdatatype.CNAME)
     alias.add(dns.rdtypes.ANY.CNAME.CNAME(dname.rdclass, dns.rdatatype.CNAME, target), dname.ttl)
     answer.answer.append(alias)
     answer.authority += zone.ns
-    await _follow(zone, request, answer, target)
+    if request.qtype != CNAME:
+        await _follow(zone, request, answer, target)
 
 
 __all__ = ["Zone", "ZoneError", "answer_from"]

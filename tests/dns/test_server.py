@@ -68,7 +68,7 @@ def engine() -> Engine:
 #: question | rcode | flags | answer | authority | additional; each record as "owner TYPE data", SOA and NS by owner
 TABLE = """
 www.example.org A | NOERROR | AA | www.example.org. A 10.0.0.2 | NS |
-wWw.ExAmPlE.oRg A | NOERROR | AA | wWw.ExAmPlE.oRg. A 10.0.0.2 | NS |
+wWw.ExAmPlE.oRg A | NOERROR | AA | www.example.org. A 10.0.0.2 | NS |
 www.example.org AAAA | NOERROR | AA | www.example.org. AAAA 2001:db8::2 | NS |
 www.example.org TXT | NOERROR | AA | | SOA |
 www.example.org ANY | NOERROR | AA | | SOA |
@@ -77,7 +77,7 @@ example.org NS | NOERROR | AA | NS | | ns1.example.org. A 10.0.0.1
 example.org CAA | NOERROR | AA | example.org. CAA 0 issue "ca.example.net" | NS |
 example.org A | NOERROR | AA | | SOA |
 mail.example.org MX | NOERROR | AA | mail.example.org. MX 10 mx.example.org.; mail.example.org. MX 20 mx.example.net. | NS | mx.example.org. A 10.0.0.9
-_http._tcp.example.org SRV | NOERROR | AA | _http._tcp.example.org. SRV 0 5 80 www.example.org. | NS | Www.example.org. A 10.0.0.2; Www.example.org. AAAA 2001:db8::2
+_http._tcp.example.org SRV | NOERROR | AA | _http._tcp.example.org. SRV 0 5 80 www.example.org. | NS | www.example.org. A 10.0.0.2; www.example.org. AAAA 2001:db8::2
 x.wild.example.org A | NOERROR | AA | x.wild.example.org. A 10.0.0.3 | NS |
 a.b.wild.example.org A | NOERROR | AA | a.b.wild.example.org. A 10.0.0.3 | NS |
 x.wild.example.org TXT | NOERROR | AA | | SOA |

@@ -16,31 +16,42 @@ ACTIONS = ("append", "replace", "set", "unset")
 VARIABLES = ("{qname}", "{qtype}", "{client_ip}", "{client_port}", "{protocol}", "{server_ip}", "{server_port}")
 NSID, SUBNET = 3, 8
 
-Make = Callable[[Request], bytes]
+Make = Callable[[Request], bytes | None]
 
 
 @dataclass
 class OptionRule(Rule):
-    """`make` gives the option's data; with `revert` the option does not go back to the client."""
+    """`make` gives the option's data, None where there is none; with `revert` the option does not go back to the client.
+
+    `doubles`: append adds it also where there is one already (data that is not a variable).
+    """
 
     action: str
     code: int
     make: Make
     revert: bool = False
+    doubles: bool = False
 
     def rewrite(self, request: Request) -> tuple[Request, list[ResponseRule]] | None:
         message = request.message
         options = list(message.options)
         there = any(int(option.otype) == self.code for option in options)
+        data = self.make(request)
+        if data is None:
+            return None
         if self.action == "unset":
             if not there:
                 return None
             options = [option for option in options if int(option.otype) != self.code]
-        elif self.action == "append" and there or self.action == "replace" and not there:
+        elif self.action == "append" and there and not self.doubles or self.action == "replace" and not there:
             return None
         else:
-            options = [option for option in options if int(option.otype) != self.code]
-            options.append(dns.edns.GenericOption(dns.edns.OptionType.make(self.code), self.make(request)))
+            new = dns.edns.GenericOption(dns.edns.OptionType.make(self.code), data)
+            if there and self.action != "append":
+                position = next(at for at, option in enumerate(options) if int(option.otype) == self.code)
+                options[position] = new
+            else:
+                options.append(new)
         changed = request.asked(request.question)
         size = message.payload if message.edns >= 0 else 4096
         changed.message.use_edns(max(message.edns, 0), message.ednsflags, payload=size, options=options)
@@ -80,7 +91,7 @@ def new_rule(mode: str, words: list[str]) -> OptionRule:
     if len(rest) != 2:
         raise RuleError(f"EDNS0 {kind} rules require exactly three or four arguments")
     if kind == "local":
-        return OptionRule(mode, action, _code(rest[0]), _data(rest[1]), revert)
+        return OptionRule(mode, action, _code(rest[0]), _data(rest[1]), revert, doubles=not rest[1].startswith("{"))
     return OptionRule(mode, action, SUBNET, _subnet(rest[0], rest[1]), revert)
 
 
@@ -102,7 +113,7 @@ def _data(text: str) -> Make:
         if "/" not in text:
             raise RuleError(f'unsupported variable name "{text[1:-1]}"')
         label = text[1:-1]
-        return lambda request: (request.metadata.get(label) or str)().encode()
+        return lambda request: (request.metadata.get(label) or str)().encode() or None
     if text.startswith("0x"):
         try:
             plain = bytes.fromhex(text[2:])

@@ -14,10 +14,11 @@ import dns.rdata
 import dns.rdatatype
 import dns.rrset
 
+from kubenet_course.dns.goregexp import LONGEST, RegexpError, compile_regexp
 from kubenet_course.dns.names import fqdn
 from kubenet_course.dns.plugin import Request
 
-CNAME = 5
+CNAME, TC = 5, 0x0200
 
 
 class RuleError(ValueError):
@@ -43,10 +44,10 @@ class ResponseRule:
 
 @dataclass
 class NameMatcher:
-    """`match(name)` is the name's replacement, or None; `back` does the opposite, for `answer auto`."""
+    """`match(name)` is the name's replacement, or None; `back` does the opposite, for `answer auto` (None: just for that name)."""
 
     match: Callable[[str], str | None]
-    back: Callable[[str], str | None] = lambda _: None
+    back: Callable[[str], str | None] | None = None
 
 
 def _exact(old: str, new: str) -> Callable[[str], str | None]:
@@ -82,9 +83,11 @@ def substitute(template: str, match: re.Match[str]) -> str:
 
 def pattern_of(text: str, template: str) -> re.Pattern[str]:
     """isValidRegexPattern(): RuleError also where the template uses groups that are not there."""
+    if len(text) > LONGEST:
+        raise RuleError(f"regex pattern too long: {len(text)} > {LONGEST}")
     try:
-        pattern = re.compile(text)
-    except re.error as problem:
+        pattern = compile_regexp(text)
+    except RegexpError as problem:
         raise RuleError(f"invalid regex pattern in the name rule: {text}, {problem}") from None
     used = [int(number) for number in re.findall(r"\{(\d+)\}", template)]
     if used and max(used) > pattern.groups:
@@ -100,8 +103,10 @@ def name_matcher(kind: str, old: str, new: str) -> NameMatcher:
     makers = {"exact": _exact, "prefix": _prefix, "suffix": _suffix, "substring": _substring}
     if kind not in makers:
         raise RuleError(f"name rule supports only exact, prefix, suffix, substring, and regex name matching, received: {kind}")
+    if kind in ("prefix", "substring"):
+        return NameMatcher(makers[kind](old.lower(), new.lower()))  # parts of names, without a dot at their end
     old, new = fqdn(old), fqdn(new)
-    return NameMatcher(makers[kind](old, new), makers[kind](new, old))
+    return NameMatcher(makers[kind](old, new), makers[kind](new, old) if kind == "suffix" else None)
 
 
 @dataclass
@@ -117,7 +122,7 @@ class NameRule(Rule):
         changed = request.asked(fqdn(new))
         rules = [*self.answers]
         if self.auto:
-            rules.append(OwnerRule(self.matcher.back))
+            rules.append(OwnerRule(self.matcher.back or _exact(fqdn(new), request.qname)))
         return changed, rules
 
 
@@ -141,7 +146,7 @@ class OwnerRule(ResponseRule):
 
 
 #: Where records hold names.
-NAMED = ("target", "exchange")
+NAMED = ("target", "exchange", "replacement", "mname")
 
 
 @dataclass
@@ -235,14 +240,15 @@ class TtlRule(ResponseRule):
     def parse(mode: str, words: list[str]) -> Rule:
         """[exact|prefix|suffix|substring|regex] NAME SECONDS|MIN-MAX"""
         if not 2 <= len(words) <= 3:
-            raise RuleError("too few arguments for a ttl rule" if len(words) < 2 else "too many arguments for a ttl rule")
+            few = f"too few ({len(words)}) arguments for a ttl rule"
+            raise RuleError(few if len(words) < 2 else "many few arguments for a ttl rule")
         kind, name = ("exact", words[0]) if len(words) == 2 else (words[0].lower(), words[1])
         match = re.fullmatch(r"(\d*)(-?)(\d*)", words[-1])
         if match is None or not (match[1] or match[3]):
             raise RuleError(f"invalid TTL '{words[-1]}' for a ttl rule")
         least = int(match[1] or 0)
         most = least if not match[2] else int(match[3] or 2**31 - 1)
-        if least > most or most > 2**31 - 1:
+        if least > most or most > 2**32 - 1:
             raise RuleError(f"invalid TTL '{words[-1]}' for a ttl rule")
         return MatchingRule(mode, matching(kind, name), TtlRule(least, most))
 
@@ -265,7 +271,8 @@ class RcodeRule(ResponseRule):
     def parse(mode: str, words: list[str]) -> Rule:
         """[exact|prefix|suffix|substring|regex] NAME OLD NEW"""
         if not 3 <= len(words) <= 4:
-            raise RuleError("too few arguments for a rcode rule" if len(words) < 3 else "too many arguments for a rcode rule")
+            many = f"too few ({len(words)})" if len(words) < 3 else "too many"
+            raise RuleError(f"{many} arguments for a rcode rule")
         kind, name = ("exact", words[0]) if len(words) == 3 else (words[0].lower(), words[1])
         codes = []
         for text in words[-2:]:
@@ -292,13 +299,14 @@ class CnameRule(ResponseRule):
         if not 2 <= len(words) <= 3:
             raise RuleError(f"too few (or many) arguments for a cname rule: {len(words)}")
         kind = "exact" if len(words) == 2 else words[0].lower()
-        return MatchingRule(mode, lambda _: True, CnameRule(name_matcher(kind, words[-2], words[-1]).match))
+        change = name_matcher(kind, words[-2], words[-1]).match
+        return MatchingRule(mode, lambda _: True, CnameRule(change if kind == "regex" else lambda name: change(name.lower())))
 
     async def apply(self, request: Request, reply: dns.message.Message) -> None:
         for position, rrset in enumerate(reply.answer):
             if rrset.rdtype != CNAME:
                 continue
-            new = self.change(rrset[0].target.to_text().lower())
+            new = self.change(rrset[0].target.to_text())
             if new is None:
                 continue
             target = dns.name.from_text(fqdn(new))
@@ -306,5 +314,8 @@ class CnameRule(ResponseRule):
             changed.add(rrset[0].replace(target=target), rrset.ttl)
             reply.answer = [*reply.answer[:position], changed]
             if request.qtype != CNAME:
-                reply.answer += await request.resolve(target, request.qtype)
+                found = await request.ask(target, request.qtype)
+                if found is not None:
+                    reply.answer += found.answer
+                    reply.flags = reply.flags & ~TC | found.flags & TC
             return

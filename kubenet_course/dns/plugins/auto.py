@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import dns.message
 
 from kubenet_course.dns.dispenser import Dispenser
+from kubenet_course.dns.goregexp import RegexpError, compile_regexp
 from kubenet_course.dns.names import fqdn, go_duration, longest_match
 from kubenet_course.dns.plugin import Fallthrough, Plugin, Request, ServerConfig
 from kubenet_course.dns.plugins._rewrite_rules import substitute
@@ -125,9 +126,9 @@ def _directory(c: Dispenser, config: ServerConfig, handler: Auto) -> None:
         config.environment.log(f"[WARNING] plugin/auto: Directory does not exist: {config.path(words[0])}")
     if len(words) > 1:
         try:
-            handler.expression = re.compile(words[1])
-        except re.error as problem:
-            raise c.plain(f"error parsing regexp: {problem}") from None
+            handler.expression = compile_regexp(words[1])
+        except RegexpError as problem:
+            raise c.plain(str(problem)) from None
         if not handler.expression.groups:
             raise c.error("Need at least one sub expression")
         if len(words) != 3:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import dns.message
 
 from kubenet_course.dns.dispenser import Dispenser
+from kubenet_course.dns.goregexp import LONGEST, compile_regexp
 from kubenet_course.dns.names import go_duration, go_duration_text
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
 
@@ -19,6 +20,7 @@ class Pattern:
     """Errors that match are counted for `period` ns and told in one line."""
 
     expression: re.Pattern[str]
+    text: str
     period: int
     level: str = "error"
     count: int = 0
@@ -59,7 +61,7 @@ class Errors(Plugin):
         pattern.running = False
         count, pattern.count = pattern.count, 0
         self.config.environment.log(
-            f"[{pattern.level.upper()}] plugin/errors: {count} errors like '{pattern.expression.pattern}' "
+            f"[{pattern.level.upper()}] plugin/errors: {count} errors like '{pattern.text}' "
             f"occurred in last {go_duration_text(pattern.period)}"
         )
 
@@ -90,9 +92,11 @@ def _consolidate(c: Dispenser) -> Pattern:
         raise c.arg_error()
     try:
         period = go_duration(arguments[0])
-        expression = re.compile(arguments[1])
-    except (ValueError, re.error) as problem:
-        raise c.error(f"plugin/errors: {problem}") from None
+        if len(arguments[1]) > LONGEST:
+            raise c.error(f"regex pattern too long: {len(arguments[1])} > {LONGEST}")
+        expression = compile_regexp(arguments[1])
+    except ValueError as problem:
+        raise c.error(str(problem)) from None
     options = arguments[2:]
     first = options[-1:] == ["show_first"]
     if first:
@@ -100,4 +104,4 @@ def _consolidate(c: Dispenser) -> Pattern:
     level = options.pop(0) if options else "error"
     if level not in LEVELS or options:
         raise c.error(f"unknown log level argument in consolidate: {options[0] if options else level}")
-    return Pattern(expression, period, level, show_first=first)
+    return Pattern(expression, arguments[1], period, level, show_first=first)

@@ -24,6 +24,7 @@ import dns.zonefile
 
 from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.expressions import BUILTINS, KEYWORDS, Code, ExpressionError, compile_expression
+from kubenet_course.dns.goregexp import LONGEST, RegexpError, compile_regexp
 from kubenet_course.dns.gotemplate import Template as Text
 from kubenet_course.dns.gotemplate import TemplateError
 from kubenet_course.dns.names import longest_match
@@ -169,9 +170,11 @@ def _parse(c: Dispenser, config: ServerConfig) -> Template:
         else:
             _property(c, handler)
     for pattern in patterns or [".*"]:
+        if len(pattern) > LONGEST:
+            raise c.error(f"regex pattern too long: {len(pattern)} > {LONGEST}")
         try:
-            handler.expressions.append(re.compile(pattern))
-        except re.error as problem:
+            handler.expressions.append(compile_regexp(pattern))
+        except RegexpError as problem:
             raise c.error(f"could not parse regex: {pattern}, {problem}") from None
     return handler
 
