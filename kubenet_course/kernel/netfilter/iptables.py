@@ -190,9 +190,9 @@ class Tables:
         chain = self.chain(table, name)
         if chain is None:
             raise Refused(self._no_rule())
-        wanted = rule.spec()
+        wanted = rule.identity()
         for position, candidate in enumerate(chain.rules):
-            if isinstance(candidate, XtRule) and candidate.spec() == wanted:
+            if isinstance(candidate, XtRule) and candidate.identity() == wanted:
                 return position
         raise Refused(self._no_rule(rule))
 

@@ -71,12 +71,16 @@ class XtRule(Rule):
 
     # -- words ------------------------------------------------------------------------------
     def spec(self) -> str:
-        """What iptables-save prints after ``-A CHAIN``; two rules are the same if this is."""
+        """What iptables-save prints after ``-A CHAIN``."""
         if self._spec is None:
             self._spec = self.save()
         return self._spec
 
     text = spec
+
+    def identity(self) -> tuple[Any, ...]:
+        """Two rules are the same to -C and -D if this is."""
+        return (self.spec(), *(extension.hidden() for extension in self.extensions()))
 
     def save(self, counters: bool = False) -> str:
         words = self._head()

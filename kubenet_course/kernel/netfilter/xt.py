@@ -11,6 +11,7 @@ An extension is one file in matches/ or targets/ with one class, found by its na
     compile()   a function of (skb, state): True or False of a match, a verdict of a target
 
 Values of options land in `self.values[key]`; `self.inverted` holds the keys given with ``!``.
+Length: one small function for each kind of value that an option may have.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Names(Protocol):
     def group_id(self, name: str) -> int | None: ...
     def group_name(self, number: int) -> str | None: ...
     def host_addresses(self, name: str, family: int) -> list[Any]: ...
+    def host_failure(self, name: str, family: int) -> str: ...
     def address_name(self, address: Any, mask: int) -> str: ...
     def set_exists(self, name: str) -> bool: ...
     def warn(self, line: str) -> None: ...
@@ -106,6 +108,8 @@ class Extension:
     conntrack: bool = False
     #: iptables knows the extension, the kernel does not.
     missing: ClassVar[bool] = False
+    #: What the tool says, once, when it prints such a rule.
+    complaint: ClassVar[str] = ""
     #: How the tool ends its sentence about an option's missing second word.
     full_stop: ClassVar[str] = "."
 
@@ -122,11 +126,12 @@ class Extension:
 
     def parse(self, opt: Opt, text: str, invert: bool, names: Names) -> None:
         """xtables_option_parse(): one option with its argument."""
+        known = next(other for other in self.options if other.id == opt.id)  # the sentences name the first spelling
         if opt.id in self.values and not opt.multi:
-            raise problem(f'{self.name}: option "--{opt.name}" can only be used once.\n')
+            raise problem(f'{self.name}: option "--{known.name}" can only be used once.\n')
         if invert and not opt.invert:
-            raise problem(f'{self.name}: option "--{opt.name}" cannot be inverted.\n')
-        value = PARSERS[opt.kind](self, opt, text, names)
+            raise problem(f'{self.name}: option "--{known.name}" cannot be inverted.\n')
+        value = PARSERS[opt.kind](self, known, text, names)
         self.values[opt.id] = value
         if invert:
             self.inverted.add(opt.id)
@@ -157,6 +162,10 @@ class Extension:
     def vanishes(self) -> bool:
         """iptables-nft translates it to nothing at all, so that it is not there when read back."""
         return False
+
+    def hidden(self) -> Any:
+        """What the tool's own record of the options holds and no word says: where it differs, -C and -D find no such rule."""
+        return None
 
     # -- words ------------------------------------------------------------------------------
     def save(self) -> str:
@@ -280,8 +289,7 @@ def _port_number(text: str, names: Names) -> int | None:
     found = names.service_port(text)
     if found is not None:
         return found
-    value = number(text, 0xFFFFFFFF)
-    return value & 0xFFFF if value is not None else None
+    return int(text) & 0xFFFF if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
 def _parse_ports(ext: Extension, opt: Opt, text: str, names: Names) -> tuple[int, int]:
@@ -302,12 +310,15 @@ def _parse_ports(ext: Extension, opt: Opt, text: str, names: Names) -> tuple[int
 
 def _parse_mark(ext: Extension, opt: Opt, text: str, names: Names) -> tuple[int, int]:
     """XTTYPE_MARKMASK32: value[/mask]."""
-    value_text, slash, mask_text = text.partition("/")
-    value = number(value_text, 0xFFFFFFFF)
-    mask = number(mask_text, 0xFFFFFFFF) if slash else 0xFFFFFFFF
-    if value is None or mask is None:
-        raise problem(f'{ext.name}: bad integer value for option "--{opt.name}", or out of range.\n')
-    return value, mask
+    values = []
+    for part in text.split("/", 1):
+        found = _NUMBER.match(part)
+        if found is None or _value(found.group(1)) > 0xFFFFFFFF:
+            raise problem(f'{ext.name}: bad integer value for option "--{opt.name}", or out of range.\n')
+        values.append(_value(found.group(1)))
+        if found.end() != len(part):
+            raise problem(f'{ext.name}: trailing garbage after value for option "--{opt.name}".\n')
+    return values[0], values[1] if len(values) > 1 else 0xFFFFFFFF
 
 
 def _parse_double(ext: Extension, opt: Opt, text: str, names: Names) -> float:
@@ -322,9 +333,9 @@ def _parse_double(ext: Extension, opt: Opt, text: str, names: Names) -> float:
 
 
 def _parse_mac(ext: Extension, opt: Opt, text: str, names: Names) -> MacAddress:
-    if not re.fullmatch(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", text):
+    if not re.fullmatch(r"([0-9A-Fa-f]{1,2}:){5}[0-9A-Fa-f]{1,2}", text):
         raise problem("Invalid MAC address specified.")
-    return MacAddress.parse(text)
+    return MacAddress.parse(":".join(part.zfill(2) for part in text.split(":")))
 
 
 def _parse_protocol(ext: Extension, opt: Opt, text: str, names: Names) -> int:
@@ -368,9 +379,7 @@ def host(text: str, family: int, names: Names) -> Any:
         return address
     found = names.host_addresses(text, family) if address is None else []
     if not found:
-        sentence = (
-            "Address family for hostname not supported" if address is not None else "Temporary failure in name resolution"
-        )
+        sentence = "Address family for hostname not supported" if address is not None else names.host_failure(text, family)
         raise problem(f"getaddrinfo: {sentence}\n")
     return found[0]
 
@@ -384,7 +393,20 @@ def _parse_hostmask(ext: Extension, opt: Opt, text: str, names: Names) -> tuple[
 
 
 def _parse_plenmask(ext: Extension, opt: Opt, text: str, names: Names) -> int:
-    return parse_mask(text, ext.family)
+    """XTTYPE_PLENMASK: a prefix length or a mask."""
+    bits = 32 if ext.family == 4 else 128
+    length = number(text, bits)
+    if length is not None:
+        return ((1 << length) - 1) << (bits - length)
+    try:
+        address = parse_address(text)
+    except ValueError:
+        address = None
+    if address is None or address.family != ext.family:
+        raise problem(
+            f'{ext.name}: bad value for option "--{opt.name}", neither a valid network mask nor valid CIDR (0-{bits}).\n'
+        )
+    return int(address)
 
 
 def parse_mask(text: str, family: int) -> int:

@@ -22,18 +22,20 @@ class OptionsHeader(Extension):
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.id.endswith("-opts"):
             self.values[opt.id] = [self._option(word) for word in value.split(",")]
+            if len(self.values[opt.id]) > 16:
+                raise problem("too many addresses specified")
 
     def _option(self, word: str) -> tuple[int, int | None]:
         kind_text, colon, size_text = word.partition(":")
         if not kind_text[:1].isdigit():
-            raise problem(f"{self.name}: no valid digits in opt `{word}'")
+            raise problem(f"{self.name}: no valid digits in opt `{kind_text}'")
         kind = int(kind_text) & 0xFF
         if not colon:
             return kind, None
         if kind == 0:
             raise problem("PAD0 hasn't got length")
         if not size_text.isdigit():
-            raise problem(f"{self.name}: no valid digits in opt `{word}'")
+            raise problem(f"{self.name}: no valid digits in length `{size_text}'")
         return kind, int(size_text) & 0xFF
 
     def _opts(self) -> str:

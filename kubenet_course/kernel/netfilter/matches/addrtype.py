@@ -59,18 +59,31 @@ class Addrtype(Extension):
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.kind == "string":
-            words = set()
-            for word in value.split(","):
-                if word.upper() not in TYPES:
-                    raise problem(f'addrtype: bad type "{value}"')
-                words.add(word.upper())
+            words, rest = set(), value
+            while "," in rest:  # parse_types(): the rest of the text is what it complains of
+                word, _, after = rest.partition(",")
+                if not word:
+                    raise problem(f"addrtype: bad type `{rest}'")
+                words.add(self._type(word, rest))
+                rest = after
+            words.add(self._type(rest, rest))
             self.values[opt.id] = tuple(kind for kind in TYPES if kind in words)
+
+    def _type(self, word: str, rest: str) -> str:
+        """A type may be shortened."""
+        found = next((kind for kind in TYPES if word and kind.startswith(word.upper())), None)
+        if found is None:
+            raise problem(f'addrtype: bad type "{rest}"' if rest == word else f"addrtype: bad type `{rest}'")
+        return found
 
     def check(self, names: Names) -> None:
         if "src-type" not in self.values and "dst-type" not in self.values:
             raise problem("addrtype: you must specify --src-type or --dst-type")
 
     def refused(self, place: Place, rule: XtRule) -> int:
+        words = {word for key in ("src-type", "dst-type") for word in self.values.get(key, ())}
+        if self.family == 6 and words & {"THROW", "NAT", "XRESOLVE", "BROADCAST", "BLACKHOLE"} - {"BLACKHOLE"}:
+            return errno.EINVAL
         if "limit-iface-in" in self.values and place.hooks & {3, 4}:
             return errno.EINVAL
         if "limit-iface-out" in self.values and place.hooks & {0, 1}:

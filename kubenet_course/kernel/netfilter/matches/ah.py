@@ -27,14 +27,14 @@ class Ah(Extension):
 
     def save(self) -> str:
         words = [_spi.save(self, "ahspi")]
-        if "ahlen" in self.values:
+        if self.values.get("ahlen") or "ahlen" in self.inverted:
             words.append(f"{self.bang('ahlen')}--ahlen {self.values['ahlen']}")
         words += ["--ahres"] if "ahres" in self.values else []
         return " ".join(word for word in words if word)
 
     def listing(self, names: Names | None) -> str:
         text = f"ah {_spi.words(self, 'ahspi', 'spi')}"
-        if "ahlen" in self.values:
+        if self.values.get("ahlen") or "ahlen" in self.inverted:
             text += f"length:{'!' if 'ahlen' in self.inverted else ''}{self.values['ahlen']}"
         return text + (" reserved" if "ahres" in self.values else "")
 

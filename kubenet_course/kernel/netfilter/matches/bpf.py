@@ -51,7 +51,7 @@ def parse_program(text: str) -> list[Instruction]:
     if length > 64:
         raise problem("bpf: number of instructions exceeds maximum")
     program = []  # type: ignore[var-annotated]
-    for line in rest.split(","):
+    for line in rest.removesuffix(",").split(","):
         words = line.split()
         values = [number(word) for word in words]
         if len(values) != 4 or any(value is None for value in values):

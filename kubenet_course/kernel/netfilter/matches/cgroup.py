@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 class Cgroup(Extension):
     name = "cgroup"
-    options = (Opt("path", "string", invert=True, low=1), Opt("cgroup", "uint32", invert=True))
+    options = (Opt("path", "string", invert=True), Opt("cgroup", "uint32", invert=True))
 
     def refused(self, place: Place, rule: XtRule) -> int:
         both = "path" in self.values and "cgroup" in self.values
-        missing = self.values.get("path", "/") != "/"
+        missing = self.values.get("path", "/") not in ("", "/")
         if not self.values or both or missing or place.hooks - {1, 3, 4}:
             return errno.EINVAL
         return 0

@@ -19,7 +19,7 @@ class Cluster(Extension):
     options = (
         Opt("cluster-total-nodes", "uint32", mand=True, low=1, high=32),
         Opt("cluster-local-node", "uint32", invert=True, low=1, high=32, excl=("cluster-local-nodemask",)),
-        Opt("cluster-local-nodemask", "uint32", invert=True, excl=("cluster-local-node",)),
+        Opt("cluster-local-nodemask", "uint32", invert=True, low=1, high=32, excl=("cluster-local-node",)),
         Opt("cluster-hash-seed", "uint32", mand=True),
     )
 

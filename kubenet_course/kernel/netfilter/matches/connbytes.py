@@ -45,7 +45,10 @@ class Connbytes(Extension):
 
     def _range(self, separator: str = ":") -> str:
         low, high = self.values["connbytes"]
-        return str(low) if high == MAXIMUM else f"{low}{separator}{high}"
+        return str(low) if high in (0, MAXIMUM) else f"{low}{separator}{high}"
+
+    def hidden(self) -> Any:
+        return self.values["connbytes"]
 
     def save(self) -> str:
         return (

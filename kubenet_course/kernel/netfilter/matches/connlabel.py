@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 class Connlabel(Extension):
     name = "connlabel"
     conntrack = True
-    options = (Opt("label", "string", invert=True, mand=True), Opt("set"))
+    complaint = "Warning: cannot open /etc/xtables/connlabel.conf: No such file or directory"
+    options = (Opt("label", "string", invert=True, mand=True, low=1), Opt("set"))
 
     def parse(self, opt: Opt, text: str, invert: bool, names: Names) -> None:
         super().parse(opt, text, invert, names)
         if opt.id == "label":
             value = number(text, 0xFFFF)
             if value is None:
-                names.warn("Warning: cannot open /etc/xtables/connlabel.conf: No such file or directory")
+                names.warn(self.complaint)
                 raise problem(f"label '{text}' not found or invalid value")
             self.values["label"] = value
 

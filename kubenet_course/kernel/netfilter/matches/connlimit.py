@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter import conntrack as core
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, mask_text, number, prefix_of, problem
-from kubenet_course.wire.addresses import parse_address
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, mask_text, prefix_of, problem
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
@@ -19,25 +18,15 @@ class Connlimit(Extension):
     options = (
         Opt("connlimit-upto", "uint32", invert=True, excl=("connlimit-above",)),
         Opt("connlimit-above", "uint32", invert=True, excl=("connlimit-upto",)),
-        Opt("connlimit-mask", "string"),
+        Opt("connlimit-mask", "plenmask"),
         Opt("connlimit-saddr", excl=("connlimit-daddr",)),
         Opt("connlimit-daddr", excl=("connlimit-saddr",)),
     )
     mask = -1
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
-        if opt.id != "connlimit-mask":
-            return
-        bits = 32 if self.family == 4 else 128
-        length = number(value)
-        if length is not None:
-            length = min(length, bits)
-            self.mask = ((1 << length) - 1) << (bits - length)
-            return
-        try:
-            self.mask = int(parse_address(value))
-        except ValueError:
-            raise problem(f'connlimit: Bad value for option "--connlimit-mask": {value}') from None
+        if opt.id == "connlimit-mask":
+            self.mask = value
 
     def check(self, names: Names) -> None:
         if "connlimit-upto" not in self.values and "connlimit-above" not in self.values:
@@ -54,6 +43,9 @@ class Connlimit(Extension):
         bits = 32 if self.family == 4 else 128
         length = prefix_of(self.mask, bits)
         return str(length) if length is not None else mask_text(self.mask, self.family)[1:]
+
+    def hidden(self) -> Any:
+        return self.family == 4 and "connlimit-mask" in self.values
 
     def save(self) -> str:
         word, count = self._limit()

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter import conntrack as ct_core
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, mask_text, problem, range_text
+from kubenet_course.kernel.netfilter.xt import (
+    Extension,
+    Names,
+    Opt,
+    mask_text,
+    prefix_of,
+    problem,
+    range_text,
+)
 from kubenet_course.sim.loop import SECOND
 
 if TYPE_CHECKING:
@@ -112,7 +120,8 @@ class ConntrackMatch(Extension):
             elif key == "ctstatus":
                 text = ",".join(name for name, bit in STATUSES if value & bit) or "NONE"
             elif key in ADDRESS_KEYS:
-                text = f"{value[0]}{mask_text(value[1], self.family)}"
+                holes = prefix_of(value[1], value[0].bits) is None
+                text = str(value[0]) if holes else f"{value[0]}{mask_text(value[1], self.family)}"
             elif key == "ctexpire" or key in PORT_KEYS:
                 text = range_text(*value)
             else:
@@ -124,7 +133,12 @@ class ConntrackMatch(Extension):
         return " ".join(f"{bang}--{key} {text}" for bang, key, text in self._words())
 
     def listing(self, names: Names | None) -> str:
-        return " ".join(f"{bang}{key} {text}" for bang, key, text in self._words())
+        words = []
+        for bang, key, text in self._words():
+            if names is not None and key in ADDRESS_KEYS and not self.values[key][1] and not self.values[key][0]:
+                text = "anywhere"
+            words.append(f"{bang}{key} {text}")
+        return " ".join(words)
 
     def nft(self, rule: XtRule) -> str | None:
         out = []

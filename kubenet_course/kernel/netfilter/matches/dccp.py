@@ -29,7 +29,7 @@ class Dccp(Extension):
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.id == "dccp-types":
             bits = 0
-            for word in value.split(","):
+            for word in filter(None, value.split(",")):
                 if word.upper() not in TYPES:
                     raise problem(f"Unknown DCCP type `{word}'")
                 bits |= INVALID if word.upper() == "INVALID" else 1 << TYPES.index(word.upper())

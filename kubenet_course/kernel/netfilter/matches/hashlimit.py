@@ -22,10 +22,14 @@ MODES = ("srcip", "srcport", "dstip", "dstport")
 #: nft names them in another order.
 NFT_MODES = ("dstip", "dstport", "srcip", "srcport")
 GC_INTERVAL, EXPIRE = 1000, 10000
+MAXIMUM = 0xFFFFFFFF
+SECONDS = {"sec": 1, "min": 60, "hour": 3600, "day": 86400}
+#: What a table may have at most.
+LARGEST = 1048576
 
 
-def parse_rate(text: str) -> int:
-    """Millionths of a second between two packets; ValueError where it is none."""
+def parse_rate(text: str) -> tuple[int, int]:
+    """(millionths of a second between two packets, seconds of the unit); ValueError where it is none."""
     count_text, slash, unit = text.partition("/")
     seconds = 1
     if slash:
@@ -33,13 +37,13 @@ def parse_rate(text: str) -> int:
         if not found:
             raise ValueError(text)
         seconds = found[0]
-    digits = re.match(r"\s*(\d+)", count_text)
+    digits = re.match(r"\s*([+-]?\d+)", count_text)
     count = int(digits.group(1)) if digits else 0
     if not count:
         raise ValueError(text)
-    if count / seconds > SCALE:
+    if count < 0 or count / seconds > SCALE:  # atoi(), then unsigned
         raise problem(f'Rate too fast "{text}"')
-    return SCALE * seconds // count
+    return SCALE * seconds // count, seconds
 
 
 def rate_text(average: int) -> str:
@@ -52,23 +56,42 @@ def rate_text(average: int) -> str:
     return f"{SHOWN[index][1] * SCALE // average}/{SHOWN[index][0]}"
 
 
-#: Byte rates are kept in units of 16 bytes a second (XT_HASHLIMIT_BYTE_SHIFT).
-UNIT = 16
+def bytes_cost(size: int) -> int:
+    """bytes_to_cost(): what a byte rate is kept as."""
+    return MAXIMUM // ((size >> 4) + 1)
 
 
-def parse_bytes(text: str) -> int | None:
-    """``400kb``, ``1mb``, ``123b``: bytes, or None where there is no unit."""
-    found = re.fullmatch(r"(\d+)(kb|mb|b)(/s)?", text)
-    if found is None:
-        return None
-    return int(found.group(1)) * {"b": 1, "kb": 1024, "mb": 1048576}[found.group(2)]
+def cost_bytes(cost: int) -> int:
+    """cost_to_bytes(): the rate that is printed of it."""
+    return (MAXIMUM // cost if cost else MAXIMUM) - 1 << 4
 
 
-def bytes_text(value: int) -> str:
-    for factor, word in ((1048576, "mb"), (1024, "kb")):
-        if value and value % factor == 0:
-            return f"{value // factor}{word}"
-    return f"{value}b"
+def parse_bytes(text: str) -> int:
+    """``400kb``, ``1mb``, ``123b``: bytes; 0 where no number begins it."""
+    found = re.match(r"\s*(\d+)([a-zA-Z]?)", text)
+    return int(found[1]) * {"k": 1024, "m": 1048576}.get(found[2], 1) if found is not None else 0
+
+
+def bytes_text(size: int) -> str:
+    """print_bytes(): a rate in the largest unit that is kept the same."""
+    for unit, word in ((1048576, "mb"), (1024, "kb")):
+        if size >= unit and bytes_cost(size & ~(unit - 1) & MAXIMUM) == bytes_cost(size):
+            return f"{size // unit}{word}"
+    return f"{size}b"
+
+
+def burst_text(size: int) -> str:
+    """A burst in the largest unit that it fills."""
+    unit, word = next(((unit, word) for unit, word in ((1048576, "mb"), (1024, "kb")) if size >= unit), (1, "b"))
+    return f"{size // unit}{word}"
+
+
+HASH = 250 << 39  # HZ * CREDITS_PER_JIFFY
+
+
+def credits(amount: int) -> int:
+    """user2credits(), in 64 bits."""
+    return amount * (HASH // SCALE) % 2**64
 
 
 class Hashlimit(Extension):
@@ -77,8 +100,8 @@ class Hashlimit(Extension):
         Opt("hashlimit-upto", "string", invert=True, excl=("hashlimit-above",)),
         Opt("hashlimit-above", "string", invert=True, excl=("hashlimit-upto",)),
         Opt("hashlimit", "string", invert=True, excl=("hashlimit-above",), key="hashlimit-upto"),
-        Opt("hashlimit-srcmask", "uint8"),
-        Opt("hashlimit-dstmask", "uint8"),
+        Opt("hashlimit-srcmask", "plenmask"),
+        Opt("hashlimit-dstmask", "plenmask"),
         Opt("hashlimit-burst", "string"),
         Opt("hashlimit-htable-size", "uint32"),
         Opt("hashlimit-htable-max", "uint32"),
@@ -87,51 +110,71 @@ class Hashlimit(Extension):
         Opt("hashlimit-mode", "string"),
         Opt("hashlimit-name", "string", low=1, high=256, mand=True),
         Opt("hashlimit-rate-match"),
-        Opt("hashlimit-rate-interval", "uint32", low=1, high=0xFFFFFFFF),
+        Opt("hashlimit-rate-interval", "string"),
     )
     average = 0
+    unit = 1
     bytes_rate: int | None = None
     burst = 5
+    #: As a multiple of the byte rate.
     burst_bytes: int | None = None
     modes: frozenset[str] = frozenset()
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.id in ("hashlimit-upto", "hashlimit-above"):
-            size = parse_bytes(value) if re.search(r"\db|kb|mb|gb", value) else None
-            if re.search(r"(\d)(b|kb|mb|gb)(/s)?$", value):
-                self.bytes_rate = (size or 0) // UNIT * UNIT
-            else:
-                try:
-                    self.average = parse_rate(value)
-                except ValueError:
-                    raise problem(f'hashlimit: Bad value for "--{opt.name}" option: "{value}"') from None
+            try:
+                if "b/s" in value:
+                    size = parse_bytes(value)
+                    if not size:
+                        raise ValueError(value)
+                    self.bytes_rate = cost_bytes(bytes_cost(size))
+                else:
+                    self.average, self.unit = parse_rate(value)
+            except ValueError:
+                raise problem(f'hashlimit: Bad value for "--{opt.name}" option: "{value}"') from None
         elif opt.id == "hashlimit-burst":
-            size = parse_bytes(value)
-            if size is not None:
-                self.burst_bytes, self.burst = size, size
-            else:
-                burst = number(value, 1000000, 1)
-                if burst is None:
-                    raise problem('bad value for option "--hashlimit-burst", or out of range (1-1000000).')
-                self.burst = burst
+            self.burst = parse_bytes(value)
+        elif opt.id == "hashlimit-rate-interval":
+            seconds = number(value) or 0
+            if not 0 < (seconds if seconds <= MAXIMUM else 0) <= 0x7FFFFFFF:
+                raise problem(f'hashlimit: Bad value for "--hashlimit-rate-interval" option: "{value}"')
+            self.values[opt.id] = seconds
         elif opt.id == "hashlimit-mode":
-            if any(word not in MODES for word in value.split(",")):
+            words = [word for word in value.split(",") if word]
+            if any(word not in MODES for word in words):
                 raise problem(f'hashlimit: Bad value for "--hashlimit-mode" option: "{value}"')
-            self.modes = frozenset(value.split(","))
+            self.modes = frozenset(words)
+        elif opt.id in ("hashlimit-srcmask", "hashlimit-dstmask"):
+            bits = 32 if self.family == 4 else 128
+            self.values[opt.id] = bits - (~value & ((1 << bits) - 1)).bit_length()
+        elif opt.id in ("hashlimit-htable-size", "hashlimit-htable-max"):
+            self.values[opt.id] = min(value, LARGEST)
 
     def check(self, names: Names) -> None:
         if "hashlimit-upto" not in self.values and "hashlimit-above" not in self.values:
             raise problem("You have to specify --hashlimit")
-        if self.bytes_rate is not None and "hashlimit-burst" in self.values and self.burst_bytes is None:
-            raise problem(f"burst cannot be smaller than {self.bytes_rate}b")
+        if self.bytes_rate is not None:
+            if "hashlimit-burst" in self.values:
+                if self.burst < self.bytes_rate or not self.burst:
+                    raise problem(f"burst cannot be smaller than {self.bytes_rate}b")
+                self.burst_bytes = -(-self.burst // self.bytes_rate) if self.bytes_rate else 0
+        elif not 0 < self.burst <= 1000000:
+            raise problem('bad value for option "--hashlimit-burst", or out of range (1-1000000).')
+        if "hashlimit-rate-match" in self.values and self.average:
+            self.average //= self.unit
 
     def refused(self, place: Place, rule: XtRule) -> int:
-        bits = 32 if self.family == 4 else 128
-        if self.values.get("hashlimit-srcmask", 0) > bits or self.values.get("hashlimit-dstmask", 0) > bits:
+        name = self.values["hashlimit-name"]
+        if "/" in name or name in (".", "..") or 0 in (
+            self.values.get("hashlimit-htable-gcinterval", 1), self.values.get("hashlimit-htable-expire", 1)
+        ):  # fmt: skip
             return errno.EINVAL
-        if self.average and self.average * self.burst > 0x7FFFFFFF * 60:
+        if self.average and credits(self.average * self.burst) < credits(self.average):
             return errno.ERANGE
         return 0
+
+    def hidden(self) -> Any:
+        return "hashlimit-rate-match" not in self.values and self.values.get("hashlimit-rate-interval")
 
     def _above(self) -> bool:
         return ("hashlimit-above" in self.values) != bool(self.inverted & {"hashlimit-upto", "hashlimit-above"})
@@ -143,25 +186,21 @@ class Hashlimit(Extension):
 
     def _burst(self) -> str:
         if self.bytes_rate is not None:
-            return bytes_text(self.burst_bytes) if self.burst_bytes is not None and self.burst_bytes != self.bytes_rate else ""
+            return burst_text(self.bytes_rate * self.burst_bytes) if self.burst_bytes else ""
         return str(self.burst)
 
     def _expire(self) -> int:
         if "hashlimit-htable-expire" in self.values:
             return self.values["hashlimit-htable-expire"]
         if self.bytes_rate is not None:
-            return 15 * 1000
-        return {"sec": 1, "min": 60, "hour": 3600, "day": 86400}[rate_text(self.average).split("/")[1]] * 1000
+            return 60 * 1000 if self.burst_bytes else 15 * 1000
+        return self.unit * 1000
 
-    def _expire_shown(self) -> bool:
-        """Only where it is not what the rate's unit brings by itself."""
-        expire = self.values.get("hashlimit-htable-expire")
-        if expire is None:
-            return False
-        default = 15000 if self.bytes_rate is not None else {
-            "sec": 1, "min": 60, "hour": 3600, "day": 86400,
-        }[rate_text(self.average).split("/")[1]] * 1000  # fmt: skip
-        return expire != default
+    def _expire_shown(self, interval: int = 1) -> bool:
+        """Only where it is not what the printed rate's unit brings by itself."""
+        if self.bytes_rate is not None:
+            return self._expire() != (60000 if self.burst_bytes else 15000)
+        return self._expire() != SECONDS[rate_text(self.average * interval).split("/")[1]] * 1000
 
     def _masks(self) -> list[tuple[str, int]]:
         bits = 32 if self.family == 4 else 128
@@ -178,10 +217,10 @@ class Hashlimit(Extension):
         if self.values.get("hashlimit-htable-gcinterval", GC_INTERVAL) != GC_INTERVAL:
             words.append(f"--hashlimit-htable-gcinterval {self.values['hashlimit-htable-gcinterval']}")
         if self._expire_shown():
-            words.append(f"--hashlimit-htable-expire {self.values['hashlimit-htable-expire']}")
+            words.append(f"--hashlimit-htable-expire {self._expire()}")
         words += [f"--{key} {value}" for key, value in self._masks()]
         words += ["--hashlimit-rate-match"] if "hashlimit-rate-match" in self.values else []
-        if self.values.get("hashlimit-rate-interval", 1) != 1:
+        if "hashlimit-rate-match" in self.values and self.values.get("hashlimit-rate-interval", 1) != 1:
             words.append(f"--hashlimit-rate-interval {self.values['hashlimit-rate-interval']}")
         return " ".join(words)
 
@@ -195,11 +234,11 @@ class Hashlimit(Extension):
                 words.append(f"{key} {self.values[f'hashlimit-{key}']}")
         if self.values.get("hashlimit-htable-gcinterval", GC_INTERVAL) != GC_INTERVAL:
             words.append(f"htable-gcinterval {self.values['hashlimit-htable-gcinterval']}")
-        if self._expire_shown():
-            words.append(f"htable-expire {self.values['hashlimit-htable-expire']}")
+        if self._expire_shown(interval):
+            words.append(f"htable-expire {self._expire()}")
         words += [f"{key.removeprefix('hashlimit-')} {value}" for key, value in self._masks()]
         words += ["rate-match"] if "hashlimit-rate-match" in self.values else []
-        words += [f"rate-interval {interval}"] if interval != 1 else []
+        words += [f"rate-interval {interval}"] if "hashlimit-rate-match" in self.values and interval != 1 else []
         return " ".join(words)
 
     def nft(self, rule: XtRule) -> str | None:
@@ -258,7 +297,7 @@ class Hashlimit(Extension):
         ]
         by_bytes = self.bytes_rate is not None
         cost = SECOND if by_bytes else self.average * 1000
-        full = (self.burst_bytes or self.bytes_rate or 1) * SECOND if by_bytes else cost * self.burst
+        full = (self.bytes_rate or 1) * (self.burst_bytes or 1) * SECOND if by_bytes else cost * self.burst
         rate = self.bytes_rate or 1
         expire = self._expire() * 1_000_000
         ports = "srcport" in modes or "dstport" in modes

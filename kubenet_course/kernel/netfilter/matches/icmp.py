@@ -36,7 +36,7 @@ NFT4 = {
 
 def parse_type(text: str, types: tuple, word: str) -> tuple[int, int, int]:
     """A name (or its unambiguous beginning), or type[/code] by number."""
-    found = [entry for entry in types if entry[0].lower().startswith(text.lower())] if text else []
+    found = [entry for entry in types if entry[0].lower().startswith(text.lower())]
     exact = [entry for entry in found if entry[0].lower() == text.lower()]
     if exact or len(found) == 1:
         entry = (exact or found)[0]
@@ -71,6 +71,9 @@ class Icmp(Extension):
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         self.values[self.flag] = parse_type(value, self.types, self.word)
+
+    def hidden(self) -> Any:
+        return self.values[self.flag]
 
     def save(self) -> str:
         kind, low, high = self.values[self.flag]

@@ -26,7 +26,10 @@ class Ipv6header(Extension):
     def parse(self, opt: Opt, text: str, invert: bool, names: Names) -> None:
         super().parse(opt, text, invert, names)
         if opt.id == "header":
-            self.values["header"] = sum({self._bit(word, names) for word in text.split(",")})
+            words = [word for word in text.split(",") if word]
+            if not words:
+                raise problem("ip6t_ipv6header: cannot parse header names")
+            self.values["header"] = sum({self._bit(word, names) for word in words})
 
     def _bit(self, word: str, names: Names) -> int:
         value = number(word, 255)

@@ -29,11 +29,11 @@ def parse_rate(text: str) -> int:
         if not found:
             raise ValueError(text)
         seconds = found[0]
-    digits = re.match(r"\s*(\d+)", count_text)
+    digits = re.match(r"\s*([+-]?\d+)", count_text)
     count = int(digits.group(1)) if digits else 0
     if not count:
         raise ValueError(text)
-    if count / seconds > SCALE:
+    if count < 0 or count / seconds > SCALE:  # atoi(), then unsigned
         raise problem(f'Rate too fast "{text}"')
     return SCALE * seconds // count
 
@@ -63,7 +63,7 @@ class Limit(Extension):
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.id == "limit-burst":
-            self.burst = value
+            self.burst = value or 5
             return
         try:
             self.average = parse_rate(value)

@@ -20,7 +20,9 @@ TYPES = (
 
 
 def parse_type(text: str) -> int:
-    found = [entry for entry in TYPES if entry[0].startswith(text.lower())] if text else []
+    if not text:
+        return 0
+    found = [entry for entry in TYPES if entry[0].startswith(text.lower())]
     exact = [entry for entry in found if entry[0] == text.lower()]
     if exact or len(found) == 1:
         return (exact or found)[0][1]
@@ -34,7 +36,7 @@ def parse_type(text: str) -> int:
 
 class Mh(Extension):
     name = "mh"
-    aliases = ("ipv6-mh", "mobility-header")
+    aliases = ("ipv6-mh",)
     families = (6,)
     protocols = (135,)
     options = (Opt("mh-type", "string", invert=True),)

@@ -26,6 +26,10 @@ class Physdev(Extension):
         Opt("physdev-is-bridged", invert=True),
     )
 
+    def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
+        if opt.kind == "string" and len(value) > 15:
+            raise problem(f"interface name `{value}' must be shorter than IFNAMSIZ (15)")
+
     def check(self, names: Names) -> None:
         if not self.values:
             raise problem("PHYSDEV: no physdev option specified")

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
     from kubenet_course.kernel.netns import NetNamespace
 
-TYPES = {"unicast": 0, "broadcast": 1, "multicast": 2, "bcast": 1, "mcast": 2, "host": 0}
-WORDS = {0: "unicast", 1: "broadcast", 2: "multicast"}
-NFT = {0: "host", 1: "broadcast", 2: "multicast"}
+TYPES = {"unicast": 0, "broadcast": 1, "multicast": 2, "bcast": 1, "mcast": 2, "host": 0, "otherhost": 3}
+WORDS = {0: "unicast", 1: "broadcast", 2: "multicast", 3: "otherhost"}
+NFT = {0: "host", 1: "broadcast", 2: "multicast", 3: "other"}
 
 
 class Pkttype(Extension):

@@ -58,13 +58,11 @@ class Policy(Extension):
         if none and "strict" in self.values:
             raise problem("policy match: policy none but --strict given")
         for position, element in enumerate(self.elements):
-            if none and element:
-                raise problem("policy match: policy none but policy given")
             if "strict" in self.values and not element:
                 raise problem(f"policy match: empty policy element {position}. --strict is in effect, but {NEEDS}")
             tunnel = "tunnel-src" in element or "tunnel-dst" in element
             mode = element.get("mode", ("", False))
-            if tunnel and "strict" in self.values and (mode[0] != "tunnel" or mode[1]):
+            if tunnel and (mode[0] != "tunnel" or mode[1]):
                 raise problem("policy match: --tunnel-src/--tunnel-dst is only valid in tunnel mode")
 
     def refused(self, place: Place, rule: XtRule) -> int:

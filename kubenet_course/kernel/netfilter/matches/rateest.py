@@ -49,6 +49,22 @@ class Rateest(Extension):
         Opt("rateest-lt", invert=True), Opt("rateest-gt", invert=True), Opt("rateest-eq", invert=True),
     )  # fmt: skip
 
+    def parse(self, opt: Opt, text: str, invert: bool, names: Names) -> None:
+        """libxt_rateest does not use the common parser, and has sentences of its own."""
+        word = opt.name.removeprefix("rateest-") if opt.name.startswith("rateest-") else opt.name
+        if invert and not opt.invert:
+            raise problem(f"rateest: {opt.name if opt.kind != 'none' else word} can't be inverted")
+        if opt.id in self.values:
+            again = {"rateest1": "rateest1", "rateest-bps": "rateest-bps2", "rateest-pps": "rateest-pps2"}.get(opt.id, opt.id)
+            raise problem(f"rateest: can't specify --{again} twice")
+        self.values[opt.id] = int(text) if opt.kind == "uint32" and text.isdigit() else True if opt.kind == "none" else text
+        if invert:
+            self.inverted.add(opt.id)
+        self.parsed(opt, text, invert)
+
+    def hidden(self) -> Any:
+        return None if any(f"rateest-{mode}" in self.values for mode in MODES) else tuple(map(str, self.values.items()))
+
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.id in ("rateest-bps1", "rateest-bps2") or opt.id == "rateest-bps" and value:
             rate = parse_rate(value)
@@ -92,7 +108,7 @@ class Rateest(Extension):
             words += [self._only("1"), self._mode(), self._only("2") or self._only("")]
             words.append(f"--rateest2 {values['rateest2']}")
         else:
-            words.append(f"--rateest {values['rateest1']}")
+            words.append(f"--rateest {values.get('rateest1', '')}")
             words += [self._only("1"), self._mode(), self._only("2") or self._only("")]
         return " ".join(word for word in words if word)
 

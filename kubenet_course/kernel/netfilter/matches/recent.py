@@ -50,6 +50,8 @@ class Recent(Extension):
             raise problem("recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'")
 
     def refused(self, place: Place, rule: XtRule) -> int:
+        if not self._name() or "/" in self._name():
+            return errno.EINVAL
         checks = "rcheck" in self.values or "update" in self.values
         if ("seconds" in self.values or "hitcount" in self.values) and not checks:
             return errno.EINVAL
@@ -61,6 +63,9 @@ class Recent(Extension):
 
     def _name(self) -> str:
         return self.values.get("name", "DEFAULT")
+
+    def hidden(self) -> Any:
+        return self.family == 4 and "mask" in self.values
 
     def save(self) -> str:
         words = [f"{self.bang(mode)}--{mode}" for mode, _ in MODES if mode in self.values]

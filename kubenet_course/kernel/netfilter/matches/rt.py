@@ -23,11 +23,11 @@ class Rt(Extension):
     )  # fmt: skip
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
+        if opt.id == "rt-0-not-strict" and "rt-0-addrs" not in self.values:
+            raise problem("`--rt-0-addr ...' required before `--rt-0-not-strict'")
         if opt.id.startswith("rt-0-"):
             if self.values.get("rt-type") != 0 or "rt-type" in self.inverted:
                 raise problem(f"`--rt-type 0' required before `--{opt.name}'")
-            if opt.id == "rt-0-not-strict" and "rt-0-addrs" not in self.values:
-                raise problem("`--rt-0-addr ...' required before `--rt-0-not-strict'")
         if opt.id == "rt-0-addrs":
             try:
                 self.values[opt.id] = [IPv6Address.parse(word) for word in value.split(",")]

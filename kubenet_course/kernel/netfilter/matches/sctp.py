@@ -37,6 +37,8 @@ class Sctp(Extension):
 
     def parse(self, opt: Opt, text: str, invert: bool, names: Names) -> None:
         if opt.id == "chunk-types":
+            if "chunk-types" in self.values:
+                raise problem("Only one `--chunk-types' allowed")
             if " " not in text:
                 raise problem("--chunk-types requires two args")
             mode, words = text.split(" ", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, number, problem
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -50,7 +50,22 @@ class SetMatch(Extension):
             if invert:
                 self.inverted.add("match-set")
             return
-        super().parse(opt, text, invert, names)
+        if opt.kind == "none":
+            if invert and opt.id == "return-nomatch":
+                raise problem("--return-nomatch flag cannot be inverted")
+            self.values[opt.id] = True
+        else:
+            counter = opt.id.partition("-")[0]
+            if invert and not opt.invert:
+                raise problem(f"--{opt.id} option cannot be inverted")
+            if any(f"{counter}-{relation}" in self.values for relation in RELATIONS):
+                raise problem(f"only one of the --{counter}-[eq|lt|gt] is allowed")
+            value = number(text)
+            if value is None:
+                raise problem(f"Cannot parse {text} as a counter value")
+            self.values[opt.id] = value
+        if invert:
+            self.inverted.add(opt.id)
 
     def check(self, names: Names) -> None:
         if "match-set" not in self.values:

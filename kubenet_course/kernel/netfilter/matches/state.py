@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter.matches.conntrack import parse_states, states_test
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -21,6 +21,8 @@ class State(Extension):
     options = (Opt("state", "string", invert=True, mand=True),)
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
+        if not value:
+            raise problem('"--state" requires a list of states with no spaces, e.g. ESTABLISHED,RELATED')
         self.values["state"] = parse_states(value, STATES, "state")
 
     def _text(self) -> str:

@@ -16,9 +16,9 @@ class Statistic(Extension):
     name = "statistic"
     options = (
         Opt("mode", "string", mand=True),
-        Opt("probability", "double", invert=True, low=0, high=1),
-        Opt("every", "uint32", invert=True, low=1, also=("packet",)),
-        Opt("packet", "uint32"),
+        Opt("probability", "double", invert=True, low=0, high=1, excl=("every", "packet")),
+        Opt("every", "uint32", invert=True, low=1, excl=("probability",), also=("packet",)),
+        Opt("packet", "uint32", excl=("probability",)),
     )
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
@@ -34,7 +34,7 @@ class Statistic(Extension):
         if mode == "nth":
             if "every" not in self.values and "packet" not in self.values:
                 raise problem("--every and --packet must be specified when using nth mode")
-            if self.values.get("packet", 0) >= self.values.get("every", 1 << 32):
+            if self.values.get("packet", 0) >= self.values.get("every", 0):
                 raise problem("the --packet p must be 0 <= p <= n-1")
 
     def _chance(self) -> str:

@@ -27,6 +27,8 @@ class String(Extension):
     )
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
+        if opt.id == "hex-string" and not value:
+            raise problem("STRING must contain at least one char")
         if opt.id == "string":
             if len(value.encode()) > 128:
                 raise problem(f'STRING too long "{value}"')
@@ -43,7 +45,7 @@ class String(Extension):
     def refused(self, place: Place, rule: XtRule) -> int:
         if self.values["algo"] not in ("bm", "kmp", "fsm"):
             return errno.ENOENT
-        return errno.EINVAL if self.values.get("from", 0) > self.values.get("to", 65535) else 0
+        return errno.EINVAL if self.values.get("from", 0) > self.values.get("to", 65535) or not self.pattern else 0
 
     def _hex(self) -> bool:
         """Printed in hexadecimal where a byte is not printable, or the last is a backslash."""
@@ -116,6 +118,8 @@ def parse_hex(text: str) -> bytes:
         else:
             out += char.encode()
             at += 1
+    if inside:
+        raise problem("Invalid hex block")
     return bytes(out)
 
 

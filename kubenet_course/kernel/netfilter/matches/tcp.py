@@ -25,7 +25,7 @@ def flag_words(bits: int) -> str:
 
 def parse_flags(text: str) -> int:
     bits = 0
-    for word in text.split(","):
+    for word in filter(None, text.split(",")):
         upper = word.upper()
         if upper == "ALL":
             bits |= ALL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, range_text
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem, range_text
 from kubenet_course.wire.tcp import TcpHeader
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ class Tcpmss(Extension):
     name = "tcpmss"
     protocols = (6,)
     options = (Opt("mss", "uint16rc", invert=True, mand=True),)
+
+    def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
+        if value[0] > value[1]:
+            raise problem("tcpmss: invalid range given")
 
     def save(self) -> str:
         return f"{self.bang('mss')}--mss {range_text(*self.values['mss'])}"

@@ -19,26 +19,29 @@ LAST = 0x7FFFFFFF
 
 
 def parse_time(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?", text)
-    hour, minute, second = (int(part or 0) for part in found.groups()) if found else (99, 0, 0)
-    if hour > 23 or minute > 59 or second > 59:
-        raise problem(f'invalid time "{text}" specified, should be hh:mm[:ss] format and within the boundaries')
-    return hour * 3600 + minute * 60 + second
+    """time_parse_minutes(): it complains of what it has not read yet."""
+    total, rest = 0, text
+    for place, (most, seconds) in enumerate(((23, 3600), (59, 60), (59, 1))):
+        digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+        after = rest[len(digits) :]
+        if int(digits or 0) > most or (after and (place == 2 or after[0] != ":")) or (not after and place == 0):
+            raise problem(f'invalid time "{rest}" specified, should be hh:mm[:ss] format and within the boundaries')
+        total += int(digits or 0) * seconds
+        if not after:
+            break
+        rest = after[1:]
+    return total
 
 
 def parse_date(text: str) -> int:
-    found = re.fullmatch(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}))?)?)?)?)?", text)
+    found = re.fullmatch(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{0,2})(?::(\d{1,2})(?::(\d{1,2}))?)?)?)?)?", text)
     if found is not None:
         year, month, day, hour, minute, second = (int(part) if part else None for part in found.groups())
-        try:
-            moment = datetime.datetime(
-                year or 1970, month or 1, day or 1, hour or 0, minute or 0, second or 0, tzinfo=datetime.UTC
-            )
-            seconds = int(moment.timestamp())
-            if 0 <= seconds <= 0xFFFFFFFF:
-                return seconds
-        except ValueError:
-            pass
+        valid = 1970 <= (year or 1970) < 2039 and 1 <= (month or 1) <= 12 and 1 <= (day or 1) <= 31
+        if valid and (hour or 0) < 24 and (minute or 0) < 60 and (second or 0) < 60:
+            first = datetime.datetime(year or 1970, month or 1, 1, hour or 0, minute or 0, second or 0, tzinfo=datetime.UTC)
+            moment = first + datetime.timedelta(days=(day or 1) - 1)  # mktime(): 30 February is in March
+            return int(moment.timestamp())
     raise problem(f'Invalid date "{text}" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]')
 
 
@@ -78,27 +81,29 @@ class Time(Extension):
 
     def _month_days(self, text: str) -> frozenset[int]:
         days = set()
-        for word in text.split(","):
+        for word in (word[:2] for word in text.split(",") if word):
             if not word.isdigit():
                 raise problem(f"{word} is not a valid day for --monthdays")
-            if not 1 <= int(word) <= 31:
+            if int(word) > 31:
                 raise problem(f"{int(word)} is not a valid day for --monthdays")
             days.add(int(word))
-        return frozenset(days)
+        return frozenset(days - {0})
 
     def _week_days(self, text: str) -> frozenset[int]:
+        """time_parse_weekdays(): three letters are read, two are looked at."""
         days = set()
-        for word in text.split(","):
-            if word.isdigit():
-                if not 1 <= int(word) <= 7:
-                    raise problem(f"{word} is not a valid day specifier")
+        while text:
+            word, _, text = text.partition(",")
+            if word.isdigit() or not word:
+                if int(word or 0) == 0:
+                    raise problem("No, the week does NOT begin with Sunday.")
                 days.add(int(word))
                 continue
-            day = next((day for day in DAYS if len(word) >= 2 and day.lower().startswith(word.lower()[:3])), None)
-            if day is None or len(word) > 3 and word.lower() != day.lower():
-                raise problem(f"{word} is not a valid day specifier")
+            day = next((day for day in DAYS if len(word) >= 2 and day[:2] == word[:2]), None)
+            if day is None:
+                raise problem(f"{word[:3]} is not a valid day specifier")
             days.add(DAYS.index(day) + 1)
-        return frozenset(days)
+        return frozenset(days & set(range(1, 8)))
 
     def check(self, names: Names) -> None:
         if "contiguous" in self.values and self.start_time < self.stop_time:

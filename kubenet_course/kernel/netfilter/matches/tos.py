@@ -20,16 +20,14 @@ def parse_tos(text: str, symbol_mask: int = 0x3F, name: str = "tos", option: str
     """XTTYPE_TOSMASK: a symbol, or value[/mask]."""
     value_text, slash, mask_text = text.partition("/")
     value = number(value_text, 0xFF)
-    if value is None and not value_text[:1].isdigit():
+    if value is None:
         for symbol, bits in SYMBOLS:
             if symbol.lower() == text.lower():
                 return bits, symbol_mask
         raise problem(f'Symbolic name "{text}" is unknown')
-    if value is None:
-        raise problem(f'{name}: bad value for option "--{option}", or out of range (0-255).\n')
     mask = number(mask_text, 0xFF) if slash else 0xFF
     if mask is None:
-        raise problem(f'{name}: bad value for option "--{option}", or out of range (0-255).\n')
+        raise problem(f'Illegal value: "{text}"')
     return value, mask
 
 

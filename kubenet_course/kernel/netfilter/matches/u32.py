@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
+from kubenet_course import errno
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, problem
 
 if TYPE_CHECKING:
+    from kubenet_course.kernel.netfilter.rule import XtRule
     from kubenet_course.kernel.netns import NetNamespace
 
 MASK = 0xFFFFFFFF
@@ -22,6 +24,11 @@ class U32(Extension):
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         self.values["u32"] = Parser(value).parse()
+
+    def refused(self, place: Place, rule: XtRule) -> int:
+        """u32_mt_checkentry(): nothing is shifted by 32 bits or more."""
+        shifts = (number for location, _ in self.values["u32"] for operator, number in location if operator in ("<<", ">>"))
+        return errno.EINVAL if any(by > 31 for by in shifts) else 0
 
     def _text(self) -> str:
         parts = []
@@ -79,7 +86,7 @@ class Parser:
         tests = [self._test()]
         while self.at < len(self.text):
             if not self.text.startswith("&&", self.at):
-                raise problem(f"u32: at char {self.at}: operator expected")
+                raise problem(f'u32: at char {self.at}: expected "," or "&&"')
             self.at += 2
             tests.append(self._test())
         return tests
@@ -118,6 +125,9 @@ class Parser:
         if self.text[self.at] != "=":
             raise problem(f"u32: at char {self.at}: operator expected")
         self.at += 1
+        self._skip()
+        if self.at >= len(self.text):
+            raise problem("u32: test ended with no value specified")
         values = [self._range()]
         while self.at < len(self.text) and self.text[self.at] == ",":
             self.at += 1
@@ -129,6 +139,8 @@ class Parser:
         low = self._number()
         if self.at < len(self.text) and self.text[self.at] == ":":
             self.at += 1
+            if self.at >= len(self.text):
+                raise problem(f"u32: at char {self.at}: not a number or out of range")
             return low, self._number()
         return low, low
 

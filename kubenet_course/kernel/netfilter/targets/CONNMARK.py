@@ -35,6 +35,8 @@ class Connmark(Extension):
         Opt("ctmask", "uint32", excl=("mask",)),
         Opt("nfmask", "uint32", excl=("mask",)),
         Opt("mask", "uint32", excl=("ctmask", "nfmask")),
+        Opt("left-shift-mark", "uint32", high=32, excl=("right-shift-mark",)),
+        Opt("right-shift-mark", "uint32", high=32, excl=("left-shift-mark",)),
     )
     value = 0
     mask = FULL
@@ -68,8 +70,15 @@ class Connmark(Extension):
     def save(self) -> str:
         copies = self._copies()
         if copies:
-            return f"--{copies}-mark --nfmask 0x{self.nfmask:x} --ctmask 0x{self.ctmask:x}"
-        return f"--set-xmark 0x{self.value:x}/0x{self.mask:x}"
+            return f"--{copies}-mark --nfmask 0x{self.nfmask:x} --ctmask 0x{self.ctmask:x}{self._shift('--')}"
+        return f"--set-xmark 0x{self.value:x}/0x{self.mask:x}{self._shift('--')}"
+
+    def _shift(self, dashes: str) -> str:
+        key = next((key for key in ("left-shift-mark", "right-shift-mark") if self.values.get(key)), None)
+        return f" {dashes}{key} {self.values[key]}" if key else ""
+
+    def _shifted(self, mark: int) -> int:
+        return (mark << self.values.get("left-shift-mark", 0) & FULL) >> self.values.get("right-shift-mark", 0)
 
     def listing(self, names: Names | None) -> str:
         copies = self._copies()
@@ -111,11 +120,11 @@ class Connmark(Extension):
             if ct is None or ct is UNTRACKED:
                 return CONTINUE
             if copies == "save":
-                ct.mark = ct.mark & ~ctmask & FULL ^ skb.mark & nfmask
+                ct.mark = ct.mark & ~ctmask & FULL ^ self._shifted(skb.mark & nfmask)
             elif copies == "restore":
-                skb.mark = skb.mark & ~nfmask & FULL ^ ct.mark & ctmask
+                skb.mark = skb.mark & ~nfmask & FULL ^ self._shifted(ct.mark & ctmask)
             else:
-                ct.mark = ct.mark & ~mask & FULL ^ value
+                ct.mark = self._shifted(ct.mark & ~mask & FULL ^ value)
             return CONTINUE
 
         return target

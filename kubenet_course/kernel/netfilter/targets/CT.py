@@ -49,22 +49,25 @@ class Ct(Extension):
 
     def refused(self, place: Place, rule: XtRule) -> int:
         helper = self.values.get("helper")
-        if helper is not None and rule.protocol not in HELPERS.get(helper, ()):
+        if helper and rule.protocol not in HELPERS.get(helper, ()):
             return errno.ENOENT
+        if self.values.get("timeout"):  # no timeout policy has a name here
+            return errno.ENOENT if rule.protocol and not rule.protocol_inverted else errno.EINVAL
         return super().refused(place, rule)
 
     def _words(self, dashes: str) -> str:
         words = []
         if "notrack" in self.values:
             words.append(f"{dashes}notrack")
-        if "helper" in self.values:
+        if self.values.get("helper"):
             words.append(f"{dashes}helper {self.values['helper']}")
-        if "timeout" in self.values:
+        if self.values.get("timeout"):
             words.append(f"{dashes}timeout {self.values['timeout']}")
         for key in ("ctevents", "expevents"):
             if key in self.values:
                 words.append(f"{dashes}{key} {','.join(self.values[key])}")
-        words += [f"{dashes}{key} {self.values[key]}" for key in ZONES if key in self.values]
+        sides = [key for key in ZONES[1:] if key in self.values]
+        words += [f"{dashes}{key} {self.values[key]}" for key in sides or ZONES[:1] if self.values.get(key)]
         return " ".join(words)
 
     def save(self) -> str:

@@ -28,7 +28,7 @@ FULL = {"sport-mask": 0xFFFF, "dport-mask": 0xFFFF, "spi-mask": 0xFFFFFFFF, "pro
 class Hmark(Extension):
     name = "HMARK"
     options = (
-        Opt("hmark-tuple", "string"), Opt("hmark-src-prefix", "uint8", high=128), Opt("hmark-dst-prefix", "uint8", high=128),
+        Opt("hmark-tuple", "string"), Opt("hmark-src-prefix", "plenmask"), Opt("hmark-dst-prefix", "plenmask"),
         Opt("hmark-sport-mask", "uint16"), Opt("hmark-dport-mask", "uint16"), Opt("hmark-spi-mask", "uint32"),
         Opt("hmark-sport", "uint16"), Opt("hmark-dport", "uint16"), Opt("hmark-spi", "uint32"),
         Opt("hmark-proto-mask", "uint16"), Opt("hmark-proto", "uint16", key="hmark-proto-mask"),
@@ -43,16 +43,20 @@ class Hmark(Extension):
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         key = opt.id.removeprefix("hmark-")
         if key == "tuple":
+            if not value:
+                raise problem('"--hmark-tuple" requires a list of types with no spaces, e.g. src,dst,sport,dport,proto')
             for word in value.split(","):
                 if word == "ct":
                     self.by_connection = True
                 elif word in TUPLE:
                     field = TUPLE[word]
+                    self.values[f"hmark-{field}"] = True
                     self.fields[field] = FULL.get(field, 32 if self.family == 4 else 128)
                 else:
                     raise problem(f'Bad type "{word}"')
         elif key in dict(FIELDS):
-            self.fields[key] = value
+            bits = 32 if self.family == 4 else 128
+            self.fields[key] = bits - (~value & ((1 << bits) - 1)).bit_length() if key.endswith("prefix") else value
 
     def check(self, names: Names) -> None:
         if "hmark-mod" not in self.values:
@@ -61,6 +65,9 @@ class Hmark(Extension):
             raise problem("you cannot use --hmark-spi-mask and --hmark-?port-mask,at the same time")
         if not self.by_connection and "hmark-rnd" not in self.values or "hmark-rnd" not in self.values:
             raise problem("--hmark-rnd is mandatory")
+
+    def hidden(self) -> Any:
+        return self.family == 4 and any(self.values.get(key) is True for key in ("hmark-src-prefix", "hmark-dst-prefix"))
 
     def save(self) -> str:
         words = []
@@ -80,7 +87,9 @@ class Hmark(Extension):
         words += ["ct,"] if self.by_connection else []
         for key, digits in FIELDS:
             if key in self.fields:
-                words.append(f"{key} " + (f"0x{self.fields[key]:x}" if digits else str(self.fields[key])))
+                text = f"0x{self.fields[key]:x}" if digits else str(self.fields[key])
+                # ip6tables prints the prefix of a whole address as nothing.
+                words.append(f"{key} {'' if self.family == 6 and text == '128' else text}")
         words.append(f"rnd 0x{self.values['hmark-rnd']:x} ")
         return " ".join(words)
 

@@ -19,7 +19,7 @@ class Idletimer(Extension):
     options = (Opt("timeout", "uint32", mand=True), Opt("label", "string", mand=True, high=28), Opt("alarm"))
 
     def refused(self, place: Place, rule: XtRule) -> int:
-        return 0 if self.values["timeout"] else errno.EINVAL
+        return 0 if self.values["timeout"] and self.values["label"] else errno.EINVAL
 
     def save(self) -> str:
         words = f"--timeout {self.values['timeout']} --label {self.values['label']}"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
 LEVEL_NAMES = {
-    "alert": 1, "crit": 2, "debug": 7, "emerg": 0, "error": 3, "err": 3, "info": 6, "notice": 5, "panic": 0,
-    "warning": 4, "warn": 4,
+    "alert": 1, "crit": 2, "debug": 7, "emerg": 0, "error": 3, "info": 6, "notice": 5, "panic": 0,
+    "warning": 4,
 }  # fmt: skip
 FLAGS = (
     ("log-tcp-sequence", 1, "tcp-sequence"), ("log-tcp-options", 2, "tcp-options"), ("log-ip-options", 4, "ip-options"),

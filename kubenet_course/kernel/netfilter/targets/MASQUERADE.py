@@ -26,8 +26,8 @@ class Masquerade(Extension):
         super().parse(opt, text, invert, names)
         if opt.id == "to-ports":
             _nat.needs_protocol(self)
-            low, high, _ = _nat.parse_ports(text, names)
-            self.values["to-ports"] = NatRange(min_port=low, max_port=high)
+            low, high, base = _nat.parse_ports(text, names, shifted=False)
+            self.values["to-ports"] = NatRange(min_port=low, max_port=high, base_port=base)
 
     def save(self) -> str:
         words = f"--to-ports {_nat.ports_text(self.values['to-ports'])}" if "to-ports" in self.values else ""

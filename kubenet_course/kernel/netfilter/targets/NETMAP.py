@@ -25,7 +25,7 @@ class Netmap(Extension):
         address, mask = value
         if prefix_of(mask, address.bits) is None:
             mask = (1 << address.bits) - 1
-            self.values["shown"] = (type(address)(address & value[1]), mask)
+            self.values["shown"] = (address, mask)
         else:
             self.values["shown"] = (type(address)(address & mask), mask)
 

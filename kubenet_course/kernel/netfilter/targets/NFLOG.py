@@ -17,7 +17,7 @@ class Nflog(Extension):
     name = "NFLOG"
     options = (
         Opt("nflog-group", "uint16"),
-        Opt("nflog-prefix", "string", low=1, high=64),
+        Opt("nflog-prefix", "string", low=1),
         Opt("nflog-range", "uint32"),
         Opt("nflog-size", "uint32"),
         Opt("nflog-threshold", "uint16"),
@@ -40,7 +40,7 @@ class Nflog(Extension):
             words.append(f"{dashes}nflog-group {self.values['nflog-group']}")
         if "nflog-size" in self.values:
             words.append(f"{dashes}nflog-size {self.values['nflog-size']}")
-        if self.values.get("nflog-threshold", 1) != 1 or "nflog-threshold" in self.values:
+        if self.values.get("nflog-threshold"):
             words.append(f"{dashes}nflog-threshold {self.values['nflog-threshold']}")
         return " ".join(words)
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.netfilter.tables import CONTINUE
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, problem
 from kubenet_course.sim.loop import SECOND
 
 if TYPE_CHECKING:
@@ -82,10 +83,9 @@ class Rateest(Extension):
         if shift is None:
             raise problem("RATEEST: interval value is out of range")
         self.step = 250000 << shift
-        log = next((number for number in range(1, 32) if self.ewma <= self.step << number), None) if self.ewma else None
-        if log is None:
-            raise problem("RATEEST: ewmalog value is out of range")
         self.log = self._log()
+        if not 0 < self.log < 31:
+            raise problem("RATEEST: ewmalog value is out of range")
 
     def _log(self) -> int:
         """The power of two whose time constant is nearest above the one asked for."""
@@ -94,11 +94,11 @@ class Rateest(Extension):
         for number in range(1, 32):
             weight = 1.0 - 1.0 / (1 << number)
             if self.interval / -math.log(weight) > self.ewma:
-                return max(number - 1, 0)
+                return number - 1
         return 31
 
     def _ewma_text(self) -> str:
-        return time_text(self.step << self.log)
+        return time_text((self.step << self.log) % 2**32)  # an unsigned int
 
     def save(self) -> str:
         return (
@@ -108,6 +108,9 @@ class Rateest(Extension):
 
     def listing(self, names: Names | None) -> str:
         return f"name {self.values.get('rateest-name', '')} interval {time_text(self.step)} ewmalog {self._ewma_text()}"
+
+    def refused(self, place: Place, rule: XtRule) -> int:
+        return 0 if self.values.get("rateest-name") else errno.EINVAL
 
     def attach(self, net: NetNamespace, rule: XtRule) -> None:
         super().attach(net, rule)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course.kernel.netfilter.masquerade import redirect
 from kubenet_course.kernel.netfilter.nat import NatRange
 from kubenet_course.kernel.netfilter.targets import _nat
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -27,6 +27,8 @@ class Redirect(Extension):
         if opt.id == "to-ports":
             _nat.needs_protocol(self)
             low, high, base = _nat.parse_ports(text, names)
+            if base is not None:
+                raise problem("Shifted portmap ranges not supported with this kernel")
             self.values["to-ports"] = NatRange(min_port=low, max_port=high, base_port=base)
 
     def save(self) -> str:

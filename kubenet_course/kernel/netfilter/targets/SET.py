@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.netfilter.matches.set import parse_set
 from kubenet_course.kernel.netfilter.tables import CONTINUE
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, number, problem
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -30,7 +31,16 @@ class SetTarget(Extension):
                 raise problem(f"--{opt.id} can be specified only once")
             self.values[opt.id] = parse_set(text, f"--{opt.id}", names)
             return
-        super().parse(opt, text, invert, names)
+        if opt.id == "timeout":
+            timeout = number(text, 4294967294)
+            if timeout is None:
+                raise problem("Invalid value for option --timeout or out of range 0-4294967294")
+            self.values["timeout"] = timeout
+            return
+        self.values[opt.id] = True
+
+    def refused(self, place: Place, rule: XtRule) -> int:
+        return errno.EINVAL if any(flag in self.values for flag in FLAGS) and "mangle" not in place.table else 0
 
     def check(self, names: Names) -> None:
         if not any(action in self.values for action in ACTIONS):

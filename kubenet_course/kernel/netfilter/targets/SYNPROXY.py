@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter.tables import CONTINUE
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, number
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -20,11 +20,11 @@ class Synproxy(Extension):
     hooks = (1, 2)
     protocols = (6,)
     conntrack = True
-    options = (Opt("sack-perm"), Opt("timestamp"), Opt("wscale", "string"), Opt("mss", "string"), Opt("ecn"))
+    options = (Opt("sack-perm"), Opt("timestamp"), Opt("wscale", "uint32"), Opt("mss", "uint32"), Opt("ecn"))
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.id in ("wscale", "mss"):
-            self.values[opt.id] = (number(value) or 0) & (0xFF if opt.id == "wscale" else 0xFFFF)
+            self.values[opt.id] = value & (0xFF if opt.id == "wscale" else 0xFFFF)
 
     def _words(self, dashes: str) -> str:
         words = []

@@ -22,6 +22,11 @@ class Tcpmss(Extension):
         Opt("clamp-mss-to-pmtu", excl=("set-mss",)),
     )
 
+    def __init__(self, family: int):
+        super().__init__(family)
+        if family == 6:
+            self.options = (Opt("set-mss", "uint16", high=65495, excl=("clamp-mss-to-pmtu",)), self.options[1])  # type: ignore[misc]
+
     def check(self, names: Names) -> None:
         if not self.values:
             raise problem("TCPMSS target: At least one parameter is required")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.netfilter.dup import duplicate
 from kubenet_course.kernel.netfilter.tables import CONTINUE
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 class Tee(Extension):
     name = "TEE"
     options = (Opt("gateway", "host", mand=True), Opt("oif", "string", high=16))
+
+    def refused(self, place: Place, rule: XtRule) -> int:
+        return errno.EINVAL if self.values["gateway"] == 0 else 0
 
     def save(self) -> str:
         return f"--gateway {self.values['gateway']}" + (f" --oif {self.values['oif']}" if "oif" in self.values else "")

@@ -57,7 +57,7 @@ class Tos(Extension):
         if value == 0:
             return f"TOS and 0x{~mask & 0xFF:02x}"
         if value == mask:
-            return f"TOS or 0x{value:02x}" if mask != 0xFF else f"TOS set 0x{value:02x}/0x{mask:02x}"
+            return f"TOS or 0x{value:02x}"
         if mask == 0:
             return f"TOS xor 0x{value:02x}"
         return f"TOS set 0x{value:02x}/0x{mask:02x}"

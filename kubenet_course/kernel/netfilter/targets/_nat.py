@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,69 +21,77 @@ def needs_protocol(extension: Extension) -> None:
         raise problem("Need TCP, UDP, SCTP or DCCP with port specification")
 
 
-def _port(text: str, names: Names, low: int = 0) -> int:
-    value = number(text, 0xFFFF, low)
-    if value is None:
-        value = names.service_port(text)
-    if value is None:
+_NUMBER = re.compile(r"\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
+
+
+def _number(text: str) -> tuple[int, str] | None:
+    """xtables_strtoui(): a port at the beginning of the text, and what follows it."""
+    found = _NUMBER.match(text)
+    value = number(found.group(0), 0xFFFF) if found is not None else None
+    return (value, text[found.end() :]) if found is not None and value is not None else None
+
+
+def _service(text: str, names: Names) -> int:
+    port = names.service_port(text)
+    if port is None:
         raise problem(f"Port `{text}' not valid")
-    return value
+    return port
 
 
-def parse_ports(text: str, names: Names) -> tuple[int, int, int | None]:
-    """``port[-port[/base]]`` as (low, high, base)."""
-    span, slash, base_text = text.partition("/")
-    if number(span, 0xFFFF) is None and names.service_port(span) is not None:
-        port = names.service_port(span)
-        assert port is not None
+def parse_ports(text: str, names: Names, *, shifted: bool = True) -> tuple[int, int, int | None]:
+    """``port[-port[/base]]`` as (low, high, base); services only where they stand alone."""
+    found = _number(text)
+    if found is None:
+        port = _service(text, names)
         return port, port, None
-    low_text, dash, high_text = span.partition("-")
-    if dash and number(low_text, 0xFFFF) is None:
-        raise problem(f"Port `{span}' not valid")
-    low = _port(low_text, names)
-    high = _port(high_text, names) if dash else low
+    low, rest = found
+    if not rest:
+        return low, low, None
+    if rest[0] == ":":
+        raise problem("Invalid port:port syntax - use dash")
+    if rest[0] != "-":
+        raise problem(f"Garbage after port value: `{rest}'")
+    text = rest[1:]
+    found = _number(text)
+    if found is None:
+        raise problem(f"Port `{text}' not valid")
+    high, rest = found
     if high < low:
-        raise problem(f"Port range `{high_text}' funky")
-    return low, high, _port(base_text, names, 1) if slash else None
+        raise problem(f"Port range `{text}' funky")
+    if not rest:
+        return low, high, None
+    if rest[0] != "/":
+        raise problem(f"Garbage after port range: `{rest}'")
+    base = number(rest[1:], 0xFFFF, 1)
+    return low, high, (_service(rest[1:], names) if base is None else base) if shifted else 0
 
 
 def parse_range(extension: Extension, text: str, names: Names) -> NatRange:
-    """``[address[-address]][:port[-port[/base]]]``, IPv6 addresses with ports in brackets."""
-    addresses, ports = _split(extension, text, names)
+    """``[address[-address]][:port[-port[/base]]]``, IPv6 addresses with ports in brackets (parse_to())."""
+    start, bracket, inside = text.partition("[")
+    if not bracket:
+        addresses, colon, rest = text.partition(":")
+        if ":" in rest:  # more than one: an IPv6 address
+            addresses, colon, rest = text, "", ""
+        alone = colon != "" and addresses == ""
+    else:
+        addresses, close, after = inside.partition("]")
+        if not close or extension.family == 4:
+            raise problem("Invalid address format")
+        _, colon, rest = after.partition(":")
+        alone = colon != "" and start == "" and addresses == "" and after.startswith(":")
+    ports = None
+    if colon:
+        needs_protocol(extension)
+        ports = parse_ports(rest, names, shifted=extension.name == "DNAT")
     low = high = None
-    if addresses:
+    if not alone:
         low_text, dash, high_text = addresses.partition("-")
         low = _address(low_text, extension.family)
         high = _address(high_text, extension.family) if dash else low
     if ports is None:
         return NatRange(low, high)
     return NatRange(low, high, ports[0], ports[1], base_port=ports[2])
-
-
-def _split(extension: Extension, text: str, names: Names) -> tuple[str, tuple[int, int, int | None] | None]:
-    if extension.family == 6:
-        if not text.startswith("["):
-            return text, None
-        addresses, bracket, rest = text[1:].partition("]")
-        if not bracket:
-            raise problem("Invalid address format")
-        if not rest.startswith(":"):
-            return addresses, None
-        needs_protocol(extension)
-        return addresses, parse_ports(rest[1:], names)
-    addresses, colon, rest = text.partition(":")
-    if not colon:
-        return addresses, None
-    if extension.rule is None or extension.rule.protocol not in WITH_PORTS:
-        if parse_fails(text):
-            raise problem(f'Bad IP address "{text}"')
-        needs_protocol(extension)
-    return addresses, parse_ports(rest, names)
-
-
-def parse_fails(text: str) -> bool:
-    """An IPv6 address where IPv4 is meant."""
-    return text.count(":") > 1
 
 
 def _address(text: str, family: int) -> Any:

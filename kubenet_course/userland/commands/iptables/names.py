@@ -31,6 +31,7 @@ class MachineNames:
         self.proc = proc
         self.resolving = resolving
         self.hosts: dict[tuple[str, int], list[Any]] = {}
+        self.failures: dict[tuple[str, int], str] = {}
         self.marked: list[Any] = []
         self._files: dict[str, list[list[str]]] = {}
         self._services: tuple[dict, dict] | None = None
@@ -97,14 +98,19 @@ class MachineNames:
             raise Unresolved(name, family)
         return self.hosts[name, family]
 
+    def host_failure(self, name: str, family: int) -> str:
+        """getaddrinfo's words for why a name that was looked up has no address."""
+        return self.failures.get((name, family), "Temporary failure in name resolution")
+
     async def resolve(self, wanted: Unresolved) -> None:
         """host_to_ipaddr(): each address once."""
         from kubenet_course.userland.resolver import ResolverError, getaddrinfo
 
         try:
             found = [info.address for info in await getaddrinfo(self.proc, wanted.name, wanted.family)]
-        except ResolverError:
+        except ResolverError as failure:
             found = []
+            self.failures[wanted.name, wanted.family] = str(failure)
         self.hosts[wanted.name, wanted.family] = list(dict.fromkeys(found))
 
     def address_name(self, address: Any, mask: int) -> str:

@@ -117,6 +117,8 @@ class CommandParser:
                     raise problem("multiple consecutive ! not allowed")
                 self.invert = True
                 return True
+            if self.opts.ended:
+                raise problem("unknown arguments found on commandline")
             raise BadArgument(word.text)
         if name == ":":
             raise problem(f'option "{word.text}" requires an argument')
@@ -154,6 +156,8 @@ class CommandParser:
     # -- standard options -------------------------------------------------------------------
     def _standard(self, letter: str, word: Word) -> None:
         argument = word.argument or ""
+        if letter in "sdioj":  # as with -p: the word before the next one, whatever it is
+            argument = self.opts.previous()
         if letter in COMMANDS:
             self._command(letter, word)
         elif letter == "p":
@@ -208,14 +212,27 @@ class CommandParser:
         elif letter in ("w", "W"):
             if self.restore:
                 raise problem(f"You cannot use `-{letter}' from iptables-restore")
-            following = self.opts.peek() if not argument else None
-            if following is not None and number(following) is not None:
-                self.opts.take()
+            self._wait(letter, argument)
         elif letter in ("4", "6"):
             if int(letter) != self.family:
                 command.other_family = True
-        elif letter in ("M", "b"):
-            return
+        elif letter == "b":
+            raise problem('Unknown arg "(null)"')
+
+    def _wait(self, letter: str, argument: str) -> None:
+        """-w [seconds]; -W microseconds, which is not heeded any more."""
+        text = argument or self.opts.peek()
+        what = "seconds" if letter == "w" else "interval"
+        if letter == "W" and text is None:
+            raise problem("wait interval value required")
+        if text is not None:
+            if number(text) is None:
+                raise problem(f"wait {what} not numeric")
+            if not argument:
+                self.opts.take()
+        if letter == "W":
+            self.names.warn("Ignoring deprecated --wait-interval option.")
+        self.command.options.add(letter)
 
     def _option(self, letter: str) -> None:
         """set_option(): each may be given once; some cannot be denied."""
@@ -233,11 +250,8 @@ class CommandParser:
         rule.protocol_inverted = self.invert
         if rule.protocol == 0 and self.invert:
             raise problem("rule would never match protocol")
-        if self.family == 6 and rule.protocol in (0, 43, 44, 60) and self.protocol_word != "all" and not self.invert:
-            if rule.protocol in (43, 44, 60) or self.protocol_word == "hopopt":
-                self.names.warn(
-                    f"Warning: never matched protocol: {self.protocol_word}. use extension match instead."
-                )
+        if self.family == 6 and rule.protocol in (43, 44, 51, 60) and not self.invert:
+            self.names.warn(f"Warning: never matched protocol: {self.protocol_word}. use extension match instead.")
 
     def _interface(self, name: str) -> str:
         if len(name) > 15:
@@ -262,13 +276,14 @@ class CommandParser:
             second = self.opts.take()
         elif not first:
             raise problem("-c requires packet and byte counter")
-        packets = re.match(r"\s*\d+", first)
+        packets = re.match(r"\s*-?\d+", first)
         if packets is None:
             raise problem("-c packet counter not numeric")
-        count = re.match(r"\s*\d+", second)
+        count = re.match(r"\s*-?\d+", second)
         if count is None:
             raise problem("-c byte counter not numeric")
-        self.command.counters = (int(packets.group()), int(count.group()))
+        numbers = [int(found.group()) for found in (packets, count)]  # strtoull(): -1 is the greatest
+        self.command.counters = tuple(min(one, 2**64 - 1) if one >= 0 else one % 2**64 for one in numbers)  # type: ignore[assignment]
 
     # -- commands ---------------------------------------------------------------------------
     def _command(self, letter: str, word: Word) -> None:
@@ -413,6 +428,8 @@ class CommandParser:
             extension.finish(self.names)
         if not self.legacy:
             rule.matches = [match for match in rule.matches if not match.vanishes()]
+        if "W" in command.options and "w" not in command.options:
+            raise problem("--wait-interval only makes sense with --wait\n")
         if not command.letter:
             raise problem("no command specified")
         if self.invert:

@@ -100,6 +100,8 @@ def check_target(tables: Tables, command: Command) -> None:
     if tables.chain(command.table, name) is not None or tables.is_built_in(command.table, name) is not None:
         return
     if tables.legacy:
+        if any(rule.goto for rule in command.rules):
+            raise problem(f"goto '{name}' is not a chain")
         raise problem(f"Couldn't load target `{name}':No such file or directory\n")
     raise problem(f"Chain '{name}' does not exist")
 
@@ -113,9 +115,11 @@ def execute(proc: Process, tables: Tables, command: Command, names: MachineNames
         tables.delete_number(table, chain or "", command.number)
     elif letter == "L":
         need_listed(proc, tables, table, chain)
+        warn_of(proc, show.complaints(tables, table, chain))
         list_rules(proc, tables, command, names)
     elif letter == "S":
         need_listed(proc, tables, table, chain)
+        warn_of(proc, show.complaints(tables, table, chain))
         for line in show.list_rules(tables, table, chain, command.number, "v" in command.options):
             proc.print(line)
     elif letter == "F":
@@ -192,6 +196,11 @@ class Incompatible(XtablesError):
 
     def __init__(self, message: str):
         super().__init__(1, message)
+
+
+def warn_of(proc: Process, lines: list[str]) -> None:
+    for line in lines:
+        proc.error(line)
 
 
 def list_rules(proc: Process, tables: Tables, command: Command, names: MachineNames) -> None:

@@ -34,7 +34,7 @@ def count(value: int, exact: bool) -> str:
     if value <= 99999:
         return f"{value:5} "
     suffix = "K"
-    value = (value + 500) // 1000
+    value = (value + 500) % 2**64 // 1000
     for letter in "MGT":
         if value <= 9999:
             break
@@ -166,6 +166,14 @@ def list_rules(tables: Tables, table: str, only: str | None, number: int, verbos
                 text = rule.save(counters=True) if verbose else rule.spec()
                 lines.append(f"-A {name} {text}".rstrip() if not text else f"-A {name} {text}")
     return lines
+
+
+def complaints(tables: Tables, table: str, only: str | None = None) -> list[str]:
+    """What the tool says on standard error when it prints these rules."""
+    found = tables.table(table)
+    chains = found.chains.values() if found is not None else ()
+    rules = (rule for chain in chains if only in (None, chain.name) for rule in chain.rules if isinstance(rule, XtRule))
+    return list(dict.fromkeys(part.complaint for rule in rules for part in rule.extensions() if part.complaint))
 
 
 def save_table(tables: Tables, table: str, counters: bool) -> list[str]:
