@@ -63,11 +63,21 @@ def answers_in(expect: Expect, namespace: str, address: str, hint: int = 0, *, w
 
 
 def page_at(expect: Expect, machine: str, url: str, hint: int = 0, *, why: str = "") -> bool:
-    """blue's page is what `machine` gets from a URL."""
+    """blue's page is what `machine` gets from a URL, and from blue itself: a copy on another server will not do."""
+    before = _accepted(expect)
     done = expect.run(machine, f"curl -sS -m 2 {url}")
+    if "Hello from blue" in done.stdout and _accepted(expect) == before:
+        why = "It gets the page from another server: the request never came to blue."
+        return expect.that(False, f"{machine} gets blue's page from {url}", why, hint)
     return expect.that(
         "Hello from blue" in done.stdout,
         f"{machine} gets blue's page from {url}",
         why or f"It says: {(done.output.strip().splitlines() or ['nothing'])[-1]}",
         hint,
     )
+
+
+def _accepted(expect: Expect) -> int:
+    """TCP connections that programs in blue have accepted so far (/proc/net/snmp: PassiveOpens)."""
+    lines = [line.split() for line in expect.run("host", "ip netns exec blue grep ^Tcp: /proc/net/snmp").stdout.splitlines()]
+    return int(dict(zip(*lines))["PassiveOpens"]) if len(lines) == 2 else 0

@@ -1,8 +1,8 @@
 """An exercise: a task on a lab, a check, graded hints, a solution, and the usual wrong answers.
 
 One file in `exercises/` a piece, which defines `EXERCISE = Exercise(…)`. Its name is the file's.
-Tests hold for each: untouched it fails with a reason, its solution passes, and each wrong answer
-fails with the hint that fits it.
+Tests hold for each: untouched it fails with a reason, its solution and other right answers pass, and each
+wrong answer fails with the hint that fits it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Exercise:
-    """`lab` names the scenario; `setup` are (machine, command) pairs run before the learner starts."""
+    """`lab` names the scenario; `setup` are (machine, command) pairs run before the learner starts.
+
+    `solution` is the one that is shown, `others` are right answers that look different and must pass as well.
+    """
 
     title: str
     lab: str
@@ -36,6 +39,7 @@ class Exercise:
     check: Callable[[Expect], object]
     hints: Sequence[str]
     solution: Sequence[Command]
+    others: Sequence[Sequence[Command]] = ()
     wrong: Sequence[Wrong] = ()
     setup: Sequence[Command] = ()
     minutes: int = 5

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from kubenet_course.lab.machine import Completed
 
 
+#: Packets that are sent to see whether they come through: more than ARP and IPv6 send by themselves meanwhile.
+PROBES = 10
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing a check looked at: what was wanted, whether it is so, and why it matters.
@@ -67,12 +71,40 @@ class Expect:
         self.findings.append(Finding(bool(ok), text, why, hint))
         return bool(ok)
 
-    def ping(self, machine: str, target: str, why: str = "", hint: int = 0, *, source: str = "") -> bool:
-        """`machine` gets an answer from `target` (two tries: the first may wait for ARP)."""
-        option = f"-I {source} " if source else ""
-        done = self.run(machine, f"ping -c 2 -i 0.2 -W 1 {option}{target}")
-        ok = done.returncode == 0
-        return self.that(ok, f"{machine} can ping {target}", why or _last_words(done), hint)
+    def reaches(self, machine: str, target: str) -> bool:
+        """Whether `machine` gets an answer from `target` (two tries: the first may wait for ARP). Notes nothing."""
+        return self.run(machine, f"ping -c 2 -i 0.2 -W 1 {target}").returncode == 0
+
+    def ping(self, machine: str, target: str, why: str = "", hint: int = 0, *, owner: str = "") -> bool:
+        """`machine` gets an answer from `target`, and from nobody else than `owner` if one is named."""
+        wanted = f"{machine} can ping {target}"
+        others = self.impostors(target, owner) if owner else []
+        if others:
+            reason = f"{target} is {owner}'s address, and {' and '.join(others)} has it as well: take it away there."
+            return self.that(False, wanted, reason, hint)
+        done = self.run(machine, f"ping -c 2 -i 0.2 -W 1 {target}")
+        return self.that(done.returncode == 0, wanted, why or last_words(done), hint)
+
+    def impostors(self, address: str, owner: str) -> list[str]:
+        """The machines other than `owner` that have `address` themselves: a ping may end at them."""
+        return [name for name in self.lab.machines if name != owner and address in self.addresses(name)]
+
+    def addresses(self, machine: str, *, netns: str = "", device: str = "") -> dict[str, str]:
+        """A machine's IPv4 addresses → the device that each is on."""
+        command = f"ip {_in(netns)}-j -4 addr show" + (f" dev {device}" if device else "")
+        return {
+            entry["local"]: link["ifname"] for link in self.json(machine, command) for entry in link.get("addr_info", ())
+        }
+
+    def receives(self, machine: str, device: str, sender: str, target: str) -> bool:
+        """Whether what `sender` sends to `target` comes in at `device` of `machine`, answered or not. Notes nothing."""
+        before = self._received(machine, device)
+        self.run(sender, f"ping -c {PROBES} -i 0.1 -W 1 {target}")
+        return self._received(machine, device) - before >= PROBES
+
+    def _received(self, machine: str, device: str) -> int:
+        links = self.json(machine, f"ip -j -s link show dev {device}")
+        return int(links[0]["stats64"]["rx"]["packets"]) if links else 0
 
     def no_ping(self, machine: str, target: str, why: str = "", hint: int = 0) -> bool:
         """`machine` must not get an answer from `target`."""
@@ -105,6 +137,18 @@ class Expect:
             reason = "It is up but has no carrier: the other end of the cable is down."
         return self.that("UP" in flags and "LOWER_UP" in flags, f"{where} is up", why or reason, hint)
 
+    def way(self, machine: str, name: str, target: str, via: str, hint: int = 0, *, works: bool) -> bool:
+        """`machine` has a route to `target` that leads to `via`; any other route will do where `works`."""
+        routes = self.json(machine, f"ip -j route get {target}")
+        gateway = routes[0].get("gateway", "") if routes else ""
+        if routes and routes[0].get("type") == "local":
+            why = f"{target} is an address of {machine} itself now: take it away."
+        elif gateway:
+            why = f"Its route leads to {gateway}, and that is not {via}."
+        else:
+            why = "It has a route without a gateway." if routes else "It has no route for that address."
+        return self.that(works or gateway == via, f"{machine} has a route to {name} ({target})", why, hint)
+
     def route(self, machine: str, prefix: str, why: str = "", hint: int = 0, *, via: str = "", netns: str = "") -> bool:
         """A packet from `machine` to any address of `prefix` finds a route (through `via`, if given)."""
         network = ipaddress.ip_network(prefix)
@@ -133,14 +177,14 @@ class Expect:
         """`command` succeeds and prints `text` somewhere."""
         done = self.run(machine, command)
         ok = done.returncode == 0 and text in done.stdout
-        return self.that(ok, wanted, why or _last_words(done), hint)
+        return self.that(ok, wanted, why or last_words(done), hint)
 
 
 def _in(netns: str) -> str:
     return f"-n {netns} " if netns else ""
 
 
-def _last_words(done: Completed) -> str:
+def last_words(done: Completed) -> str:
     """The most telling line of a failed command."""
     lines = [line for line in done.output.splitlines() if line.strip()]
     for mark in ("Unreachable", "unreachable", "exceeded", "ping:", "connect", "Error", "packet loss"):

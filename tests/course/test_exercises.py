@@ -10,6 +10,7 @@ from kubenet_course.course.session import exercises, faults
 
 EXERCISES = exercises()
 FAULTS = faults()
+OTHERS = [(name, number) for name, exercise in EXERCISES.items() for number in range(len(exercise.others))]
 WRONG = [(name, number) for name, exercise in EXERCISES.items() for number in range(len(exercise.wrong))]
 
 
@@ -33,6 +34,26 @@ def test_the_solution_of_an_exercise_passes_and_a_reset_undoes_it(name: str) -> 
         assert not exercise.judge(lab).passed
 
 
+@pytest.mark.parametrize(("name", "number"), OTHERS)
+def test_another_right_answer_passes_as_well(name: str, number: int) -> None:
+    exercise: Exercise = EXERCISES[name]
+    with exercise.start() as lab:
+        apply(lab, exercise.others[number])
+        assert exercise.judge(lab).passed, repr(exercise.judge(lab))
+
+
+def test_open_vswitch_is_a_bridge_too_where_it_runs() -> None:
+    exercise = EXERCISES["bridge_three"]
+    with exercise.start() as lab:
+        lab.run("host", "ovs-vsctl add-br sw && ip link set sw up && ip addr add 10.1.1.100/25 dev sw")
+        for number, name in enumerate(("green", "yellow", "violet"), 1):
+            lab.run("host", f"ip link add {name} type veth peer name eth0 netns {name} && ip link set {name} up")
+            lab.run("host", f"ip netns exec {name} ifconfig eth0 10.1.1.{number}/25 up")
+            assert not exercise.judge(lab).passed
+            lab.run("host", f"ovs-vsctl add-port sw {name}")
+        assert exercise.judge(lab).passed, repr(exercise.judge(lab))
+
+
 @pytest.mark.parametrize(("name", "number"), WRONG)
 def test_a_usual_wrong_answer_fails_with_the_hint_that_fits(name: str, number: int) -> None:
     exercise: Exercise = EXERCISES[name]
@@ -45,8 +66,8 @@ def test_a_usual_wrong_answer_fails_with_the_hint_that_fits(name: str, number: i
     assert verdict.hint == wrong.hint, repr(verdict)
 
 
-def test_every_exercise_names_a_usual_wrong_answer() -> None:
-    assert [name for name, exercise in EXERCISES.items() if not exercise.wrong] == []
+def test_every_exercise_names_usual_wrong_answers_and_other_right_ones() -> None:
+    assert [name for name, exercise in EXERCISES.items() if not exercise.wrong or not exercise.others] == []
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -71,6 +92,10 @@ def test_an_exercise_is_judged_alike_on_a_real_kernel(name: str) -> None:
         assert not exercise.judge(lab).passed
         apply(lab, exercise.solution)
         assert exercise.judge(lab).passed, repr(exercise.judge(lab))
+    for other in exercise.others:
+        with exercise.start(backend="mininet") as lab:
+            apply(lab, other)
+            assert exercise.judge(lab).passed, repr(exercise.judge(lab))
     for wrong in exercise.wrong:
         with exercise.start(backend="mininet") as lab:
             for machine, command in wrong.commands:

@@ -10,21 +10,25 @@ SPACES = ("green", "yellow", "violet")
 
 
 def check(expect: Expect) -> None:
-    bridges = [link["ifname"] for link in expect.json("host", "ip -j link show type bridge")]
+    switches = expect.run("host", "ovs-vsctl list-br").stdout.split()
+    bridges = [link["ifname"] for link in expect.json("host", "ip -j link show type bridge")] + switches
     if not expect.that(bool(bridges), "host has a bridge", "It has none: three cannot share one cable.", hint=1):
         return
-    up = [b for b in bridges if "UP" in expect.json("host", f"ip -j link show {b}")[0]["flags"]]
+    up = [b for b in bridges for link in expect.json("host", f"ip -j link show {b}") if "UP" in link["flags"]]
     expect.that(bool(up), "the bridge is up", "A bridge that is down passes nothing on.", hint=1)
     addresses = {name: _address(expect, f"-n {name} ") for name in SPACES}
     for name, address in addresses.items():
         expect.that(bool(address), f"{name} has an address in 10.1.1.0/24", "It has none.", hint=3)
     ports = {link["ifname"] for b in bridges for link in expect.json("host", f"ip -j link show master {b}")}
+    ports |= {port for switch in switches for port in expect.run("host", f"ovs-vsctl list-ports {switch}").stdout.split()}
     expect.that(
         len(ports) >= len(SPACES),
         "three cables end in the bridge",
         f"Its ports: {', '.join(sorted(ports)) or 'none'}. A cable joins the bridge with `master`.",
         hint=2,
     )
+    twice = sorted({a for a in addresses.values() if a and list(addresses.values()).count(a) > 1})
+    expect.that(not twice, "each has an address of its own", f"{', '.join(twice)} was given more than once.", hint=3)
     given = [(name, address) for name, address in addresses.items() if address]
     for (name, _), (other, address) in zip(given, given[1:] + given[:1]):
         if name != other:
@@ -38,7 +42,7 @@ def check(expect: Expect) -> None:
 def _address(expect: Expect, inside: str) -> str:
     for link in expect.json("host", f"ip {inside}-j -4 addr show"):
         for entry in link.get("addr_info", ()):
-            if entry["local"].startswith("10.1.1.") and entry["prefixlen"] == 24:
+            if entry["local"].startswith("10.1.1.") and link["ifname"] != "lo":
                 return str(entry["local"])
     return ""
 
@@ -81,6 +85,16 @@ EXERCISE = Exercise(
         "The host's place in that network is the bridge itself: `ip addr add 10.1.1.254/24 dev BRIDGE`.",
     ),
     solution=(*MADE, *CABLES, *PLUGGED, *ADDRESSES, *OWN),
+    others=(
+        (
+            ("host", "brctl addbr sw && ip link set sw up && ip addr add 10.1.1.100/24 dev sw"),
+            *(
+                ("host", f"ip link add {name} type veth peer name eth0 netns {name} && ip link set {name} up master sw && "
+                         f"ip netns exec {name} ifconfig eth0 10.1.1.{number}/24 up")
+                for number, name in enumerate(SPACES, 1)
+            ),
+        ),
+    ),
     wrong=(
         Wrong((*MADE[:1], *CABLES, *PLUGGED, *ADDRESSES, *OWN), hint=1, why="the bridge is down"),
         Wrong((*MADE, *CABLES, *ADDRESSES, *OWN), hint=2, why="the cables end nowhere"),
@@ -93,6 +107,11 @@ EXERCISE = Exercise(
             (*MADE, *CABLES, *PLUGGED, *ADDRESSES, ("host", "ip addr add 10.1.1.254/24 dev veth-green-br")),
             hint=5,
             why="the host's address is on a port of the bridge",
+        ),
+        Wrong(
+            (*MADE, *CABLES, *PLUGGED, *address("green", 1), *address("yellow", 1), *address("violet", 3), *OWN),
+            hint=3,
+            why="two have the same address",
         ),
     ),
     minutes=10,

@@ -52,6 +52,17 @@ EXERCISE = Exercise(
         ("host", f"{PATH} cnitool add bridge-net /var/run/netns/c1"),
         ("host", f"{PATH} cnitool add bridge-net /var/run/netns/c2"),
     ),
+    others=(
+        (("host", f"export {PATH}; for n in c1 c2; do cnitool add bridge-net /run/netns/$n; done"),),
+        tuple(
+            (
+                "host",
+                f"{PATH} CNI_COMMAND=ADD CNI_CONTAINERID={name} CNI_NETNS=/var/run/netns/{name} CNI_IFNAME=net0 "
+                "/opt/cni/bin/bridge < /etc/cni/net.d/10-bridge.conf",
+            )
+            for name in ("c1", "c2")
+        ),
+    ),
     wrong=(
         Wrong((("host", f"{PATH} cnitool add bridge-net /var/run/netns/c1"),), hint=1, why="only one of them"),
         Wrong(

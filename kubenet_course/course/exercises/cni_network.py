@@ -51,6 +51,11 @@ def _written(change: dict[str, Any]) -> tuple[str, str]:
     return ("host", f"echo '{text}' > /etc/cni/net.d/50-shop.conf")
 
 
+def _listed(name: str) -> tuple[str, str]:
+    plugin = {key: value for key, value in SHOP.items() if key not in ("cniVersion", "name")}
+    return ("host", f"echo '{json.dumps({'cniVersion': '1.0.0', 'name': 'shop', 'plugins': [plugin]})}' > /etc/cni/net.d/{name}")
+
+
 EXERCISE = Exercise(
     title="A network for the shop",
     lab="cni",
@@ -68,6 +73,18 @@ EXERCISE = Exercise(
         'The gateway must be an address of the bridge ("isGateway": true), and the network translated ("ipMasq": true).',
     ),
     solution=(_written({}), ATTACH),
+    others=(
+        (_listed("05-shop.conflist"), ATTACH),
+        (
+            _written({"isGateway": None, "isDefaultGateway": True, "ipam": {"routes": []}}),
+            ATTACH,
+        ),
+        (
+            _written({"ipMasq": False}),
+            ("host", "iptables -t nat -A POSTROUTING -s 10.50.0.0/24 ! -o shop0 -j MASQUERADE"),
+            ATTACH,
+        ),
+    ),
     wrong=(
         Wrong((("host", "echo '{\"name\": \"shop\",}' > /etc/cni/net.d/50-shop.conf"),), hint=1, why="no JSON"),
         Wrong((_written({"bridge": None}), ATTACH), hint=2, why="the bridge is called cni0"),

@@ -62,6 +62,15 @@ EXERCISE = Exercise(
         "The last command's return code is the plugin's. If there is nothing to delete, end with `exit 0`.",
     ),
     solution=(_written(HEAD + WHOLE + TAIL),),
+    others=(
+        (_written(HEAD + 'DEL) echo "$conf" | host-local; ip -n $ns link del $CNI_IFNAME 2> /dev/null; true ;;\n' + TAIL),),
+        (
+            _written(
+                HEAD + 'DEL) host-local <<< "$conf" || true\n'
+                "  if ip link show $port > /dev/null 2>&1; then ip link del $port; fi ;;\n" + TAIL
+            ),
+        ),
+    ),
     wrong=(
         Wrong(
             (_written(HEAD + "DEL) ip link del $port 2> /dev/null; exit 0 ;;\n" + TAIL),), hint=2, why="the address stays"

@@ -70,6 +70,16 @@ EXERCISE = Exercise(
         "Which server does client ask? /etc/resolv.conf.",
     ),
     solution=(ENTRIES, WHOLE, START, USE),
+    others=(
+        (
+            corefile(
+                ". {\\n hosts {\\n 192.168.1.50 printer\\n 192.168.1.60 nas\\n fallthrough\\n }\\n forward . 8.8.8.8\\n}\\n"
+            ),
+            START,
+            USE,
+        ),
+        (ENTRIES, corefile("printer nas {\\n hosts\\n}\\n. {\\n forward . 8.8.8.8\\n cache\\n}\\n"), START, USE),
+    ),
     wrong=(
         Wrong((ENTRIES, WHOLE, USE), hint=1, why="it was not started"),
         Wrong((WHOLE, START, USE), hint=2, why="no names"),

@@ -42,9 +42,15 @@ EXERCISE = Exercise(
         "Let nothing else answer for the zone: no `hosts`, no `forward` that sends such names elsewhere, no wildcard.",
     ),
     solution=(zone(HEAD + WEB + WWW), SERVE, START),
+    others=(
+        (zone(HEAD + WEB + "www 60 IN CNAME web.lab.example.\\n"), SERVE, START),
+        (zone(HEAD + WEB + WWW), corefile(". {\\n file /root/db.lab.example lab.example\\n forward . 8.8.8.8\\n}\\n"), START),
+    ),
     wrong=(
         Wrong((zone(HEAD + WWW), SERVE, START), hint=2, why="no A record"),
         Wrong((zone(HEAD + WEB + "www IN CNAME web.lab.example\\n"), SERVE, START), hint=3, why="the last dot is missing"),
+        Wrong((zone(HEAD + WEB + "www IN A 192.168.1.20\\n"), SERVE, START), hint=3, why="a second address, no other name"),
+        Wrong((zone(WEB + WWW), SERVE, START), hint=1, why="no SOA record"),
         Wrong((zone(HEAD + WEB + WWW + "* IN A 192.168.1.20\\n"), SERVE, START), hint=4, why="a wildcard"),
     ),
     minutes=8,

@@ -36,6 +36,10 @@ EXERCISE = Exercise(
         "The names of the internet come from DNS. They need no line here.",
     ),
     solution=(("client", "echo '192.168.1.11 db' >> /etc/hosts"), ("client", "echo '192.168.1.1 router' >> /etc/hosts")),
+    others=(
+        (("client", "sed -i '1i 192.168.1.11 db' /etc/hosts && sed -i '$a 192.168.1.1 gw router' /etc/hosts"),),
+        (("client", "cat >> /etc/hosts <<END\n192.168.1.11\tdb # data\n192.168.1.1\trouter\nEND"),),
+    ),
     wrong=(
         Wrong((("client", "echo 'db 192.168.1.11' >> /etc/hosts"),), hint=1, why="the name before the address"),
         Wrong(
@@ -43,5 +47,6 @@ EXERCISE = Exercise(
             hint=2,
             why="the file was written anew",
         ),
+        Wrong((("client", "echo '192.168.1.1 db router' >> /etc/hosts"),), hint=1, why="both names at one address"),
     ),
 )

@@ -9,7 +9,8 @@ def check(expect: Expect) -> None:
     if not expect.that(bool(said), "/root/answer holds something", "There is no such file yet.", hint=1):
         return
     is_address = said.replace(".", "").isdigit()
-    expect.that(is_address, "it is an address", f"It is: {said}.", hint=3)
+    seen = said.splitlines()[0] + (" …" if "\n" in said else "")
+    expect.that(is_address, "it is an address, and nothing else", f"It is: {seen}", hint=3)
     if is_address:
         expect.that(
             said == "203.0.113.25", "it is that of the server which is asked first", f"It is {said}.", hint=2
@@ -30,6 +31,10 @@ EXERCISE = Exercise(
         "An MX record holds a name. Ask for that name's A record.",
     ),
     solution=(("client", "dig +short mail.example.org > /root/answer"),),
+    others=(
+        (("client", "echo 203.0.113.25 | tee ~/answer"),),
+        (("client", "dig +short $(dig +short example.org MX | sort -n | head -1 | cut -d' ' -f2) > /root/answer"),),
+    ),
     wrong=(
         Wrong((("client", "echo mail.example.org > /root/answer"),), hint=3, why="the name, not the address"),
         Wrong((("client", "echo 203.0.113.26 > /root/answer"),), hint=2, why="the backup server"),

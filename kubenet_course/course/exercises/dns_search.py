@@ -29,7 +29,13 @@ EXERCISE = Exercise(
         "Several domains stand on one line: `search FIRST SECOND`. Of two such lines only the last counts.",
     ),
     solution=(_resolv("search google.com example.org\\n"),),
+    others=(
+        (("client", "sed -i 's/^search.*/search google.com example.org/' /etc/resolv.conf"),),
+        (("client", "echo 'search google.com example.org' >> /etc/resolv.conf"),),
+    ),
     wrong=(
+        Wrong((("client", "echo 'search google.com example.org' > /etc/resolv.conf"),), hint=1, why="no name server any more"),
+        Wrong((("client", "echo 'search google.com,example.org' >> /etc/resolv.conf"),), hint=2, why="a comma"),
         Wrong((_resolv("search example.org google.com\\n"),), hint=2, why="example.org first"),
         Wrong((_resolv("search example.org\\nsearch google.com\\n"),), hint=3, why="two lines"),
         Wrong((_resolv("search google.com\\n"),), hint=3, why="example.org is gone"),

@@ -21,6 +21,9 @@ def check(expect: Expect) -> None:
     )
     done = expect.run("client", "curl -sS -m 3 http://192.168.1.10:9090")
     said = (done.output.strip().splitlines() or ["nothing"])[-1]
+    where = [line.split(" -> ")[-1] for line in ports.splitlines() if ":9090" in line]
+    if where and all(place.startswith("127.") for place in where):
+        said += f". It is published at {', '.join(where)}, and that is for the host alone."
     expect.that("nginx" in done.stdout, "client gets nginx' page from http://192.168.1.10:9090", f"It says: {said}", hint=3)
 
 
@@ -32,13 +35,21 @@ EXERCISE = Exercise(
     hints=(
         "`docker run -d --name site … nginx`. If one of that name is there: `docker rm -f site`.",
         "A port is published with `-p HOST:CONTAINER` when the container is made.",
-        "nginx listens on port 80 in its container: that number stands behind the colon.",
+        "nginx listens on port 80 in its container: that number stands behind the colon. An address before the two "
+        "numbers says where on the host; without one it is everywhere.",
     ),
     solution=(("host", "docker run -d --name site -p 9090:80 nginx && sleep 1"),),
+    others=(
+        (("host", "docker run -dp 192.168.1.10:9090:80 --name=site nginx && sleep 1"),),
+        (("host", "docker create --name site --publish 9090:80/tcp nginx && docker start site && sleep 1"),),
+        (("host", "docker network create n && docker run -d --network n --name site -p 9090:80 nginx && sleep 1"),),
+    ),
     wrong=(
         Wrong((("host", "docker run -d --name site nginx && sleep 1"),), hint=2, why="nothing is published"),
         Wrong((("host", "docker run -d --name site -p 80:9090 nginx && sleep 1"),), hint=2, why="turned round"),
         Wrong((("host", "docker run -d --name site -p 9090:9090 nginx && sleep 1"),), hint=3, why="nobody listens there"),
         Wrong((("host", "docker run -d --network host nginx && sleep 1"),), hint=1, why="another name, another port"),
+        Wrong((("host", "docker run -d --name site -p 127.0.0.1:9090:80 nginx && sleep 1"),), hint=3, why="for the host alone"),
+        Wrong((("host", "docker create --name site -p 9090:80 nginx && sleep 1"),), hint=1, why="made, and not started"),
     ),
 )

@@ -39,6 +39,14 @@ EXERCISE = Exercise(
             "iptables -t nat -A OUTPUT -p tcp -d 192.168.1.2 --dport 80 -j DNAT --to-destination 192.168.15.2:80",
         ),
     ),
+    others=(
+        (("host", "iptables -t nat -A OUTPUT -p tcp -m addrtype --dst-type LOCAL --dport 80 -j DNAT --to 192.168.15.2:80"),),
+        (("host", "iptables -t nat -A OUTPUT -o lo -p tcp --dport 80 -j DNAT --to-destination 192.168.15.2:80"),),
+        (
+            ("host", "nft add table ip n && nft 'add chain ip n o { type nat hook output priority -100; }'"),
+            ("host", "nft add rule ip n o ip daddr 192.168.1.2 tcp dport 80 dnat to 192.168.15.2"),
+        ),
+    ),
     wrong=(
         Wrong(
             (("host", "iptables -t nat -A OUTPUT -p tcp --dport 80 -j DNAT --to-destination 192.168.15.2:80"),),
@@ -49,6 +57,16 @@ EXERCISE = Exercise(
             (("host", "iptables -t nat -A INPUT -p tcp --dport 80 -j SNAT --to-source 192.168.15.2"),),
             hint=2,
             why="INPUT comes after the decision that the packet is for the host",
+        ),
+        Wrong(
+            (("host", "iptables -t nat -A OUTPUT -p tcp -d 192.168.1.0/24 --dport 80 -j DNAT --to-destination 192.168.15.2:80"),),
+            hint=3,
+            why="the whole LAN is blue now",
+        ),
+        Wrong(
+            (("host", "python3 -m http.server 80 -d /srv/blue > /dev/null 2>&1 & sleep 1"),),
+            hint=2,
+            why="the same page from another server",
         ),
     ),
 )

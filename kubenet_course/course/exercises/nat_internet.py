@@ -37,8 +37,21 @@ EXERCISE = Exercise(
         "The host must pass on what is not its own: net.ipv4.ip_forward.",
         "Nobody outside knows 192.168.15.0/24. Translate the source in the last hook: table nat, chain "
         "POSTROUTING, `-s` for the network the packets come from.",
+        "All of it is there, and still no answer? `%explain host ip netns exec blue ping -c 1 -W 1 8.8.8.8` says who drops it.",
     ),
     solution=(*ROUTED, ("host", MASQUERADE)),
+    others=(
+        (
+            ("host", "ip netns exec red route add default gw 192.168.15.5 && ip -n blue route add 8.8.8.8 via 192.168.15.5"),
+            ("host", "sysctl -w net.ipv4.conf.all.forwarding=1"),
+            ("host", "iptables -t nat -A POSTROUTING -o eth0 -j SNAT --to-source 192.168.1.2"),
+        ),
+        (
+            *ROUTED,
+            ("host", "nft add table ip n && nft 'add chain ip n p { type nat hook postrouting priority 100; }'"),
+            ("host", "nft add rule ip n p ip saddr 192.168.15.0/24 masquerade"),
+        ),
+    ),
     wrong=(
         Wrong((ROUTED[1], ("host", MASQUERADE)), hint=1, why="no default route"),
         Wrong((ROUTED[0], ("host", MASQUERADE)), hint=2, why="forwarding is off"),
@@ -47,6 +60,10 @@ EXERCISE = Exercise(
             hint=3,
             why="the wrong direction: what goes to the namespaces is translated",
         ),
+        Wrong(
+            (*ROUTED, ("host", "iptables -t nat -A POSTROUTING -s 192.168.15.1 -j MASQUERADE")), hint=3, why="red only"
+        ),
+        Wrong((*ROUTED, ("host", MASQUERADE), ("host", "iptables -P FORWARD DROP")), hint=3, why="the filter drops it"),
     ),
     minutes=6,
 )

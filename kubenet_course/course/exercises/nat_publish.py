@@ -41,6 +41,13 @@ EXERCISE = Exercise(
     solution=(
         ("host", "iptables -t nat -A PREROUTING -p tcp --dport 8080 -j DNAT --to-destination 192.168.15.2:80"),
     ),
+    others=(
+        (("host", "iptables -t nat -A PREROUTING -i eth0 -d 192.168.1.2 -p tcp --dport 8080 -j DNAT --to 192.168.15.2:80"),),
+        (
+            ("host", "nft add table ip n && nft 'add chain ip n p { type nat hook prerouting priority -100; }'"),
+            ("host", "nft add rule ip n p tcp dport 8080 dnat to 192.168.15.2:80"),
+        ),
+    ),
     wrong=(
         Wrong(
             (("host", "iptables -t nat -A PREROUTING -p tcp --dport 8080 -j DNAT --to-destination 192.168.15.2"),),
@@ -56,6 +63,16 @@ EXERCISE = Exercise(
             (("host", "iptables -t nat -A PREROUTING -p tcp -j DNAT --to-destination 192.168.15.2:80"),),
             hint=3,
             why="every port is forwarded",
+        ),
+        Wrong(
+            (("host", "iptables -t nat -A PREROUTING -p udp --dport 8080 -j DNAT --to-destination 192.168.15.2:80"),),
+            hint=2,
+            why="UDP",
+        ),
+        Wrong(
+            (("host", "python3 -m http.server 8080 -d /srv/blue > /dev/null 2>&1 & sleep 1"),),
+            hint=1,
+            why="the same page from another server: nothing was forwarded",
         ),
     ),
 )

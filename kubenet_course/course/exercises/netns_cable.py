@@ -3,28 +3,57 @@
 from kubenet_course.course.exercise import Exercise, Wrong
 from kubenet_course.course.expect import Expect
 
+ADDRESSES = {"green": "10.1.1.1", "yellow": "10.1.1.2"}
+
 
 def check(expect: Expect) -> None:
     names = {entry["name"] for entry in expect.json("host", "ip -j netns list")}
-    for name in ("green", "yellow"):
+    for name in ADDRESSES:
         expect.that(name in names, f"there is a namespace {name}", (
             f"ip netns shows: {', '.join(sorted(names)) or 'nothing'}."
         ), hint=1)
-    for name, address in (("green", "10.1.1.1"), ("yellow", "10.1.1.2")):
-        found = [
-            link["ifname"]
-            for link in expect.json("host", f"ip -n {name} -j addr show")
-            for entry in link["addr_info"]
-            if entry["local"] == address
-        ]
-        why = (
-            "An address is lost when its interface moves: give it after the move."
-        ) if name in names else "There is no such namespace yet."
-        if expect.that(bool(found), f"namespace {name} has {address}", why, hint=3 if name in names else 1):
-            expect.up("host", found[0], hint=4, netns=name)
-    done = expect.run("host", "ip netns exec green ping -c 2 -i 0.2 -W 1 10.1.1.2")
-    expect.that(done.returncode == 0, "green can ping yellow", hint=4)
+    for name, address in ADDRESSES.items():
+        has = expect.addresses("host", netns=name) if name in names else {}
+        why = "An address is lost when its interface moves: give it after the move."
+        if name not in names:
+            why = "There is no such namespace yet."
+        elif has:
+            why = f"It has: {', '.join(has)}."
+        if not expect.that(address in has, f"namespace {name} has {address}", why, hint=3 if name in names else 1):
+            continue
+        device = has[address]
+        if expect.that(
+            device != "lo", f"{address} is on {name}'s end of the cable", "It is on lo, and that leads nowhere.", hint=2
+        ):
+            expect.up("host", device, hint=4, netns=name)
+    for name, other in (("green", "yellow"), ("yellow", "green")):
+        pings(expect, name, other, ADDRESSES[other])
 
+
+def pings(
+    expect: Expect,
+    name: str,
+    other: str,
+    address: str,
+    *,
+    unanswered: str = "It gets no answer: do the two ends belong to one cable?",
+) -> None:
+    """Namespace `name` of the host can ping `other`'s address, and it is really `other` who answers."""
+    wanted = f"{name} can ping {other} ({address})"
+    route = expect.json("host", f"ip -n {name} -j route get {address}")
+    if not route:
+        expect.that(False, wanted, "It has no route there: is the prefix length 24?", hint=3)
+    elif route[0].get("type") == "local":
+        expect.that(False, wanted, f"{address} is an address of {name} itself, too: take it away there.", hint=3)
+    else:
+        done = expect.run("host", f"ip netns exec {name} ping -c 2 -i 0.2 -W 1 {address}")
+        expect.that(done.returncode == 0, wanted, unanswered, hint=2)
+
+
+CABLE = (
+    ("host", "ip netns add green && ip netns add yellow && ip link add v0 type veth peer name v1"),
+    ("host", "ip link set v0 netns green up && ip link set v1 netns yellow up"),
+)
 
 EXERCISE = Exercise(
     title="Green and yellow",
@@ -51,6 +80,19 @@ EXERCISE = Exercise(
         ("host", "ip -n yellow addr add 10.1.1.2/24 dev veth-yellow"),
         ("host", "ip -n green link set veth-green up"),
         ("host", "ip -n yellow link set veth-yellow up"),
+    ),
+    others=(
+        (
+            ("host", "ip netns add green && ip netns add yellow"),
+            ("host", "ip link add eth0 netns green type veth peer name eth0 netns yellow"),
+            ("host", "ip netns exec green ifconfig eth0 10.1.1.1/24 up"),
+            ("host", "ip netns exec yellow ifconfig eth0 10.1.1.2/24 up"),
+        ),
+        (
+            ("host", "ip netns add yellow && ip netns add green && ip link add v0 type veth peer name v1"),
+            ("host", "ip link set v0 netns yellow up && ip link set v1 netns green up"),
+            ("host", "ip -n green a a 10.1.1.1/24 dev v1 && ip -n yellow a a 10.1.1.2/24 dev v0"),
+        ),
     ),
     wrong=(
         Wrong((("host", "ip netns add green"),), hint=1, why="only one namespace"),
@@ -80,6 +122,32 @@ EXERCISE = Exercise(
             ),
             hint=4,
             why="one end is down",
+        ),
+        Wrong(
+            (
+                *CABLE,
+                ("host", "ip -n green addr add 10.1.1.1 dev v0 && ip -n yellow addr add 10.1.1.2 dev v1"),
+            ),
+            hint=3,
+            why="no prefix length",
+        ),
+        Wrong(
+            (
+                *CABLE,
+                ("host", "ip -n green addr add 10.1.1.1/24 dev v0 && ip -n green addr add 10.1.1.2/24 dev v0"),
+                ("host", "ip -n yellow addr add 10.1.1.2/24 dev v1"),
+            ),
+            hint=3,
+            why="green pings itself",
+        ),
+        Wrong(
+            (
+                ("host", "ip netns add green && ip netns add yellow"),
+                ("host", "ip -n green link set lo up && ip -n green addr add 10.1.1.1/24 dev lo"),
+                ("host", "ip -n yellow link set lo up && ip -n yellow addr add 10.1.1.2/24 dev lo"),
+            ),
+            hint=2,
+            why="no cable at all",
         ),
     ),
     minutes=8,

@@ -5,13 +5,21 @@ from kubenet_course.course.expect import Expect
 
 
 def check(expect: Expect) -> None:
-    expect.ping("A", "192.168.2.10", "The rest of network 2 must stay reachable.", hint=2)
-    done = expect.run("A", "ip route get 192.168.2.11")
-    expect.that(done.returncode != 0, "A has no way to 192.168.2.11", (
+    expect.ping("A", "192.168.2.10", "The rest of network 2 must stay reachable.", hint=2, owner="C")
+    expect.ping("A", "8.8.8.8", "The internet must stay reachable.", hint=2, owner="internet")
+    # Refused, or sent to where nobody passes it on: both are decisions of A's routing table.
+    decided = expect.json("A", "ip -j route get 192.168.2.11")
+    usual = expect.json("A", "ip -j route get 192.168.2.10")
+    aside = not decided or _hop(decided[0]) != (_hop(usual[0]) if usual else None)
+    expect.that(aside and not expect.reaches("A", "192.168.2.11"), "A's routes lead it nowhere to 192.168.2.11", (
         "A route for this one address decides before the wider one does."
     ), hint=1)
-    routes = expect.json("A", "ip -j route show default")
-    expect.that(bool(routes), "A still has its default route", hint=2)
+    expect.ping("D", "192.168.2.10", "Only A's routes may change: D must work as before.", hint=2)
+    expect.ping("D", "8.8.8.8", "Only A's routes may change: D must work as before.", hint=2)
+
+
+def _hop(route: dict[str, object]) -> tuple[object, object]:
+    return route.get("gateway"), route.get("dev")
 
 
 EXERCISE = Exercise(
@@ -30,11 +38,26 @@ EXERCISE = Exercise(
     hints=(
         "A /32 route is longer than any other. Not every route leads somewhere: see `ip route add "
         "unreachable ADDRESS`.",
-        "Leave the default route alone; add a route, take none away. `%undo` takes back what you did.",
+        "Leave the default route and the other machines alone; add a route on A, take none away. `%undo` takes back "
+        "what you did.",
     ),
     solution=(("A", "ip route add unreachable 192.168.2.11/32"),),
+    others=(
+        (("A", "ip route add blackhole 192.168.2.11"),),
+        (("A", "ip route add prohibit 192.168.2.11/32"),),
+        (("A", "ip route add throw 192.168.2.11/32"),),
+        (("A", "route add -host 192.168.2.11 reject"),),
+        (("A", "ip route add 192.168.2.11 via 192.168.1.11"),),
+    ),
     wrong=(
         Wrong((("A", "ip route del default"),), hint=2, why="everything is gone"),
         Wrong((("A", "ip route add unreachable 192.168.2.0/24"),), hint=2, why="too wide"),
+        Wrong((("A", "iptables -A OUTPUT -d 192.168.2.11 -j DROP"),), hint=1, why="a firewall"),
+        Wrong((("router", "ip route add unreachable 192.168.2.11/32"),), hint=1, why="on another machine"),
+        Wrong(
+            (("A", "ip route add unreachable 192.168.2.11/32"), ("D", "ip link set eth0 down")),
+            hint=2,
+            why="D is cut off altogether",
+        ),
     ),
 )

@@ -6,16 +6,27 @@ from kubenet_course.course.expect import Expect
 
 def check(expect: Expect) -> None:
     answer = expect.run("s1", "cat /root/port").stdout.strip()
+    ports = [link["ifname"] for link in expect.json("s1", "ip -j link show master s1")]
     expect.that(bool(answer), "s1 has your answer in /root/port", (
         "Write the name of the port there: echo PORT > /root/port"
     ), hint=3)
-    mac = expect.json("B", "ip -j link show dev eth0")[0]["address"]
+    links = expect.json("B", "ip -j link show dev eth0")
+    if not expect.that(bool(links), "B has its eth0", "It is gone: `%lab reset` brings it back.", hint=1):
+        return
+    mac = links[0]["address"]
     expect.run("B", "ping -c 1 -W 1 192.168.1.10")
-    learned = [e["ifname"] for e in expect.json("s1", "bridge -j fdb show br s1") if e["mac"] == mac and "permanent" not in (e.get("state") or "")]  # noqa: E501
-    right = bool(answer) and answer in learned
-    expect.that(right, "that port leads to B", "" if not answer else (
-        f"B's MAC address is {mac}; look for it in the table."
-    ), hint=2)
+    learned = [
+        entry["ifname"]
+        for entry in expect.json("s1", "bridge -j fdb show br s1")
+        if entry["mac"] == mac and "permanent" not in (entry.get("state") or "")
+    ]
+    if answer and answer not in ports:
+        why, hint = f"s1 has no port of that name; its ports: {', '.join(ports)}.", 3
+    elif not learned:
+        why, hint = "The switch knows nothing of B now: is the port up? `bridge link` on s1.", 1
+    else:
+        why, hint = f"B's MAC address is {mac}; look for it in the table.", 2
+    expect.that(bool(answer) and answer in learned, "that port leads to B", why if answer else "", hint)
 
 
 EXERCISE = Exercise(
@@ -23,7 +34,7 @@ EXERCISE = Exercise(
     lab="switching",
     setup=(("A", "ip addr add 192.168.1.10/24 dev eth0"), ("B", "ip addr add 192.168.1.11/24 dev eth0")),
     task=(
-        "Find out from the switch alone behind which of its ports B is. Write the port's name into the file "
+        "Find out from the switch's table behind which of its ports B is. Write the port's name into the file "
         "/root/port on s1."
     ),
     check=check,
@@ -35,14 +46,20 @@ EXERCISE = Exercise(
         "`echo s1-eth9 > /root/port` writes a name into the file (here a wrong one).",
     ),
     solution=(
-        ("A", "ping -c 1 192.168.1.11"),
-        (
-            "s1",
-            "bridge fdb show br s1 | grep -i \"$(bridge fdb show br s1 | grep -v permanent | grep s1-eth2 | "
-            "cut -d ' ' -f 1)\" | grep -v permanent",
-        ),
+        ("B", "ping -c 1 192.168.1.10"),
+        ("B", "ip link show eth0"),
+        ("s1", "bridge fdb show br s1 | grep -v permanent"),
         ("s1", "echo s1-eth2 > /root/port"),
     ),
-    wrong=(Wrong((("s1", "echo s1-eth1 > /root/port"),), hint=2, why="A's port"),),
+    others=(
+        (("A", "ping -c 1 192.168.1.11"), ("s1", "printf s1-eth2 > /root/port")),
+        (("s1", "echo ' s1-eth2 ' | tee ~/port"),),
+    ),
+    wrong=(
+        Wrong((("s1", "echo s1-eth1 > /root/port"),), hint=2, why="A's port"),
+        Wrong((("s1", "echo eth2 > /root/port"),), hint=3, why="there is no such port"),
+        Wrong((("B", "echo s1-eth2 > /root/port"),), hint=3, why="written on another machine"),
+        Wrong((("s1", "echo s1-eth2 > /root/port; ip link set s1-eth2 down"),), hint=1, why="the port is down now"),
+    ),
     minutes=4,
 )

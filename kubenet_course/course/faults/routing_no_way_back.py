@@ -5,7 +5,7 @@ from kubenet_course.course.fault import Fault
 
 
 def check(expect: Expect) -> None:
-    expect.ping("A", "192.168.2.10")
+    expect.ping("A", "192.168.2.10", owner="C")
 
 
 FAULT = Fault(

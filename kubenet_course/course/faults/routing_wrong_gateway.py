@@ -5,8 +5,8 @@ from kubenet_course.course.fault import Fault
 
 
 def check(expect: Expect) -> None:
-    expect.ping("A", "8.8.8.8")
-    expect.ping("A", "192.168.2.10")
+    expect.ping("A", "8.8.8.8", owner="internet")
+    expect.ping("A", "192.168.2.10", owner="C")
 
 
 FAULT = Fault(

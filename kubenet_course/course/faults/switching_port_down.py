@@ -5,7 +5,7 @@ from kubenet_course.course.fault import Fault
 
 
 def check(expect: Expect) -> None:
-    expect.ping("A", "192.168.1.11")
+    expect.ping("A", "192.168.1.11", owner="B")
 
 
 FAULT = Fault(

@@ -5,7 +5,7 @@ from kubenet_course.course.fault import Fault
 
 
 def check(expect: Expect) -> None:
-    expect.ping("A", "192.168.1.130")
+    expect.ping("A", "192.168.1.130", owner="B")
 
 
 FAULT = Fault(
