@@ -79,14 +79,17 @@ class ForwardingDatabase:
     def fdb_delete_local(self: Bridge, mac: MacAddress, port: BridgePort | None) -> None:  # type: ignore[misc]
         """fdb_delete_local(): the entry passes to another port with that address, or to the bridge, else goes."""
         for key in [k for k, e in self.fdb.items() if e.local and not e.by_user and e.port is port and e.mac == mac]:
-            entry = self.fdb[key]
-            heir = next((p for dev, p in self.ports.items() if dev.mac == mac and p is not port), None)
-            if heir is not None:
-                entry.port = heir
-            elif port is not None and self.mac == mac and self.id_mac:
-                entry.port = None
-            else:
-                del self.fdb[key]
+            self._fdb_bequeath(key)
+
+    def _fdb_bequeath(self: Bridge, key: tuple[int, int]) -> None:  # type: ignore[misc]
+        entry = self.fdb[key]
+        heir = next((p for dev, p in self.ports.items() if dev.mac == entry.mac and p is not entry.port), None)
+        if heir is not None:
+            entry.port, entry.by_user = heir, False
+        elif entry.port is not None and self.mac == entry.mac and self.id_mac:
+            entry.port, entry.by_user = None, False
+        else:
+            del self.fdb[key]
 
     # -- learning ---------------------------------------------------------------------------
     def fdb_learn(self: Bridge, mac: MacAddress, port: BridgePort, vlan: int, skb: SkBuff) -> None:  # type: ignore[misc]
@@ -111,7 +114,9 @@ class ForwardingDatabase:
         """br_fdb_delete_by_port(), and br_fdb_flush() where `everything` takes the static and local ones too."""
         for key in [k for k, e in self.fdb.items() if port is None or e.port is port]:
             entry = self.fdb[key]
-            if everything or not (entry.static or entry.extern_learn):
+            if everything and entry.local and port is not None:
+                self._fdb_bequeath(key)
+            elif everything or not (entry.static or entry.extern_learn):
                 del self.fdb[key]
 
     # -- by hand ----------------------------------------------------------------------------

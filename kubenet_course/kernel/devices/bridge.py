@@ -132,7 +132,6 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         dev.promiscuity -= 1
         dev.allmulti -= 1
         port.state = "disabled"
-        self.fdb_delete_local(dev.mac, port)
         self.fdb_flush(port, everything=True)
         self._recalculate()
         self.update_carrier()

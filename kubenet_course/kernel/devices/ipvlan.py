@@ -268,7 +268,7 @@ class Ipvlan(NetDevice):
         cross_namespace(skb, self, self.lower)
         try:
             rt = ip_route_output(
-                self.lower.net, destination, network.source, oif=self.lower, mark=skb.mark, tos=network.tos
+                self.lower.net, destination, network.source, oif=self.lower, mark=skb.mark, tos=network.tos, any_source=True
             )
         except KernelError:
             skb.drop("IP_OUTNOROUTES", self)

@@ -11,7 +11,7 @@ from kubenet_course.kernel.neighbour import REACHABLE, STALE
 from kubenet_course.kernel.netfilter.hooks import link_hook
 from kubenet_course.kernel.skbuff import PACKET_HOST, PACKET_OTHERHOST, SkBuff
 from kubenet_course.sim.loop import MILLISECOND
-from kubenet_course.wire.addresses import BROADCAST_MAC, ZERO_MAC, IPv4Address, MacAddress, Network
+from kubenet_course.wire.addresses import BROADCAST_MAC, ZERO_MAC, IPv4Address, MacAddress
 from kubenet_course.wire.arp import ARP_REPLY, ARP_REQUEST, ArpHeader
 from kubenet_course.wire.ethernet import ETH_P_ARP, EthernetHeader
 from kubenet_course.wire.ipv4 import Ipv4Header
@@ -123,11 +123,10 @@ def _answer(net: NetNamespace, dev: NetDevice, arp: ArpHeader, skb: SkBuff) -> b
 
 def _routable(net: NetNamespace, dev: NetDevice, arp: ArpHeader) -> bool:
     """arp_process() asks ip_route_input(): the reverse path filter and martians hold for ARP too."""
-    from kubenet_course.kernel.inet.route import validate_source
+    from kubenet_course.kernel.inet.fib_frontend import fib_validate_source
 
     packet: Any = SimpleNamespace(network=Ipv4Header(arp.sender_ip, arp.target_ip, 0, 0, 0), mark=0)
-    route = fib.FibRoute(Network(arp.target_ip, 32), type=fib.LOCAL)
-    return validate_source(net, packet, dev, route) is None
+    return not isinstance(fib_validate_source(net, packet, dev), str)
 
 
 def _ignored(net: NetNamespace, dev: NetDevice, arp: ArpHeader) -> bool:
@@ -150,7 +149,7 @@ def _proxies(net: NetNamespace, dev: NetDevice, arp: ArpHeader) -> bool:
     if not (net.sysctl.conf("ipv4", dev.name, "proxy_arp") or net.sysctl.conf("ipv4", "all", "proxy_arp")):
         return False
     from kubenet_course.errors import KernelError
-    from kubenet_course.kernel.inet.route import fib_lookup
+    from kubenet_course.kernel.inet.fib_frontend import fib_lookup
 
     try:
         _, route, hops = fib_lookup(net, fib.FlowKey(int(arp.target_ip), int(arp.sender_ip), dev.name))

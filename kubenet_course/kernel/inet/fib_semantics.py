@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
+from kubenet_course.kernel.inet.fib_frontend import fib_lookup
 from kubenet_course.wire.addresses import IPv4Address, IPv6Address, Network
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def route_add(
     table = net.ipv4.table(route.table)
     table.created = True  # even where the route is then refused
     _check(net, route)
+    if route.type == fib.LOCAL:
+        net.ipv4.custom_local_routes = True
     here = table.at(route.prefix)
     same_key = [old for old in here if old.tos == route.tos and old.metric == route.metric]
     if same_key:
@@ -210,10 +213,10 @@ def _check_nexthop(net: NetNamespace, hop: fib.NextHop, scope: int, table: int) 
             raise KernelError(errno.EINVAL, "Nexthop has invalid gateway")
         hop.scope = fib.RT_SCOPE_LINK
         return
-    found = _gateway_lookup(net, hop, scope, table)
-    if found is None:
-        raise KernelError(errno.ENETUNREACH, "Nexthop has invalid gateway")
-    via, hops = found
+    try:
+        via, hops = _gateway_lookup(net, hop, scope, table)
+    except KernelError as failure:
+        raise KernelError(failure.errno, "Nexthop has invalid gateway") from None
     if via.type not in (fib.UNICAST, fib.LOCAL):
         raise KernelError(errno.EINVAL, "Nexthop has invalid gateway")
     if hop.dev is None:
@@ -227,25 +230,18 @@ def _check_nexthop(net: NetNamespace, hop: fib.NextHop, scope: int, table: int) 
         raise KernelError(errno.EINVAL, "Nexthop has invalid scope")
 
 
-def _gateway_lookup(
-    net: NetNamespace, hop: fib.NextHop, scope: int, table: int
-) -> tuple[fib.FibRoute, list[fib.NextHop]] | None:
-    """The route to the gateway itself: in the route's own table first, then by the rules."""
+def _gateway_lookup(net: NetNamespace, hop: fib.NextHop, scope: int, table: int) -> tuple[fib.FibRoute, list[fib.NextHop]]:
+    """The route to the gateway itself: in the route's own table first, then by the rules; the look-up's error."""
     wanted = max(scope + 1, fib.RT_SCOPE_LINK)
     oif = hop.dev.ifindex if hop.dev is not None else 0
     assert hop.gateway is not None
     if table and table not in (fib.RT_TABLE_MAIN, fib.RT_TABLE_LOCAL) and table in net.ipv4.tables:
         found = net.ipv4.tables[table].lookup(hop.gateway, oif=oif, scope=wanted)
-        if found is not None:
+        if found is not None and found[0].type not in fib.TYPE_ERRORS:
             return found
-    key = fib.FlowKey(int(hop.gateway), oif=hop.dev.name if hop.dev else "")
-    for rule in net.ipv4.rules.walk(key):
-        if rule.action != "lookup":
-            continue
-        found = net.ipv4.lookup(rule.table, hop.gateway, oif=oif, scope=wanted)
-        if found is not None:
-            return found if found[0].type != fib.THROW else None
-    return None
+    key = fib.FlowKey(int(hop.gateway), iif="lo", oif=hop.dev.name if hop.dev else "")
+    _, route, hops = fib_lookup(net, key, oif, scope=wanted, ignore_linkdown=False)
+    return route, hops
 
 
 # -- devices and addresses that go away -------------------------------------------------------

@@ -9,15 +9,11 @@ from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import route as inet_route
 from kubenet_course.wire.addresses import IPv4Address
-from kubenet_course.wire.ipv4 import Ipv4Header
+from kubenet_course.wire.ipv4 import IPPROTO_UDP, Ipv4Header
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.kernel.netns import NetNamespace
-
-#: What a look-up for a packet that came in answers with an error, by drop reason.
-ERRORS = {"IP_RPFILTER": errno.EXDEV, "IP_LOCAL_SOURCE": errno.EXDEV}
-
 
 def inet_rtm_getroute(
     net: NetNamespace,
@@ -28,27 +24,25 @@ def inet_rtm_getroute(
     oif: NetDevice | None = None,
     mark: int = 0,
     tos: int = 0,
-    protocol: int = 0,
+    protocol: int = IPPROTO_UDP,
     source_port: int = 0,
     destination_port: int = 0,
 ) -> inet_route.Rtable:
     """The decision for a packet that this host sends, or with `iif` for one that comes in there.
 
-    KernelError with the error of the look-up (ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, EXDEV).
+    KernelError with the error of the look-up (ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL).
     """
     if iif is None:
-        if source and not net.ipv4.is_local(source):
-            raise KernelError(errno.EINVAL if source >> 28 == 0xE else errno.ENETUNREACH)
         return inet_route.ip_route_output(
             net, IPv4Address(destination), source, oif=oif, mark=mark, tos=tos, protocol=protocol,
             source_port=source_port, destination_port=destination_port,
         )  # fmt: skip
-    header = Ipv4Header(IPv4Address(source), IPv4Address(destination), protocol or 17, 64, 20, tos=tos)
+    header = Ipv4Header(IPv4Address(source), IPv4Address(destination), protocol, 64, 20, tos=tos)
     ports = SimpleNamespace(source_port=source_port, destination_port=destination_port)
     packet = SimpleNamespace(network=header, transport=ports, in_dev=iif, mark=mark, trace=None)
     found = inet_route._route_input(net, packet)  # type: ignore[arg-type]
     if isinstance(found, str):
-        raise KernelError(ERRORS.get(found, errno.EINVAL))
+        raise KernelError(errno.EINVAL)
     if found.error:
         raise KernelError(found.error)
     return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course import errno
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_output import ip_output
-from kubenet_course.kernel.inet.route import ip_route_input
+from kubenet_course.kernel.inet.route import input_key, ip_route_input
 from kubenet_course.kernel.netfilter.hooks import (
     NF_INET_FORWARD,
     NF_INET_LOCAL_IN,
@@ -58,8 +58,7 @@ def ip_rcv(net: NetNamespace, skb: SkBuff) -> None:
 def ip_rcv_finish(net: NetNamespace, skb: SkBuff) -> None:
     rt: Rtable | None = skb.dst
     if rt is None:
-        network = skb.network
-        rt = net.ipv4.input_cache.get((network.destination, network.source, skb.in_dev, skb.mark, network.tos))
+        rt = net.ipv4.input_cache.get(input_key(net, skb))
         if rt is None or skb.trace is not None:
             rt = ip_route_input(net, skb)
             if rt is None:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import l3mdev_table
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.devinet import select_source
+from kubenet_course.kernel.inet.fib_frontend import fib_lookup, fib_validate_source, inet_addr_onlink
 from kubenet_course.kernel.neighbour import VALID
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.wire.addresses import IpAddress, IPv4Address
@@ -107,35 +109,6 @@ class NextHopException:
         self.locked = False
 
 
-def fib_lookup(
-    net: NetNamespace, key: fib.FlowKey, oif: int = 0
-) -> tuple[fib.FibRule, fib.FibRoute, list[fib.NextHop]]:
-    """fib_rules_lookup(): the first rule whose table answers.
-
-    KernelError(ENETUNREACH) where none does; the route's own error for unreachable and the like.
-    """
-    ipv4 = net.ipv4
-    linkdown = bool(net.sysctl.get_int("net", "ipv4", "conf", "all", "ignore_routes_with_linkdown"))
-    for rule in ipv4.rules.walk(key):
-        if rule.action != "lookup":
-            code = {"blackhole": errno.EINVAL, "unreachable": errno.ENETUNREACH, "prohibit": errno.EACCES}
-            raise KernelError(code.get(rule.action, errno.EINVAL))
-        found = ipv4.lookup(rule.table, key.destination, oif=oif, tos=key.tos, ignore_linkdown=linkdown)
-        if found is None:
-            continue
-        route, hops = found
-        if route.prefix.prefixlen <= rule.suppress_prefixlength:
-            continue
-        if route.type == fib.THROW:
-            continue
-        if route.type in fib.TYPE_ERRORS:
-            failure = KernelError(fib.TYPE_ERRORS[route.type])
-            failure.route, failure.rule = route, rule  # type: ignore[attr-defined]
-            raise failure
-        return rule, route, hops
-    raise KernelError(errno.ENETUNREACH)
-
-
 def _gateway(hop: fib.NextHop) -> IpAddress | None:
     """rt_set_nexthop(): a gateway counts only on a link; one that is this host's own address does not."""
     return hop.gateway if hop.scope == fib.RT_SCOPE_LINK else None
@@ -169,29 +142,49 @@ def ip_route_output(
     protocol: int = 0,
     source_port: int = 0,
     destination_port: int = 0,
+    any_source: bool = False,
 ) -> Rtable:
     """ip_route_output_key_hash(): how this host sends to `destination`.
 
+    `source` must be an address of this host, unless `any_source` (FLOWI_FLAG_ANYSRC).
     KernelError: ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL (blackhole), ENODEV, ENETDOWN.
     """
-    multipath_ports = net.ipv4.rules.custom and (source_port or destination_port)
     key = (
         destination,
         source,
         oif,
         mark,
         tos,
-        (protocol, source_port, destination_port) if multipath_ports else 0,
+        any_source,
+        (protocol, source_port, destination_port) if net.ipv4.rules.custom else 0,
     )
     cached = net.ipv4.output_cache.get(key)
     if cached is not None:
         return cached
+    if source and not any_source and not ip_dev_find(net, source):
+        raise KernelError(errno.EINVAL if source >> 28 >= 0xE or source >> 24 == 0 else errno.ENETUNREACH)
     rt = _route_output(net, destination, source, oif, mark, tos, protocol, source_port, destination_port)
     _apply_exception(net, rt)
     if len(net.ipv4.output_cache) > 65536:
         net.ipv4.output_cache.clear()
     net.ipv4.output_cache[key] = rt
     return rt
+
+
+def ip_route_connect(net: NetNamespace, destination: IPv4Address, source: int = 0, **how: Any) -> Rtable:
+    """ip_route_connect(): where no source was given, look once more with the one that was found.
+
+    So rules about the source hold for a connected socket; `how` as of ip_route_output().
+    """
+    rt = ip_route_output(net, destination, source, **how)
+    if not source and rt.source:
+        rt = ip_route_output(net, destination, rt.source, **how)
+    return rt
+
+
+def ip_dev_find(net: NetNamespace, address: int) -> bool:
+    """__ip_dev_find(): an address of one of our devices, or one that table local says is ours."""
+    return address in net.ipv4.locals or net.ipv4.is_local(address)
 
 
 def _route_output(
@@ -237,8 +230,8 @@ def _route_output(
     try:
         rule, route, hops = fib_lookup(net, flow, oif.ifindex if oif and oif.kind != "vrf" else 0)
     except KernelError as failure:
-        if oif is not None and failure.errno == errno.ENETUNREACH and not hasattr(failure, "route"):
-            # No route, but a device was named: assume that the destination is on its link.
+        if oif is not None and (destination.is_multicast or not l3mdev_table(oif)):
+            # No route that may be used, but a device was named: assume that the destination is on its link.
             rt = Rtable(net, fib.UNICAST, oif, destination)
             rt.source = IPv4Address(source) if source else select_source(net, oif, 0, fib.RT_SCOPE_LINK)
             if rt.source is None:
@@ -291,8 +284,7 @@ def ip_route_input(net: NetNamespace, skb: SkBuff) -> Rtable | None:
 
     None where the packet was dropped here (a martian, or no route and nothing to say).
     """
-    network = skb.network
-    key = (network.destination, network.source, skb.in_dev, skb.mark, network.tos)
+    key = input_key(net, skb)
     rt = net.ipv4.input_cache.get(key)
     if rt is None:
         found = _route_input(net, skb)
@@ -309,6 +301,14 @@ def ip_route_input(net: NetNamespace, skb: SkBuff) -> Rtable | None:
     return rt
 
 
+def input_key(net: NetNamespace, skb: SkBuff) -> tuple[Any, ...]:
+    """What the decision about a packet that came in depends on."""
+    ip = skb.network
+    if net.ipv4.rules.custom:  # rules look at the protocol and the ports (fib4_rules_early_flow_dissect())
+        return (ip.destination, ip.source, skb.in_dev, skb.mark, ip.tos, ip.protocol, _ports(skb))
+    return (ip.destination, ip.source, skb.in_dev, skb.mark, ip.tos)
+
+
 def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
     """ip_route_input_slow(): an Rtable, or the reason to drop the packet for."""
     ip = skb.network
@@ -317,17 +317,19 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
     if source.is_multicast or source == 0xFFFFFFFF:
         return "IP_INVALID_SOURCE"
     if destination == 0xFFFFFFFF or (source == 0 and destination == 0):
-        return _broadcast_input(net, dev, destination)
+        return _broadcast_input(net, skb, dev)
     if source.is_zeronet:
         return "IP_INVALID_SOURCE"
     if destination.is_zeronet:
         return "IP_INVALID_DEST"
     route_localnet = any(net.sysctl.conf("ipv4", name, "route_localnet") for name in ("all", dev.name))
-    if not dev.is_loopback and not route_localnet and (destination.is_loopback or source.is_loopback):
+    if not route_localnet and (destination.is_loopback or source.is_loopback):
         return "IP_LOCALNET"
     if destination.is_multicast:
         if net.ipv4.joined(dev, destination):
-            return Rtable(net, fib.LOCAL, net.loopback, destination)
+            rt = Rtable(net, fib.MULTICAST, net.loopback, destination)
+            rt.iif = dev
+            return rt
         return "IP_INVALID_DEST"
     flow = fib.FlowKey(
         int(destination), int(source), dev.name, "", skb.mark, ip.tos, ip.protocol, *_ports(skb)
@@ -340,27 +342,30 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
         if failure.errno == errno.EINVAL:
             return "ROUTE_BLACKHOLE"
         return _error_route(net, dev, destination, code, getattr(failure, "route", None), forwarding)
-    reason = validate_source(net, skb, dev, route)
-    if reason is not None:
-        return reason
     if route.type == fib.BROADCAST:
-        return _broadcast_input(net, dev, destination)
+        return _broadcast_input(net, skb, dev)
     if route.type == fib.LOCAL:
+        on_link = fib_validate_source(net, skb, dev)
+        if isinstance(on_link, str):
+            return on_link
         rt = Rtable(net, fib.LOCAL, net.loopback, destination)
         rt.route, rt.rule, rt.iif = route, rule, dev
         return rt
     if not forwarding:
         return _error_route(net, dev, destination, errno.EHOSTUNREACH, None, forwarding)
     hop = _choose(net, hops, int(source), int(destination))
+    on_link = fib_validate_source(net, skb, dev, hop.dev)
+    if isinstance(on_link, str):
+        return on_link
     rt = Rtable(net, fib.UNICAST, hop.dev, destination)
     rt.route, rt.rule, rt.iif, rt.gateway, rt.forward = route, rule, dev, _gateway(hop), True
-    if hop.dev is dev and net.sysctl.conf("ipv4", dev.name, "send_redirects") | net.sysctl.conf(
+    if hop.dev is dev and on_link and net.sysctl.conf("ipv4", dev.name, "send_redirects") | net.sysctl.conf(
         "ipv4", "all", "send_redirects"
     ):
         shared = net.sysctl.conf("ipv4", dev.name, "shared_media") | net.sysctl.conf(
             "ipv4", "all", "shared_media"
         )
-        rt.redirect = bool(shared) or any(int(source) in a.network for a in net.ipv4.addresses[dev])
+        rt.redirect = bool(shared) or inet_addr_onlink(net, dev, source, rt.gateway)
     _apply_exception(net, rt)
     return rt
 
@@ -371,8 +376,12 @@ def _ports(skb: SkBuff) -> tuple[int, int]:
     return (port, transport.destination_port) if port is not None else (0, 0)
 
 
-def _broadcast_input(net: NetNamespace, dev: NetDevice, destination: IPv4Address) -> Rtable:
-    rt = Rtable(net, fib.BROADCAST, net.loopback, destination)
+def _broadcast_input(net: NetNamespace, skb: SkBuff, dev: NetDevice) -> Rtable | str:
+    if not skb.network.source.is_zeronet:
+        on_link = fib_validate_source(net, skb, dev)
+        if isinstance(on_link, str):
+            return on_link
+    rt = Rtable(net, fib.BROADCAST, net.loopback, skb.network.destination)
     rt.iif = dev
     return rt
 
@@ -388,28 +397,6 @@ def _error_route(
     rt = Rtable(net, fib.UNREACHABLE, net.loopback, destination)
     rt.error, rt.iif, rt.route, rt.forward = code, dev, route, forwarding
     return rt
-
-
-def validate_source(net: NetNamespace, skb: SkBuff, dev: NetDevice, route: fib.FibRoute) -> str | None:
-    """fib_validate_source(): the reverse path filter; a drop reason, or None where it may pass."""
-    source = skb.network.source
-    if net.ipv4.is_local(source) and not dev.is_loopback:
-        if not any(net.sysctl.conf("ipv4", name, "accept_local") for name in ("all", dev.name)):
-            return "IP_LOCAL_SOURCE"
-    mode = max(net.sysctl.conf("ipv4", "all", "rp_filter"), net.sysctl.conf("ipv4", dev.name, "rp_filter"))
-    if not mode or dev.is_loopback:
-        return None
-    mark = skb.mark if net.sysctl.conf("ipv4", dev.name, "src_valid_mark") else 0
-    flow = fib.FlowKey(int(source), int(skb.network.destination), dev.name, "", mark, skb.network.tos)
-    try:
-        _, back, hops = fib_lookup(net, flow)
-    except KernelError:
-        return "IP_RPFILTER"
-    if back.type != fib.UNICAST and back.type != fib.LOCAL:
-        return "IP_RPFILTER"
-    if any(hop.dev is dev for hop in hops):
-        return None
-    return "IP_RPFILTER" if mode == 1 else None
 
 
 # -- what ICMP teaches --------------------------------------------------------------------------

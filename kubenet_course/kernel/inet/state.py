@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.inet.fib import RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN, FibRules, FibTable
+from kubenet_course.kernel.inet.fib import (
+    LOCAL,
+    RT_TABLE_DEFAULT,
+    RT_TABLE_LOCAL,
+    RT_TABLE_MAIN,
+    FibRules,
+    FibTable,
+)
 from kubenet_course.kernel.inet.peer import InetPeers
 
 if TYPE_CHECKING:
@@ -30,6 +37,8 @@ class InetState:
             number: FibTable(number, 32) for number in (RT_TABLE_LOCAL, RT_TABLE_MAIN, RT_TABLE_DEFAULT)
         }
         self.rules = FibRules(32)
+        #: Somebody has added a route of type local (fib_has_custom_local_routes); stays so.
+        self.custom_local_routes = False
         self.addresses: dict[NetDevice, list[InetAddress]] = {}
         self.locals: dict[int, int] = {}
         self.groups: dict[NetDevice, dict[int, int]] = {}
@@ -86,7 +95,9 @@ class InetState:
 
     # -- addresses --------------------------------------------------------------------------
     def is_local(self, address: int) -> bool:
-        return address in self.locals or address >> 24 == 127
+        """inet_addr_type(): what table local says; an address whose route there was deleted is not this host's."""
+        found = self.lookup(RT_TABLE_LOCAL, address)
+        return found is not None and found[0].type == LOCAL
 
     def is_broadcast(self, address: int, dev: NetDevice) -> bool:
         """Whether `address` is a broadcast address on `dev`."""

@@ -358,10 +358,10 @@ def route_me_harder(net: NetNamespace, skb: SkBuff) -> bool:
         if len(ip) == 9:
             from kubenet_course.kernel.inet.route import ip_route_output
 
-            source = ip.source if net.ipv4.is_local(ip.source) else 0
+            source = 0 if ip.source.is_multicast or net.ipv4.is_broadcast(ip.source, skb.dst.dev) else ip.source
             oif = skb.sk.device if skb.sk is not None and getattr(skb.sk, "device", None) is not None else None
             skb.dst = ip_route_output(
-                net, ip.destination, source, oif=oif, mark=skb.mark, tos=ip.tos, protocol=ip.protocol
+                net, ip.destination, source, oif=oif, mark=skb.mark, tos=ip.tos, protocol=ip.protocol, any_source=True
             )
         else:
             from kubenet_course.kernel.inet6.route import ip6_route_output

@@ -64,8 +64,7 @@ def _build4(net: NetNamespace, ip: Any, answer: TcpHeader) -> SkBuff:
     from kubenet_course.kernel.inet.ip_output import ip_build
     from kubenet_course.kernel.inet.route import ip_route_output
 
-    source = ip.destination if net.ipv4.is_local(ip.destination) else 0
-    rt = ip_route_output(net, ip.source, source, protocol=6)
+    rt = ip_route_output(net, ip.source, ip.destination, protocol=6, any_source=True)  # ip_route_me_harder()
     return ip_build(net, rt, 6, answer, b"", source=ip.destination, df=True, ident=0)
 
 

@@ -199,6 +199,7 @@ class TcpSocket(Socket):
             device=self.device,
             mark=self.mark,
             tos=self.tos,
+            connect=True,
         )
         if getattr(rt, "type", "") in ("broadcast", "multicast") or address.is_multicast:
             raise KernelError(errno.ENETUNREACH)

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 # -- to IP --------------------------------------------------------------------------------------
 def route_output(
     net: NetNamespace, version: int, remote: Any, local: Any, *, ports: tuple[int, int] = (0, 0), device: Any = None,
-    mark: int = 0, tos: int = 0,
+    mark: int = 0, tos: int = 0, connect: bool = False,
 ) -> Any:  # fmt: skip
     """The route to `remote`; its error as KernelError."""
     if version == 4:
-        from kubenet_course.kernel.inet.route import ip_route_output
+        from kubenet_course.kernel.inet.route import ip_route_connect, ip_route_output
 
-        return ip_route_output(
+        return (ip_route_connect if connect else ip_route_output)(
             net, remote, local or 0, oif=device, mark=mark, tos=tos,
             protocol=IPPROTO_TCP, source_port=ports[0], destination_port=ports[1],
         )  # fmt: skip

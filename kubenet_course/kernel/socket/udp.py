@@ -60,7 +60,7 @@ class UdpSocket(Socket):
 
     def connect(self, address: IpAddress, port: int, *, scope: str = "") -> None:
         """Fix the destination; the route's error as KernelError."""
-        rt = self._route(address, port, scope)
+        rt = self._route(address, port, scope, connect=True)
         if rt.type == "broadcast" and not self.broadcast:
             raise KernelError(errno.EACCES)
         if not self.local_port:
@@ -69,12 +69,14 @@ class UdpSocket(Socket):
             self.local = rt.source
         self.remote, self.remote_port = address, port
 
-    def _route(self, address: IpAddress, port: int, scope: str = "", source: IpAddress | None = None) -> Any:
+    def _route(
+        self, address: IpAddress, port: int, scope: str = "", source: IpAddress | None = None, *, connect: bool = False
+    ) -> Any:
         local = source or self.local or 0
         if isinstance(address, IPv4Address):
-            from kubenet_course.kernel.inet.route import ip_route_output
+            from kubenet_course.kernel.inet.route import ip_route_connect, ip_route_output
 
-            return ip_route_output(
+            return (ip_route_connect if connect else ip_route_output)(
                 self.net, address, local, oif=self.device, mark=self.mark, tos=self.tos,
                 protocol=IPPROTO_UDP, source_port=self.local_port, destination_port=port,
             )  # fmt: skip

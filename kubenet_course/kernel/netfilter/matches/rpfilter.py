@@ -54,7 +54,7 @@ class Rpfilter(Extension):
 
     def _comes_back(self, net: NetNamespace, skb: Any, state: Any) -> bool:
         from kubenet_course.kernel.inet.fib import LOCAL, UNICAST, FlowKey
-        from kubenet_course.kernel.inet.route import fib_lookup
+        from kubenet_course.kernel.inet.fib_frontend import fib_lookup
 
         ip = skb.network
         if state.family == 6 or ip.source == 0:

@@ -37,7 +37,7 @@ def _device(net: Any, skb: Any, state: Any, address: Any, dev: Any, expr: Fib) -
     if state.family == 6 or len(skb.network) != 9:
         return _device6(net, address, dev)
     from kubenet_course.kernel.inet.fib import LOCAL, UNICAST, FlowKey
-    from kubenet_course.kernel.inet.route import fib_lookup
+    from kubenet_course.kernel.inet.fib_frontend import fib_lookup
 
     mark = skb.mark if "mark" in expr.flags else 0
     try:

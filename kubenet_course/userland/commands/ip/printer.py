@@ -30,6 +30,8 @@ class Printer:
         self.oneline = oneline
         self.colored = color and not json
         self.parts: list[str] = []
+        #: The program leaves in the middle: no closing bracket of the JSON's outermost array.
+        self.cut_off = False
         self._root: list[Any] = []
         self._stack: list[list[Any]] = [self._root]
 
@@ -98,7 +100,10 @@ class Printer:
         """Everything as text; JSON ends with a newline, text has its own."""
         if not self.json:
             return "".join(self.parts)
-        return _dump(self._root, 0, self.pretty) + "\n"
+        text = _dump(self._root, 0, self.pretty)
+        if self.cut_off:
+            return text.removesuffix("]") if not self._root else text.removesuffix("]").removesuffix(" ")
+        return text + "\n"
 
 
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\f": "\\f", "\b": "\\b", "\\": "\\\\", '"': '\\"', "'": "'"}

@@ -258,6 +258,7 @@ def _list(chosen: Filter, out: Printer, session: Session) -> Quit | None:
             chosen.table in state.tables and (family == 6 or state.tables[chosen.table].created or chosen.table == fib.RT_TABLE_MAIN)
         ):
             name = "ipv4" if family == 4 else "ipv6"
+            out.cut_off = True
             return Quit(2, f"Error: {name}: FIB table does not exist.\nDump terminated\n")
         for table in tables_of(session, family, chosen.table):
             for route in table:

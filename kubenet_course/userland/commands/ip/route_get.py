@@ -28,6 +28,7 @@ from kubenet_course.userland.commands.ip.words import (
     unsupported,
 )
 from kubenet_course.wire.addresses import IPv6Address
+from kubenet_course.wire.ipv4 import IPPROTO_UDP
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
@@ -44,7 +45,7 @@ class _Asked:
     tos: int = 0
     mark: int = 0
     uid: int | None = None
-    protocol: int = 0
+    protocol: int = IPPROTO_UDP
     sport: int = 0
     dport: int = 0
     fibmatch: bool = False
@@ -155,7 +156,10 @@ def _get4(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
     if asked.fibmatch:
         if rt.route is None:
             raise KernelError(113)
-        return line_of(rt.route, 4, now)
+        line = line_of(rt.route, 4, now)
+        if line.table == fib.RT_TABLE_LOCAL and not session.net.ipv4.rules.custom:
+            line.table = fib.RT_TABLE_MAIN
+        return line
     line = RouteLine(4, rt.type, str(rt.destination), cache=[])
     assert line.cache is not None
     if asked.source is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
-from kubenet_course.kernel.inet.route import ip_route_output
+from kubenet_course.kernel.inet.route import ip_route_connect
 from kubenet_course.kernel.packets import decode_network, decode_transport
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.kernel.socket import AF_INET, SOCK_RAW, make_socket
@@ -14,7 +14,10 @@ from kubenet_course.wire import icmp as wire
 from kubenet_course.wire.addresses import IPv4Address
 from kubenet_course.wire.ethernet import ETH_P_IP
 from kubenet_course.wire.icmp import IcmpHeader
-from kubenet_course.wire.ipv4 import IPPROTO_ICMP, Ipv4Header
+from kubenet_course.wire.ipv4 import IPPROTO_ICMP, IPPROTO_UDP, Ipv4Header
+
+#: The port that the source address is asked for with.
+PROBE_PORT = 1025
 
 UNREACHABLE = (
     "Destination Net Unreachable",
@@ -90,7 +93,9 @@ class Ping4(PingSession):
         """connect(2) a datagram socket to learn the source address."""
         options, net = self.options, self.proc.net
         try:
-            rt = ip_route_output(net, self.target, oif=device, mark=options.mark, tos=options.tos)  # type: ignore[arg-type]
+            rt = ip_route_connect(
+                net, self.target, oif=device, mark=options.mark, tos=options.tos, protocol=IPPROTO_UDP, destination_port=PROBE_PORT  # type: ignore[arg-type]
+            )
             if rt.type == "broadcast" and not options.broadcast:
                 raise Fatal(
                     2, "Do you want to ping broadcast? Then -b. If not, check your local firewall rules"
