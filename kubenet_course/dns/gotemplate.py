@@ -44,7 +44,9 @@ NO_VALUE = "<no value>"
 class Template:
     """`Template(text, functions).render(data)`; data is a mapping, or an object with attributes."""
 
-    def __init__(self, text: str, functions: Mapping[str, Callable[..., Any]] | None = None):
+    def __init__(self, text: str, functions: Mapping[str, Callable[..., Any]] | None = None, name: str = ""):
+        self.text = text
+        self.name = name
         self.functions = {**_FUNCTIONS, **(functions or {})}
         self.parts = _split(text)
         self.at = 0
@@ -54,6 +56,8 @@ class Template:
         """TemplateError where a function fails or a value cannot be used so."""
         try:
             return self.body(Scope(data, {"$": data}))
+        except TemplateError:
+            raise
         except (TypeError, ValueError, IndexError, KeyError, AttributeError, ZeroDivisionError) as problem:
             raise TemplateError(f"template: {problem}") from None
 
@@ -108,9 +112,18 @@ class Template:
 
     def _action(self, text: str) -> Render:
         value, name = _Pipeline(text, self.functions).parse()
+        function = text.split(None, 1)[0] if text else ""
 
         def run(scope: Scope) -> str:
-            found = value(scope)
+            try:
+                found = value(scope)
+            except (TypeError, ValueError, IndexError, KeyError) as problem:
+                if function not in self.functions or isinstance(problem, TemplateError):
+                    raise
+                before = self.text[: self.text.index(text)]
+                place = f"{self.name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10)) - 1}"
+                where = f'executing "{self.name}" at <{text}>'
+                raise TemplateError(f"template: {place}: {where}: error calling {function}: {problem}") from None
             if name:
                 scope.variables[name] = found
                 return ""
@@ -251,7 +264,12 @@ def _compare(check: Callable[[int], bool]) -> Callable[..., bool]:
 
 def _index(value: Any, *keys: Any) -> Any:
     for key in keys:
-        value = value.get(key, "") if isinstance(value, Mapping) else value[key]
+        if isinstance(value, Mapping):
+            value = value.get(key, "")
+        elif isinstance(key, int) and not 0 <= key < len(value):
+            raise IndexError(f"index out of range: {key}")
+        else:
+            value = value[key]
     return value
 
 

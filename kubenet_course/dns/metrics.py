@@ -56,13 +56,9 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "coredns_proxy_request_duration_seconds": ("histogram", "Histogram of the time each request took."),
     "coredns_reload_failed_total": ("counter", "Counter of the number of failed reload attempts."),
     "coredns_reload_version_info": ("gauge", "A metric with a constant '1' value labeled by hash, and value which type of hash generated."),
-    "coredns_template_failures_total": (
-        "counter",
-        "Number of times the Go templating failed. Regex, type and template "
-        "labels can be used to identify the error.",
-    ),
-    "coredns_template_matches_total": ("counter", "Number of times this template matched."),
-    "coredns_template_rr_failures_total": ("counter", "Number of times the templated resource record was invalid and could not be parsed."),
+    "coredns_template_matches_total": ("counter", "Counter of template regex matches."),
+    "coredns_template_rr_failures_total": ("counter", "Counter of mis-templated RRs."),
+    "coredns_template_template_failures_total": ("counter", "Counter of go template failures."),
 }  # fmt: skip
 
 Labels = tuple[tuple[str, str], ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,38 @@ import dns.flags
 import dns.rcode
 import pytest
 
+from kubenet_course.dns.cluster import Endpoint, Objects, Pod, Port, Service, Slice
 from tests.support.coredns import World, ask, rows
 
 FACTS = Path(__file__).parent / "facts" / "answers.txt"
 FLAGS = {"aa": dns.flags.AA, "tc": dns.flags.TC, "ra": dns.flags.RA, "ad": dns.flags.AD}
+
+
+HTTP = (Port("http", "TCP", 80),)
+
+
+def serve() -> Objects:
+    """The Services of plugin/kubernetes/handler_test.go."""
+    store = Objects(3)
+    for namespace in ("testns", "kube-system", "podns", "svcns", "unexposedns"):
+        store.put_namespace(namespace)
+    for name, addresses in (("svc1", "10.0.0.1"), ("svcempty", "10.0.0.1"), ("svc6", "1234:abcd::1"), ("svc-dual-stack", "10.0.0.3 10::3")):
+        store.put_service(Service(name, "testns", "ClusterIP", tuple(addresses.split()), HTTP))
+    for name in ("hdls1", "hdlsprtls"):
+        store.put_service(Service(name, "testns", "ClusterIP", ("None",)))
+    store.put_service(Service("svc1", "unexposedns", "ClusterIP", ("10.0.0.2",), HTTP))
+    for name, target in (("external", "ext.interwebs.test"), ("external-to-service", "svc1.testns.svc.cluster.local.")):
+        store.put_service(Service(name, "testns", "ExternalName", (), HTTP, target))
+    store.put_slice(Slice("svc1-slice1", "testns", "svc1", (Endpoint("172.0.0.1", "ep1a"),), HTTP))
+    store.put_slice(Slice("svcempty-slice1", "testns", "svcempty", (), HTTP))
+    heads = [("172.0.0.2", ""), ("172.0.0.3", ""), ("172.0.0.4", "dup-name"), ("172.0.0.5", "dup-name"), ("5678:abcd::1", ""), ("5678:abcd::2", "")]
+    store.put_slice(Slice("hdls1-slice1", "testns", "hdls1", tuple(Endpoint(*one) for one in heads), HTTP))
+    store.put_slice(Slice("hdlsprtls-slice1", "testns", "hdlsprtls", (Endpoint("172.0.0.20"),)))
+    store.put_pod(Pod("foo", "podns", "10.240.0.1"))
+    return store
+
+
+CLUSTERS = {"serve": serve}
 
 
 @dataclass
@@ -24,10 +53,13 @@ class Block:
     files: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     key: str = "."
+    objects: str = ""
 
     def engine(self) -> Any:
-        body = "\n".join(self.lines).replace("{ ", "{\n").replace(" }", "\n}").replace("{\n{\n", "{{ ").replace("\n}\n}", " }}")
-        return World(self.files).engine(f"{self.key} {{\n{body}\n}}\n")
+        body = re.sub(r" \}(?!\})", "\n}", re.sub(r"(?<!\{)\{ ", "{\n", "\n".join(self.lines)))
+        world = World(self.files, KUBERNETES_SERVICE_HOST="10.96.0.1")
+        world.environment.cluster = CLUSTERS[self.objects]() if self.objects else None
+        return world.engine(f"{self.key} {{\n{body}\n}}\n")
 
 
 @dataclass
@@ -50,7 +82,9 @@ def facts() -> Iterator[Any]:
             block.files[path] = ""
         elif line.startswith("> "):
             path = ""
-            if line.startswith("> key: "):
+            if line.startswith("> objects: "):
+                block.objects = line[11:]
+            elif line.startswith("> key: "):
                 block.key = line[7:]
             else:
                 block.lines.append(line[2:])

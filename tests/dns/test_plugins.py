@@ -103,9 +103,9 @@ hosts /h { no_reverse } | 7.0.0.10.in-addr.arpa PTR | SERVFAIL |
 hosts /none { 1.2.3.4 inline;ttl 7 } | inline A | NOERROR | inline. 7 A 1.2.3.4
 whoami | x.example.org A | NOERROR |
 any;hosts /h | db ANY | NOERROR | db. 8482 HINFO "ANY obsoleted" "See RFC 8482"
-local | localhost A | NOERROR | localhost. 86400 A 127.0.0.1
-local | localhost.example.org AAAA | NOERROR | localhost.example.org. 86400 AAAA ::1
-local | 1.0.0.127.in-addr.arpa PTR | NOERROR | 1.0.0.127.in-addr.arpa. 86400 PTR localhost.
+local | localhost A | NOERROR | localhost. 604800 A 127.0.0.1
+local | localhost.example.org AAAA | NOERROR | localhost.example.org. 604800 AAAA ::1
+local | 1.0.0.127.in-addr.arpa PTR | NOERROR | 1.0.0.127.in-addr.arpa. 604800 PTR localhost.
 local | 2.0.0.127.in-addr.arpa PTR | NXDOMAIN |
 rewrite name a.lan db.lan;hosts /h | a.lan A | NOERROR | a.lan. 3600 A 10.0.0.7
 rewrite name suffix .x .lan;hosts /h | db.x A | NOERROR | db.lan. 3600 A 10.0.0.7

@@ -47,7 +47,7 @@ class Dns64(Plugin):
         """RFC 6147 5.1.7: the TTL is the least of the A's and of the SOA's in the answer to the AAAA query (600 without)."""
         limit = next((rrset.ttl for rrset in original.authority if rrset.rdtype == SOA), 600)
         result = request.reply()
-        result.flags |= four.flags & 0x0480
+        result.flags |= four.flags & 0x0680
         for rrset in four.answer:
             if rrset.rdtype != A:
                 result.answer.append(rrset)

@@ -88,7 +88,7 @@ class Kubernetes(Plugin):
         elif kind == PTR:
             self._pointers(request, zone, answer)
         elif kind == SRV:
-            self._services(request, zone, answer)
+            self._services(request, zone, written, answer)
         elif kind == SOA and request.name == zone:
             answer.answer.append(self.soa(written))
         elif kind == NS and request.name == zone:
@@ -162,17 +162,18 @@ class Kubernetes(Plugin):
                         label = endpoint_label(endpoint, self.options.pod_names)
                         yield f"{label}.{one.service}.{one.namespace}.svc.{primary}"
 
-    def _services(self, request: Request, zone: str, answer: dns.message.Message) -> None:
-        """plugin.SRV(): the weights add up to 100, rounded down."""
+    def _services(self, request: Request, zone: str, written: str, answer: dns.message.Message) -> None:
+        """plugin.SRV(): the weights add up to 100, rounded down. Targets end with the zone in the question's case."""
         items = [item for item in self.items(request.name, zone, SRV) if item.kind != CNAME]
         weight = max(1, 100 * 100 // (100 * len(items))) if items else 0
         records: list[str] = []
         for item in items:
             if item.port == -1:
                 continue
-            records.append(f"0 {weight} {item.port} {item.owner}")
+            owner = f"{item.owner.removesuffix(zone)}{written}" if item.owner.endswith(zone) else item.owner
+            records.append(f"0 {weight} {item.port} {owner}")
             kind = "A" if item.kind == A else "AAAA"
-            address = _rrset(dns.name.from_text(item.owner), item.ttl, kind, [item.host])
+            address = _rrset(dns.name.from_text(owner), item.ttl, kind, [item.host])
             there = next((one for one in answer.additional if one.name == address.name and one.rdtype == address.rdtype), None)
             if there is None:
                 answer.additional.append(address)

@@ -13,7 +13,8 @@ from kubenet_course.dns.names import longest_match
 from kubenet_course.dns.plugin import Plugin, Request, ServerConfig
 
 ZONES = ("localhost.", "0.in-addr.arpa.", "127.in-addr.arpa.", "255.in-addr.arpa.")
-SOA, NS = "localhost. root.localhost. 1 0 0 0 0", "localhost."
+SOA, NS = "localhost. root.localhost. 1 0 0 0 604800", "localhost."
+TTL = 604800
 
 
 @dataclass
@@ -31,16 +32,16 @@ class Local(Plugin):
         answer = request.reply()
         if name == zone and request.type in ("NS", "SOA"):
             value = NS if request.type == "NS" else SOA
-            answer.answer.append(dns.rrset.from_text(request.qname, 86400, "IN", request.type, value))
+            answer.answer.append(dns.rrset.from_text(request.qname, TTL, "IN", request.type, value))
             return answer
         values = {("localhost.", "A"): "127.0.0.1", ("localhost.", "AAAA"): "::1", ("1.0.0.127.in-addr.arpa.", "PTR"): "localhost."}
         found = values.get((name, request.type))
         if found is not None:
-            answer.answer.append(dns.rrset.from_text(request.qname, 86400, "IN", request.type, found))
+            answer.answer.append(dns.rrset.from_text(request.qname, TTL, "IN", request.type, found))
             return answer
         if name not in (*ZONES, "1.0.0.127.in-addr.arpa."):
             answer.set_rcode(dns.rcode.NXDOMAIN)
-        answer.authority.append(dns.rrset.from_text(zone, 86400, "IN", "SOA", SOA))
+        answer.authority.append(dns.rrset.from_text(request.qname[len(name) - len(zone) :], TTL, "IN", "SOA", SOA))
         return answer
 
     @staticmethod
@@ -49,10 +50,9 @@ class Local(Plugin):
         answer = request.reply()
         value = {"A": "127.0.0.1", "AAAA": "::1"}.get(request.type)
         if value is not None:
-            answer.answer.append(dns.rrset.from_text(request.qname, 86400, "IN", request.type, value))
+            answer.answer.append(dns.rrset.from_text(request.qname, TTL, "IN", request.type, value))
         else:
-            zone = request.qname.partition(".")[2] or "."
-            answer.authority.append(dns.rrset.from_text(zone, 86400, "IN", "SOA", SOA))
+            answer.authority.append(dns.rrset.from_text(request.qname, TTL, "IN", "SOA", SOA))
         return answer
 
 

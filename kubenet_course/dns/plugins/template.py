@@ -15,7 +15,9 @@ from typing import Any
 
 import dns.edns
 import dns.exception
+import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
@@ -31,7 +33,7 @@ from kubenet_course.dns.names import longest_match
 from kubenet_course.dns.plugin import Fallthrough, Plugin, PluginError, Request, ServerConfig
 from kubenet_course.dns.plugins.view import FUNCTIONS, functions
 
-ANY = 255
+A, CNAME, AAAA, ANY = 1, 5, 28, 255
 
 
 @dataclass
@@ -97,12 +99,12 @@ class Templates(Plugin):
         for template in self.templates:
             data, go_on = template.match(request)
             if data is not None:
-                return self._answer(request, template, data)
+                return await self._answer(request, template, data)
             if not go_on:
                 raise PluginError("template", "", dns.rcode.SERVFAIL)
         return await self.next_plugin(request)
 
-    def _answer(self, request: Request, template: Template, data: dict[str, Any]) -> dns.message.Message:
+    async def _answer(self, request: Request, template: Template, data: dict[str, Any]) -> dns.message.Message:
         labels = {"server": f"dns://{self.config.listen_text}", "zone": data["Zone"], "view": request.view,
                   "class": request.klass, "type": request.type}  # fmt: skip
         self.config.environment.metrics.count("coredns_template_matches_total", **labels)
@@ -111,27 +113,59 @@ class Templates(Plugin):
         reply = request.reply(template.rcode, authoritative=True)
         for name in ("answer", "additional", "authority"):
             for text in getattr(template, name):
-                getattr(reply, name).append(_record(text, data))
+                record = self._record(text, data, {**labels, "section": name})
+                getattr(reply, name).append(record)
+                if name == "answer" and record.rdtype == CNAME and request.qtype in (A, AAAA):
+                    await self._follow(request, reply, record[0].target)
         if template.error is not None and request.message.edns >= 0:
             request.options.append(dns.edns.EDEOption(dns.edns.EDECode.make(template.error[0]), template.error[1]))
         return reply
 
+    @staticmethod
+    async def _follow(request: Request, reply: dns.message.Message, target: dns.name.Name) -> None:
+        """What this server says to the name a CNAME leads to."""
+        found = await request.ask(target, request.qtype)
+        if found is not None:
+            reply.flags = reply.flags & ~dns.flags.TC | found.flags & dns.flags.TC
+            reply.answer += found.answer
 
-def _record(text: Text, data: dict[str, Any]) -> dns.rrset.RRset:
-    """One record in presentation form; PluginError where it is none."""
-    try:
-        line = text.render(data)
-    except TemplateError as problem:
-        raise PluginError("template", str(problem)) from None
-    try:
-        sets = dns.zonefile.read_rrsets(
-            line, default_ttl=3600, rdclass=None, default_rdclass=dns.rdataclass.IN, origin=".", relativize=False
-        )
-    except (dns.exception.DNSException, ValueError) as problem:
-        raise PluginError("template", f"dns: {problem}") from None
+    def _record(self, text: Text, data: dict[str, Any], labels: dict[str, str]) -> dns.rrset.RRset:
+        """One record in presentation form; PluginError where it is none."""
+        metrics = self.config.environment.metrics
+        labels["template"] = text.text
+        try:
+            line = text.render(data)
+        except TemplateError as problem:
+            metrics.count("coredns_template_template_failures_total", **labels)
+            raise PluginError("template", str(problem)) from None
+        try:
+            return _parse_record(line)
+        except (dns.exception.DNSException, ValueError) as problem:
+            metrics.count("coredns_template_rr_failures_total", **labels)
+            raise PluginError("template", f"dns: {problem}") from None
+
+
+def _parse_record(line: str) -> dns.rrset.RRset:
+    origin, written = _origin(line)
+    if len(written.split()) == 1:
+        raise ValueError(f'not a TTL: "{line.strip()}" at line: 1:{len(line.strip())}')
+    klass = next((word for word in written.split()[1:3] if word in ("CH", "HS", "NONE", "ANY")), "IN")
+    sets = dns.zonefile.read_rrsets(written, default_ttl=3600, rdclass=None, default_rdclass=klass, origin=origin, relativize=False)
     if not sets:
-        raise PluginError("template", f"dns: no record in {line!r}")
+        raise ValueError(f"no record in {line!r}")
     return sets[0]
+
+
+def _origin(line: str) -> tuple[str, str]:
+    """What names of a record without a dot at their end are below: the root. A SOA must stand at its origin, with whole names."""
+    words = line.split()
+    if "SOA" not in words[1:]:
+        return ".", line
+    at = words.index("SOA", 1)
+    for place in (0, at + 1, at + 2):
+        if place < len(words) and not words[place].endswith("."):
+            words[place] += "."
+    return words[0], " ".join(words)
 
 
 def _parse_int(text: str, base: int, bits: int) -> int:
@@ -187,7 +221,7 @@ def _property(c: Dispenser, handler: Template) -> None:
             raise c.arg_error()
         for text in words:
             try:
-                getattr(handler, word).append(Text(text, {"parseInt": _parse_int}))
+                getattr(handler, word).append(Text(text, {"parseInt": _parse_int}, word))
             except TemplateError as problem:
                 raise c.error(f"could not compile template: {c.text}, {problem}") from None
     elif word == "rcode":
