@@ -34,6 +34,7 @@ async def connect(engine: Engine, record: Record, network: Record, endpoint: Rec
     engine.dns_names(record, endpoint)
     if record["state"]["Running"]:
         engine.check_address(network, endpoint)
+        await engine.balance(record, network)
         await engine.sandbox.attach(record, network, endpoint)
     record["endpoints"][network["name"]] = endpoint
     await _changed(engine, record)
@@ -60,6 +61,7 @@ async def _changed(engine: Engine, record: Record) -> None:
     engine.store.save(record)
     if not record["state"]["Running"]:
         return
+    await engine.sandbox.default_gateway(record)
     gateway = engine.sandbox.gateway_endpoint(record)
     now = gateway["network"] if gateway else ""
     await engine.sandbox.route(record)

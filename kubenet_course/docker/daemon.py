@@ -11,8 +11,10 @@ from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import start
 from kubenet_course.docker.networks import BRIDGE, MTU, new_network
-from kubenet_course.docker.store import FAILED, LOG, PID_FILE, SOCKET, Record, Store
+from kubenet_course.docker.store import FAILED, LOG, PID_FILE, SOCKET, SWARM, Record, Store
+from kubenet_course.docker.swarm.agent import Agent
 from kubenet_course.errors import KernelError
+from kubenet_course.userland.http import serve
 from kubenet_course.userland.surroundings import Surroundings
 
 START_SECONDS = 30.0
@@ -40,21 +42,25 @@ async def program(here: Surroundings, argv: list[str]) -> int:
     here.on_signal(2, lambda: None)
     here.mkdir("/etc/docker")
     store.write(PID_FILE, f"{here.pid}")
+    agent = Agent(here)
     try:
-        engine = await _begin(here)
+        engine = await _begin(here, agent)
     except DaemonError as problem:
         here.err(f"{problem.message}\n")
         store.write(FAILED, problem.message)
         store.remove_tree(PID_FILE)
         return 1
     await start(here, ["containerd", "--config", "/var/run/docker/containerd/containerd.toml"])
-    store.write(SOCKET, b"")
+    store.remove_tree(SOCKET)
+    here.net.spawn(serve(here.net, await here.net.listen_unix(SOCKET), agent.answer))
+    if here.exists(SWARM):
+        agent.wake()
     await here.signalled(15)
-    await _end(engine)
+    await _end(engine, agent)
     return 0
 
 
-async def _begin(here: Surroundings) -> Engine:
+async def _begin(here: Surroundings, agent: Agent) -> Engine:
     engine = Engine(here)
     await engine.store.lock()
     try:
@@ -62,6 +68,7 @@ async def _begin(here: Surroundings) -> Engine:
         if engine.config["ip-forward"]:
             await engine.networks.forward(4)
         await _default_networks(engine)
+        await agent.begin(engine)
         for record in engine.store.containers():
             if record["state"]["Running"] and not here.exists(f"/proc/{record['state']['Pid']}"):
                 record["state"].update(Running=False, Status="exited", Pid=0, ExitCode=255)
@@ -167,9 +174,10 @@ async def _default_bridge(engine: Engine) -> Record | None:
     return network
 
 
-async def _end(engine: Engine) -> None:
+async def _end(engine: Engine, agent: Agent) -> None:
     """SIGTERM: stop what runs; bridge and rules stay."""
     store = engine.store
+    agent.stopped = True
     for record in store.containers():
         if record["state"]["Running"]:
             record["stopped"] = record["by_daemon"] = True
@@ -179,6 +187,11 @@ async def _end(engine: Engine) -> None:
             if left is not None and left["state"]["Running"]:
                 await engine.signal(record, 9)
                 await engine.wait_for_end(record, 5.0)
+    await store.lock()
+    try:
+        await agent.end(engine)
+    finally:
+        store.unlock()
     for pid in (_containerd(store),):
         if pid:
             await engine.here.run(["kill", pid])

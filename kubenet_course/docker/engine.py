@@ -7,11 +7,13 @@ from it in `inspect.py`.
 from __future__ import annotations
 
 import json
+import signal as signals
 from typing import Any
 
 from kubenet_course.docker.creation import Creator, new_state
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import start
+from kubenet_course.docker.process import processes
 from kubenet_course.docker.sandbox import new_endpoint
 from kubenet_course.docker.store import (
     CONTAINERS,
@@ -21,6 +23,8 @@ from kubenet_course.docker.store import (
     Record,
     attached_path,
 )
+from kubenet_course.docker.swarm.balancer import Balancers
+from kubenet_course.docker.swarm.state import TASK_LABEL, Swarm
 from kubenet_course.errors import KernelError
 
 START_SECONDS = 30.0
@@ -71,7 +75,10 @@ class Engine(Creator):
                 await self.sandbox.create(record)
                 self.store.save(record)
                 await self._attach_all(record)
+                await self.sandbox.default_gateway(record)
                 await self.sandbox.route(record)
+                if record.get("ingress"):
+                    await self.sandbox.redirect(record)
         except DaemonError as problem:
             if "failed to set up container networking" in problem.message:
                 raise
@@ -106,8 +113,21 @@ class Engine(Creator):
             }
             endpoint["network"] = network["name"]
             self.check_address(network, endpoint)
+            await self.balance(record, network)
             await self.sandbox.attach(record, network, endpoint)
             self.store.save(record)
+
+    async def balance(self, record: Record, network: Record) -> None:
+        """Who comes into an overlay network finds its load balancer there; only an attachable one takes anybody."""
+        if network["driver"] != "overlay":
+            return
+        if TASK_LABEL not in record["config"]["Labels"] and not network["attachable"]:
+            raise DaemonError(
+                f"Could not attach to network {network['name']}: rpc error: code = PermissionDenied desc = "
+                f"network {network['name']} not manually attachable",
+                403,
+            )
+        await Balancers(self, Swarm(self.store)).ensure(network)
 
     def check_address(self, network: Record, endpoint: Record) -> None:
         import ipaddress
@@ -266,6 +286,7 @@ class Engine(Creator):
             record["resolver"] = 0
         for name, endpoint in record["endpoints"].items():
             await self.sandbox.detach(record, networks.get(name), endpoint)
+        await self.sandbox.drop_gateway(record)
         await self.sandbox.destroy(record)
 
     def remove(self, record: Record) -> None:
@@ -289,6 +310,30 @@ class Engine(Creator):
         await self.here.run(["kill", f"-{signum}", str(pid)])
         return True
 
+    async def stop_process(self, record: Record, seconds: float | None, signal: str = "") -> None:
+        """`docker stop`: the stop signal, some patience, SIGKILL. The caller does not hold the lock."""
+        if not record["state"]["Running"]:
+            return
+        record["stopped"] = True
+        self.store.save(record)
+        if record["state"]["Paused"]:
+            await self.here.run(["kill", "-CONT", *processes(self.here, record["id"])])
+        number = signal_number(signal or record["config"].get("StopSignal") or "SIGTERM")
+        timeout = record["config"].get("StopTimeout")
+        patience = seconds if seconds is not None else 10.0 if timeout is None else float(timeout)
+        if patience or signal:
+            await self.signal(record, number)
+        left = await self.wait_for_end(record, None if patience < 0 else patience)
+        if left is not None and left["state"]["Running"]:
+            await self.signal(left, 9)
+            await self.wait_for_end(record, 10.0)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Until the shim has tidied up (it holds the lock meanwhile)."""
+        await self.store.lock()
+        self.store.unlock()
+
     def _catches(self, pid: int, signum: int) -> bool:
         try:
             text = self.here.read(f"/proc/{pid}/status").decode()
@@ -309,6 +354,17 @@ class Engine(Creator):
             await self.here.sleep(step)
             waited += step
             step = min(step * 1.5, 0.1)
+
+
+def signal_number(text: str) -> int:
+    """Of KILL, SIGKILL or 9. DaemonError for what is no signal."""
+    name = text.upper().removeprefix("SIG")
+    if name.isdecimal() and 0 < int(name) < 65:
+        return int(name)
+    found = getattr(signals, f"SIG{name}", None)
+    if found is None:
+        raise DaemonError(f"invalid signal: {text}", 400)
+    return int(found)
 
 
 def blank_endpoint(name: str, **more: Any) -> Record:

@@ -29,15 +29,27 @@ class Firewall:
     def manages(self, family: int) -> bool:
         return bool(self.config["iptables" if family == 4 else "ip6tables"])
 
-    async def change(self, *, add: Iterable[Rule] = (), remove: Iterable[Rule] = ()) -> None:
-        """Remove, then add, in the order given."""
+    async def change(
+        self,
+        *,
+        add: Iterable[Rule] = (),
+        remove: Iterable[Rule] = (),
+        chains: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Remove, then add, in the order given. `chains` (of IPv4) are made where they are missing."""
         adding, removing = list(add), list(remove)
         for family in (4, 6):
             plus = [rule for rule in adding if rule.family == family]
             minus = [rule for rule in removing if rule.family == family]
-            if (plus or minus) and self.manages(family):
-                there = await self._saved(family)
-                await self._restore(family, _text(plus, minus, there))
+            if not (plus or minus) or not self.manages(family):
+                continue
+            there = await self._saved(family)
+            wanted = {(table, name) for table, names in (chains or {}).items() for name in names}
+            missing: dict[str, list[str]] = {}
+            for table, name in sorted(wanted):
+                if (table, f":{name}") not in there:
+                    missing.setdefault(table, []).append(f":{name} - [0:0]")
+            await self._restore(family, _text(plus, minus, there), missing)
 
     async def set_up(self) -> None:
         """What stands while dockerd runs: the chains (emptied), and the jumps to them."""
@@ -68,6 +80,13 @@ class Firewall:
         """The daemon switched forwarding on, so nothing but its own may be forwarded."""
         if self.manages(family):
             await self._run([TOOLS[family], "-P", "FORWARD", "DROP"])
+
+    async def empty(self, chain: str) -> None:
+        """Flush a chain of nat and filter, where it is."""
+        if self.manages(4):
+            there = await self._saved(4)
+            chains = {table: [f":{chain} - [0:0]"] for table in ("nat", "filter") if (table, f":{chain}") in there}
+            await self._restore(4, {}, chains)
 
     # -- the tools --------------------------------------------------------------------------
     async def _saved(self, family: int) -> set[tuple[str, str]]:

@@ -14,12 +14,19 @@ from kubenet_course.docker import ipam, rules
 from kubenet_course.docker.config import Config
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import Firewall, run
-from kubenet_course.docker.store import ROOT, Record, Store, find
+from kubenet_course.docker.network_options import (
+    BRIDGE,
+    MTU,
+    check_bridge_options,
+    flag,
+    pool_problems,
+    subnets,
+)
+from kubenet_course.docker.store import ROOT, SWARM, Record, Store, find
 
-BRIDGE = "com.docker.network.bridge."
-MTU = "com.docker.network.driver.mtu"
-MODES = ("nat", "nat-unprotected", "routed", "isolated")
-DRIVERS = ("bridge", "host", "null", "macvlan", "ipvlan")
+DRIVERS = ("bridge", "host", "null", "macvlan", "ipvlan", "overlay")
+#: The way out of overlay networks (libnetwork default_gateway_linux.go).
+GATEWAY_BRIDGE = "docker_gwbridge"
 PREDEFINED = ("bridge", "host", "none")
 
 
@@ -59,12 +66,25 @@ class Networks:
         return find(self.store.networks(), word, "network", missing)
 
     def endpoints(self, network: Record) -> list[tuple[Record, Record]]:
-        """(container, endpoint) of everyone attached, running or not."""
+        """(container, endpoint) of everyone attached, running or not; a swarm's load balancers too."""
         found = []
-        for container in self.store.containers():
-            for endpoint in container["endpoints"].values():
+        for container in [*self.store.containers(), *self.store.balancers()]:
+            gateway = container.get("gateway")
+            for endpoint in [*container["endpoints"].values(), *([gateway] if gateway else [])]:
                 if endpoint["network_id"] == network["id"]:
                     found.append((container, endpoint))
+        return found
+
+    def unused(self) -> list[Record]:
+        """Networks that `prune` takes: nobody's own, with no endpoint, and (a swarm's) no service in them."""
+        state = self.store.read_json(SWARM, None) or {"services": []}
+        wanted = {key for service in state["services"] for key in service["networks"]}
+        found = []
+        for network in self.store.networks():
+            if network["name"] in PREDEFINED or network.get("ingress") or network["id"] in wanted:
+                continue
+            if not any(one["state"]["Running"] for one, _ in self.endpoints(network)):
+                found.append(network)
         return found
 
     # -- making and removing ----------------------------------------------------------------
@@ -80,6 +100,20 @@ class Networks:
             await self._parent(network)
         self.store.save_networks([*networks, network])
 
+    async def gateway_network(self) -> Record:
+        """docker_gwbridge, made when it is first needed."""
+        for network in self.store.networks():
+            if network["name"] == GATEWAY_BRIDGE:
+                return network
+        options = {
+            BRIDGE + "enable_icc": "false",
+            BRIDGE + "enable_ip_masquerade": "true",
+            BRIDGE + "name": GATEWAY_BRIDGE,
+        }
+        network = new_network(self.store, GATEWAY_BRIDGE, "bridge", options=options)
+        await self.create(network)
+        return network
+
     def _check(self, network: Record, networks: list[Record]) -> None:
         name, driver = network["name"], network["driver"]
         if any(other["name"] == name for other in networks):
@@ -88,22 +122,25 @@ class Networks:
             raise DaemonError(f'plugin "{driver}" not found', 404)
         if driver in ("host", "null"):
             raise DaemonError(f'only one instance of "{driver}" network is allowed', 403)
-        problems = [problem for pool in network["pools"] for problem in _pool_problems(pool)]
+        problems = [problem for pool in network["pools"] for problem in pool_problems(pool)]
         if problems:
             raise DaemonError("invalid network config:\n" + "\n".join(problems), 400)
         if driver == "bridge":
-            _check_bridge_options(network)
+            check_bridge_options(network)
 
     async def _assign(self, network: Record, networks: list[Record]) -> None:
         """A subnet for each family that was given none, and gateways."""
-        allocated = [net for other in networks for net in subnets(other)]
-        reserved = await self._routes()
+        swarm = network["driver"] == "overlay"
+        allocated = [
+            net for other in networks if (other["driver"] == "overlay") == swarm for net in subnets(other)
+        ]
+        reserved = [] if swarm else await self._routes()
         pools = [dict(pool) for pool in network["pools"]]
         for pool in pools:
             pool["Subnet"] = str(ipam.request_subnet(pool["Subnet"], allocated, self._pools(), reserved))
         families = {6 if ":" in pool["Subnet"] else 4 for pool in pools}
         if network["ipv4"] and 4 not in families:
-            chosen = ipam.choose_subnet(self._pools(4), allocated, reserved)
+            chosen = ipam.choose_subnet(self._swarm_pools() if swarm else self._pools(4), allocated, reserved)
             pools.insert(0, {"Subnet": str(chosen)})
         if network["ipv6"] and 6 not in families:
             pools.append({"Subnet": str(ipam.choose_subnet(self._pools(6), allocated))})
@@ -125,6 +162,10 @@ class Networks:
         if not any(pool.base.version == 6 for pool in every):
             every.append(ipam.Pool.of(self._local_prefix(), 64))
         return [pool for pool in every if not family or pool.base.version == family]
+
+    def _swarm_pools(self) -> list[ipam.Pool]:
+        state = self.store.read_json(SWARM, {"pools": [], "pool_size": 24})
+        return [ipam.Pool.of(base, state["pool_size"]) for base in state["pools"]]
 
     def _local_prefix(self) -> str:
         """fdXX:XXXX:XXXX::/48, this engine's own (RFC 4193)."""
@@ -290,10 +331,11 @@ class Networks:
     async def remove(self, network: Record) -> None:
         if network["name"] in PREDEFINED:
             raise DaemonError(f"{network['name']} is a pre-defined network and cannot be removed", 403)
+        self._check_swarm(network)
         attached = [
             (container, endpoint)
             for container, endpoint in self.endpoints(network)
-            if container["state"]["Running"]
+            if container["state"]["Running"] and network.get("scope") != "swarm"
         ]
         if attached:
             names = " ".join(f'name:"{c["name"]}" id:"{e["endpoint_id"][:12]}"' for c, e in attached)
@@ -302,6 +344,26 @@ class Networks:
             )
         await self.take_down(network)
         self.store.save_networks([one for one in self.store.networks() if one["id"] != network["id"]])
+
+    def _check_swarm(self, network: Record) -> None:
+        """A swarm's network stays while a service or a container is in it."""
+        if network.get("scope") != "swarm":
+            return
+        services = (self.store.read_json(SWARM, None) or {"services": []})["services"]
+        said = "rpc error: code = FailedPrecondition desc ="
+        for service in services:
+            if network.get("ingress") and any(port["PublishMode"] == "ingress" for port in service["ports"]):
+                raise DaemonError(
+                    f"{said} ingress network cannot be removed because service {service['id']} depends on it",
+                    409,
+                )
+            if network["id"] in service["networks"]:
+                raise DaemonError(f"{said} network {network['id']} is in use by service {service['id']}", 409)
+        for container, _ in self.endpoints(network):
+            if container["state"]["Running"] and "number" in container:
+                raise DaemonError(
+                    f"{said} network {network['id']} is in use by task {container['id'][:25]}", 409
+                )
 
     async def take_down(self, network: Record) -> None:
         if network["made"]:
@@ -314,7 +376,7 @@ class Networks:
         """`docker network inspect`."""
         containers = {
             container["id"]: {
-                "Name": container["name"],
+                "Name": endpoint.get("shown") or container["name"],
                 "EndpointID": endpoint["endpoint_id"],
                 "MacAddress": endpoint["mac"],
                 "IPv4Address": f"{endpoint['ip']}/{endpoint['prefix']}" if endpoint["ip"] else "",
@@ -324,6 +386,7 @@ class Networks:
             if container["state"]["Running"]
         }
         predefined = network["name"] in PREDEFINED
+        swarm = network.get("scope") == "swarm"
         pools = [
             {
                 key: pool[key]
@@ -332,87 +395,28 @@ class Networks:
             }
             for pool in network["pools"]
         ]
+        state = self.store.read_json(SWARM, {}) if swarm and containers else {}
+        peers = [{"Name": state["peer"], "IP": state["node"]["addr"]}] if state else []
         return {
             "Name": network["name"],
             "Id": network["id"],
             "Created": network["created"],
-            "Scope": "local",
+            "Scope": network.get("scope", "local"),
             "Driver": network["driver"],
             "EnableIPv4": network["ipv4"],
             "EnableIPv6": network["ipv6"],
             "IPAM": {
                 "Driver": "default",
-                "Options": None if predefined else network["ipam_options"],
+                "Options": None if predefined or swarm else network["ipam_options"],
                 "Config": pools or (None if network["driver"] in ("host", "null") else []),
             },
             "Internal": network["internal"],
             "Attachable": network["attachable"],
-            "Ingress": False,
+            "Ingress": bool(network.get("ingress")),
             "ConfigFrom": {"Network": ""},
             "ConfigOnly": False,
-            "Containers": dict(sorted(containers.items())),
+            "Containers": dict(sorted(containers.items())) if containers or not swarm else None,
             "Options": network["options"],
-            "Labels": network["labels"],
+            "Labels": network["labels"] if network["labels"] or not swarm else None,
+            **({"Peers": peers} if peers else {}),
         }
-
-
-def flag(options: dict[str, str], key: str, default: bool) -> bool:
-    """A boolean option, as strconv.ParseBool reads it."""
-    text = options.get(key)
-    if text is None or text == "":
-        return default
-    if text in ("1", "t", "T", "TRUE", "true", "True"):
-        return True
-    if text in ("0", "f", "F", "FALSE", "false", "False"):
-        return False
-    raise DaemonError(
-        f'failed to parse {key} value: {text} (strconv.ParseBool: parsing "{text}": invalid syntax)', 400
-    )
-
-
-def subnets(network: Record) -> list[ipam.Net]:
-    return [ipaddress.ip_network(pool["Subnet"]) for pool in network["pools"] if network["driver"] != "null"]
-
-
-def _pool_problems(pool: Record) -> list[str]:
-    found = []
-    subnet = ipaddress.ip_interface(pool["Subnet"])
-    if subnet.ip != subnet.network.network_address:
-        found.append(f"invalid subnet {pool['Subnet']}: it should be {subnet.network}")
-    span = pool.get("IPRange")
-    if span:
-        area = ipaddress.ip_interface(span)
-        if area.ip != area.network.network_address:
-            found.append(f"invalid ip-range {span}: it should be {area.network}")
-        elif area.ip not in subnet.network:
-            found.append(f"invalid ip-range {span}: parent subnet {pool['Subnet']} doesn't contain ip-range")
-    gateway = pool.get("Gateway")
-    if gateway and ipaddress.ip_address(gateway) not in subnet.network:
-        found.append(f"invalid gateway {gateway}: parent subnet doesn't contain this address")
-    return found
-
-
-def _check_bridge_options(network: Record) -> None:
-    options = network["options"]
-    for key in ("enable_icc", "enable_ip_masquerade", "inhibit_ipv4"):
-        flag(options, BRIDGE + key, True)
-    for family in (4, 6):
-        key = BRIDGE + f"gateway_mode_ipv{family}"
-        mode = options.get(key, "")
-        if mode and mode not in MODES:
-            raise DaemonError(f"unknown gateway mode {mode}", 400)
-        if mode == "isolated" and not network["internal"]:
-            raise DaemonError("gateway mode 'isolated' can only be used for an internal network", 400)
-    mtu = options.get(MTU, "")
-    if mtu and not mtu.isdecimal():
-        raise DaemonError(
-            f'failed to parse {MTU} value: {mtu} (strconv.Atoi: parsing "{mtu}": invalid syntax)', 400
-        )
-    host_ip = options.get(BRIDGE + "host_binding_ipv4", "")
-    if host_ip:
-        try:
-            ipaddress.IPv4Address(host_ip)
-        except ValueError:
-            raise DaemonError(
-                f"failed to parse {BRIDGE}host_binding_ipv4 value: {host_ip} (nil ip)", 400
-            ) from None

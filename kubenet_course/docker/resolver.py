@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.docker.proxy import tell_ready
 from kubenet_course.docker.store import Record, Store
+from kubenet_course.docker.swarm.state import Swarm
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.sockets import Stream
 from kubenet_course.userland.surroundings import Surroundings
@@ -171,13 +172,44 @@ class Resolver:
             one for one in self.store.containers() if one["state"]["Running"] or one["id"] in own_too
         ]
         own = next((one for one in containers if one["id"] == self.container_id), None)
-        shared = [name for name in own["endpoints"] if name not in PREDEFINED] if own else []
+        mesh = Swarm(self.store).ingress()
+        silent = (*PREDEFINED, mesh["name"] if mesh else "")
+        shared = [name for name in own["endpoints"] if name not in silent] if own else []
         return [
             (network, other, other["endpoints"][network])
             for network in shared
             for other in containers
             if network in other["endpoints"]
         ]
+
+    def _services(self) -> list[tuple[str, str, list[str]]]:
+        """(network, name, addresses) of a swarm's services in this container's networks.
+
+        A service's own name has its virtual address, or those of its tasks where it has none; tasks.NAME always
+        has the tasks'.
+        """
+        swarm = Swarm(self.store)
+        if not swarm.active:
+            return []
+        own = self.store.read_json(f"/var/lib/docker/containers/{self.container_id}/config.v2.json", {})
+        found = []
+        for network, endpoint in own.get("endpoints", {}).items():
+            key = endpoint["network_id"]
+            for service in swarm.services:
+                if key not in service["networks"]:
+                    continue
+                tasks = [
+                    task["addresses"][key]
+                    for task in swarm.tasks_of(service)
+                    if task["state"] == "running" and task["desired"] == "running" and key in task["addresses"]
+                ]
+                vip = service["vips"].get(key)
+                wanted = service["spec"]["TaskTemplate"].get("Networks") or []
+                aliases = [alias for one in wanted if one["Target"] == key for alias in one.get("Aliases", [])]
+                name = service["spec"]["Name"]
+                found += [(network, one, [vip] if vip else tasks) for one in (name, *aliases)]
+                found.append((network, f"tasks.{name}", tasks))
+        return found
 
     def _addresses(self, name: str) -> list[str] | None:
         found: dict[str, None] = {}
@@ -195,6 +227,10 @@ class Resolver:
             if name in names or (name.endswith(f".{network.lower()}") and name[: -len(network) - 1] in names):
                 known = True
                 found.update((address, None) for address in (endpoint["ip"], endpoint["ip6"]) if address)
+        for network, service, addresses in self._services():
+            if name in (service.lower(), f"{service}.{network}".lower()):
+                known = True
+                found.update((address, None) for address in addresses)
         return list(found) if known else None
 
     def _reverse(self, name: Any) -> str | None:
@@ -208,6 +244,9 @@ class Resolver:
         for network, container, endpoint in self._neighbours():
             if address in (endpoint["ip"], endpoint["ip6"]):
                 return f"{container['name']}.{network}"
+        for network, service, addresses in self._services():
+            if address in addresses and not service.startswith("tasks."):
+                return f"{service}.{network}"
         return None
 
     # -- everybody else's ---------------------------------------------------------------------

@@ -20,6 +20,7 @@ from kubenet_course.docker.process import (
     processes,
 )
 from kubenet_course.docker.store import CONTAINERS
+from kubenet_course.docker.swarm.agent import tell
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.surroundings import Surroundings
 
@@ -64,4 +65,6 @@ async def program(here: Surroundings, argv: list[str]) -> int:
     except DaemonError as problem:
         here.err(f"containerd-shim-runc-v2: {problem.message}\n")
         return 1
+    finally:
+        await tell(here)
     return 0

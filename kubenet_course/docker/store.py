@@ -4,6 +4,7 @@
     /var/lib/docker/network/files/local-kv.json     all networks
     /var/lib/docker/image/repositories.json         the images that were pulled, and their tags
     /var/lib/docker/volumes/NAME/_data              a volume
+    /var/lib/docker/swarm/state.json                a swarm (`swarm.state`)
     /run/docker.pid, /run/docker.sock               dockerd runs
     /run/docker/netns/XXXXXXXXXXXX                  a sandbox's network namespace (a mount)
 
@@ -28,6 +29,7 @@ NETWORKS = f"{ROOT}/network/files/local-kv.json"
 LAYERS = f"{ROOT}/overlay2"
 VOLUMES = f"{ROOT}/volumes"
 IMAGES = f"{ROOT}/image/repositories.json"
+SWARM = f"{ROOT}/swarm/state.json"
 RUN = "/run/docker"
 SANDBOXES = "/var/run/docker/netns"
 PID_FILE = "/run/docker.pid"
@@ -101,6 +103,11 @@ class Store:
 
     def networks(self) -> list[Record]:
         return list(self.read_json(NETWORKS, []))
+
+    def balancers(self) -> list[Record]:
+        """The swarm's load balancers: they have sandboxes and endpoints as containers have."""
+        found: Record = self.read_json(SWARM, None) or {"balancers": {}}
+        return list(found["balancers"].values())
 
     def save_networks(self, networks: list[Record]) -> None:
         self.write_json(NETWORKS, networks)

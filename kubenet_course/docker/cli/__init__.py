@@ -18,7 +18,7 @@ from kubenet_course.docker.gotemplate import TemplateError
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.surroundings import Surroundings
 
-MODULES = ("run", "listing", "containers", "looking", "execute", "networks", "images", "system")
+MODULES = ("run", "listing", "containers", "looking", "execute", "networks", "images", "system", "swarm", "services")
 VERSION = "28.5.2"
 NO_DAEMON = (
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
@@ -27,12 +27,15 @@ Handler = Callable[["Session", dict[str, Any], list[str]], Awaitable[int]]
 #: Docker's other commands: known, and not emulated.
 ABSENT = (
     "build builder buildx checkpoint commit compose config context export history import load login logout manifest "
-    "plugin push save search secret service stack swarm trust node update"
+    "plugin push save search secret stack trust update"
 ).split()
 GROUPS = {
     "container": "Manage containers",
     "image": "Manage images",
     "network": "Manage networks",
+    "node": "Manage Swarm nodes",
+    "service": "Manage Swarm services",
+    "swarm": "Manage Swarm",
     "system": "Manage Docker",
     "volume": "Manage volumes",
 }
@@ -52,6 +55,10 @@ class Session:
         if self._engine is None:
             self._engine = Engine(self.here)
         return self._engine
+
+    def use(self, engine: Engine) -> None:
+        """Work with this engine, not with one of its own."""
+        self._engine = engine
 
     def out(self, text: str) -> None:
         self.here.out(text)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal as signals
 from functools import partial
 from typing import Any
 
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.output import Follower
+from kubenet_course.docker.engine import signal_number
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.process import processes
 from kubenet_course.docker.store import Record
@@ -52,40 +52,8 @@ async def _start(session: Session, record: Record, stdin: bytes = b"") -> Record
     return fresh
 
 
-def _signal_number(text: str) -> int:
-    name = text.upper().removeprefix("SIG")
-    if name.isdecimal() and 0 < int(name) < 65:
-        return int(name)
-    found = getattr(signals, f"SIG{name}", None)
-    if found is None:
-        raise DaemonError(f"invalid signal: {text}", 400)
-    return int(found)
-
-
 async def _stop(session: Session, record: Record, seconds: float | None, signal: str = "") -> None:
-    engine = session.engine
-    if not record["state"]["Running"]:
-        return
-    record["stopped"] = True
-    engine.store.save(record)
-    if record["state"]["Paused"]:
-        await session.here.run(["kill", "-CONT", *processes(session.here, record["id"])])
-    number = _signal_number(signal or record["config"].get("StopSignal") or "SIGTERM")
-    timeout = record["config"].get("StopTimeout")
-    patience = seconds if seconds is not None else 10.0 if timeout is None else float(timeout)
-    if patience or signal:
-        await engine.signal(record, number)
-    left = await engine.wait_for_end(record, None if patience < 0 else patience)
-    if left is not None and left["state"]["Running"]:
-        await engine.signal(left, 9)
-        await engine.wait_for_end(record, 10.0)
-    await _settled(session, record)
-
-
-async def _settled(session: Session, record: Record) -> None:
-    """Until the shim has tidied up (it holds the lock meanwhile)."""
-    await session.engine.store.lock()
-    session.engine.store.unlock()
+    await session.engine.stop_process(record, seconds, signal)
 
 
 async def stop(session: Session, options: dict[str, Any], words: list[str]) -> int:
@@ -115,7 +83,7 @@ async def restart(session: Session, options: dict[str, Any], words: list[str]) -
 async def kill(session: Session, options: dict[str, Any], words: list[str]) -> int:
     async def one(word: str) -> None:
         record = session.engine.store.container(word)
-        number = _signal_number(options.get("signal", "SIGKILL"))
+        number = signal_number(options.get("signal", "SIGKILL"))
         if not record["state"]["Running"]:
             raise DaemonError(f"cannot kill container: {word}: container {record['id']} is not running", 409)
         if number in (9, 15):
@@ -124,7 +92,7 @@ async def kill(session: Session, options: dict[str, Any], words: list[str]) -> i
         await session.engine.signal(record, number)
         if number == 9:
             await session.engine.wait_for_end(record, 10.0)
-            await _settled(session, record)
+            await session.engine.settled()
 
     return await session.each(words, one)
 

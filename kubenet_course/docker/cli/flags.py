@@ -7,7 +7,7 @@ name (`string`, `list`, …). So the text is the grammar.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from kubenet_course.errors import KubenetError
 _LINE = re.compile(
     r"^\s+(?:-(?P<short>\w), |    )--(?P<long>[\w-]+)(?: (?P<kind>[a-z][\w-]*))?\s{2,}(?P<text>\S.*)$"
 )
-LISTS = ("list", "map", "stringArray", "strings", "filter", "port", "ulimit", "mount", "network")
+LISTS = ("list", "map", "stringArray", "strings", "filter", "port", "ulimit", "mount", "network", "ipNetSlice")
 TRUE = ("1", "t", "T", "true", "TRUE", "True")
 FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
@@ -28,6 +28,49 @@ class UsageError(KubenetError):
         super().__init__(message)
         self.message = message
         self.status = status
+
+
+def unsigned(text: str) -> int:
+    """strconv.ParseUint."""
+    if not re.fullmatch(r"\d+", text):
+        raise ValueError(f'strconv.ParseUint: parsing "{text}": invalid syntax')
+    if int(text) >= 1 << 64:
+        raise ValueError(f'strconv.ParseUint: parsing "{text}": value out of range')
+    return int(text)
+
+
+def duration(text: str) -> int:
+    """time.ParseDuration, in nanoseconds: 300ms, 1.5h, 2h45m."""
+    rest = text.lstrip("+-")
+    total = 0.0
+    if rest == "0":
+        return 0
+    if not rest:
+        raise ValueError(f'time: invalid duration "{text}"')
+    while rest:
+        match = re.match(r"(\d+\.?\d*|\.\d+)([a-zA-Zµμ]*)", rest)
+        if match is None:
+            raise ValueError(f'time: invalid duration "{text}"')
+        if not match[2]:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if match[2] not in UNITS:
+            raise ValueError(f'time: unknown unit "{match[2]}" in duration "{text}"')
+        total += float(match[1]) * UNITS[match[2]]
+        rest = rest[match.end() :]
+    return round(-total if text.startswith("-") else total)
+
+
+def ratio(text: str) -> float:
+    """strconv.ParseFloat."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f'strconv.ParseFloat: parsing "{text}": invalid syntax') from None
+
+
+UNITS = {"ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}
+#: What a value of this kind is read as; ValueError with Go's words.
+CHECKS: dict[str, Callable[[str], Any]] = {"uint": unsigned, "uint32": unsigned, "duration": duration, "float": ratio}
 
 
 @dataclass(frozen=True)
@@ -140,6 +183,10 @@ class Command:
             return
 
     def _store(self, flag: Flag, text: str, found: dict[str, Any]) -> None:
+        if flag.kind == "filter" and "=" not in text:
+            raise self._wrong(
+                f'invalid argument "{text}" for "{flag.shown}" flag: bad format of filter (expected name=value)'
+            )
         if flag.kind in LISTS:
             found.setdefault(flag.long, []).append(text)
         elif flag.kind == "bool":
@@ -154,6 +201,11 @@ class Command:
                     f'invalid argument "{text}" for "{flag.shown}" flag: strconv.ParseInt: parsing "{text}": invalid syntax'
                 )
             found[flag.long] = int(text)
+        elif flag.kind in CHECKS:
+            try:
+                found[flag.long] = CHECKS[flag.kind](text)
+            except ValueError as problem:
+                raise self._wrong(f'invalid argument "{text}" for "{flag.shown}" flag: {problem}') from None
         else:
             found[flag.long] = text
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kubenet_course.docker import inspect, ports
 from kubenet_course.docker.cli import Session
-from kubenet_course.docker.cli.flags import Command, UsageError
+from kubenet_course.docker.cli.flags import Command
 from kubenet_course.docker.cli.tables import Listing
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.store import Record, seconds_of
@@ -48,12 +48,7 @@ async def ps(session: Session, options: dict[str, Any], words: list[str]) -> int
 def _filters(options: dict[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for text in options.get("filter", []):
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(
-                f'invalid argument "{text}" for "-f, --filter" flag: invalid filter \'{text}\'\n\n'
-                "Usage:  docker ps [OPTIONS]\n\nRun 'docker ps --help' for more information"
-            )
+        key, _, value = text.partition("=")
         if key not in FILTERS:
             raise DaemonError(f"invalid filter '{key}'", 400)
         found.setdefault(key, []).append(value)
@@ -113,6 +108,7 @@ def _image_name(name: str, image_id: str) -> str:
         name.removeprefix("sha256:")
     ):
         return name.removeprefix("sha256:")[:12]
+    name = name.partition("@")[0] or name
     for prefix in ("docker.io/library/", "docker.io/", "library/"):
         name = name.removeprefix(prefix)
     return name

@@ -17,6 +17,10 @@ from kubenet_course.docker.cli.tables import Listing
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.networks import DRIVERS, PREDEFINED, new_network
 from kubenet_course.docker.store import Record
+from kubenet_course.docker.swarm.agent import knock
+from kubenet_course.docker.swarm.balancer import Balancers
+from kubenet_course.docker.swarm.cluster import swarm_network
+from kubenet_course.docker.swarm.state import NO_SWARM, Swarm
 from kubenet_course.userland.versions import version_key
 
 LISTING = Listing(
@@ -26,6 +30,11 @@ LISTING = Listing(
     },
     "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
 )  # fmt: skip
+INGRESS_WARNING = (
+    "WARNING! Before removing the routing-mesh network, make sure all the nodes in your swarm run the same docker engine "
+    "version. Otherwise, removal may not be effective and functionality of newly created ingress networks will be impaired.\n"
+    "Are you sure you want to continue? [y/N] "
+)
 FILTERS = ("driver", "id", "label", "name", "scope", "type", "dangling")
 
 
@@ -61,7 +70,7 @@ async def ls(session: Session, options: dict[str, Any], words: list[str]) -> int
             "driver": lambda one, value=value: one["driver"] == value,
             "id": lambda one, value=value: one["id"].startswith(value),
             "name": lambda one, value=value: re.search(value, one["name"]) is not None,
-            "scope": lambda one, value=value: value == "local",
+            "scope": lambda one, value=value: one.get("scope", "local") == value,
             "type": lambda one, value=value: (one["name"] in PREDEFINED) == (value == "builtin"),
             "dangling": lambda one, value=value: (one["id"] not in used and one["name"] not in PREDEFINED) == (value in ("1", "true")),
             "label": lambda one, value=value: _labelled(one["labels"], value),
@@ -95,29 +104,39 @@ async def inspect(session: Session, options: dict[str, Any], words: list[str]) -
 
 # -- create -------------------------------------------------------------------------------------
 async def create(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    for name in ("config-from", "config-only", "ingress", "ipam-driver"):
+    for name in ("config-from", "config-only", "ipam-driver"):
         if name in options and options[name] not in (False, "default", ""):
             raise UsageError(f"kubenet: docker network create: option --{name} is not emulated", 1)
-    if options.get("scope", "local") not in ("", "local"):
-        raise UsageError(
-            "kubenet: docker network create: only networks of one host (--scope local) are emulated", 1
-        )
     driver = options.get("driver", "bridge")
+    scope = options.get("scope", "")
+    if scope not in ("", "swarm" if driver == "overlay" else "local"):
+        raise UsageError(f"kubenet: docker network create: --scope {scope} is not emulated for the driver {driver}", 1)
+    swarm = Swarm(session.engine.store)
     if driver == "overlay":
-        raise DaemonError(
-            'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
-            503,
-        )
+        if not swarm.active:
+            raise DaemonError(NO_SWARM, 503)
+        there = swarm.ingress()
+        if options.get("ingress") and there:
+            raise DaemonError(
+                f"rpc error: code = AlreadyExists desc = ingress network ({there['id']}) is already present", 409
+            )
+        if options.get("ipv6") or "encrypted" in " ".join(options.get("opt", [])):
+            raise UsageError("kubenet: docker network create: overlay networks are IPv4 and not encrypted here", 1)
+    elif options.get("ingress"):
+        said = "rpc error: code = InvalidArgument desc = ingress network must use the overlay driver"
+        raise DaemonError(said if swarm.active else NO_SWARM)
     pools = _pools(options)
     settings = dict(_pair(text) for text in options.get("opt", []))
     ipv4 = options.get("ipv4", settings.pop("com.docker.network.enable_ipv4", "true") != "false")
     ipv6 = options.get("ipv6", settings.pop("com.docker.network.enable_ipv6", "false") == "true")
 
     async def work() -> Record:
-        network = new_network(
-            session.engine.store,
-            words[0],
-            driver,
+        if driver == "overlay":
+            make: Any = partial(swarm_network, Swarm(session.engine.store), ingress=options.get("ingress", False))
+        else:
+            make = partial(new_network, session.engine.store, driver=driver, user_subnet=bool(pools))
+        network: Record = make(
+            name=words[0],
             pools=pools,
             ipv4=ipv4,
             ipv6=ipv6,
@@ -126,14 +145,17 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
             options=settings,
             labels=dict(_pair(text) for text in options.get("label", [])),
             ipam_options=dict(_pair(text) for text in options.get("ipam-opt", [])),
-            user_subnet=bool(pools),
         )
         if not ipv4 and not ipv6 and driver in DRIVERS:
             raise DaemonError("IPv4 or IPv6 must be enabled", 400)
         await session.engine.networks.create(network)
+        if network.get("ingress"):
+            await Balancers(session.engine, Swarm(session.engine.store)).ensure(network)
         return network
 
     network = await session.locked(work)
+    if network.get("ingress"):
+        await knock(session.here)
     session.line(network["id"])
     return 0
 
@@ -240,6 +262,9 @@ async def remove(session: Session, options: dict[str, Any], words: list[str]) ->
 
     status = 0
     for word in words:
+        if any(net.get("ingress") and word in (net["name"], net["id"]) for net in session.engine.store.networks()):
+            if not await confirmed(session, INGRESS_WARNING):
+                continue
         try:
             await one(word)
         except DaemonError as problem:
@@ -255,6 +280,10 @@ async def remove(session: Session, options: dict[str, Any], words: list[str]) ->
 async def _remove(session: Session, word: str) -> None:
     network = session.engine.networks.find(word)
     await session.engine.networks.remove(network)
+    if network.get("scope") == "swarm":
+        swarm = Swarm(session.engine.store)
+        await Balancers(session.engine, swarm).take_down(network)
+        swarm.save()
 
 
 async def prune(session: Session, options: dict[str, Any], words: list[str]) -> int:
@@ -264,12 +293,9 @@ async def prune(session: Session, options: dict[str, Any], words: list[str]) -> 
     ):
         return 0
     engine = session.engine
-    used = {end["network"] for one in engine.store.containers() for end in one["endpoints"].values()}
-    gone = [
-        one for one in engine.store.networks() if one["name"] not in PREDEFINED and one["name"] not in used
-    ]
+    gone = engine.networks.unused()
     for network in gone:
-        await session.locked(partial(engine.networks.remove, network))
+        await session.locked(partial(_remove, session, network["name"]))
     if gone:
         session.out("Deleted Networks:\n" + "".join(f"{one['name']}\n" for one in gone) + "\n")
     return 0

@@ -157,6 +157,16 @@ async def _create(session: Session, options: dict[str, Any], words: list[str]) -
     return session.engine.create(wanted), warnings
 
 
+def wanted_container(
+    session: Session, options: dict[str, Any], words: list[str], record: Record, image: images.Image
+) -> Record:
+    """What `Engine.create` takes, from options, IMAGE [COMMAND…] and an image that is there."""
+    wanted, _ = _wanted(session, options, words)
+    wanted.update(image=record, spec=image)
+    _fill(wanted, options, words, image)
+    return wanted
+
+
 def _image(session: Session, options: dict[str, Any], reference: str) -> tuple[Record, images.Image]:
     store = session.engine.images
     pull = options.get("pull", "missing")

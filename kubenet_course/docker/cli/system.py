@@ -10,11 +10,12 @@ from kubenet_course.docker.cli.containers import confirmed
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.looking import show_objects
 from kubenet_course.docker.cli.networks import _remove as remove_network
+from kubenet_course.docker.cli.swarm import facts, info_text
 from kubenet_course.docker.cli.tables import Listing
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.gotemplate import Template
-from kubenet_course.docker.networks import PREDEFINED
 from kubenet_course.docker.store import VOLUMES
+from kubenet_course.docker.swarm.state import Swarm
 
 API = "1.51"
 BUILD = {"GoVersion": "go1.24.8", "Os": "linux", "Arch": "amd64", "BuildTime": "Wed Oct  8 12:17:26 2025"}
@@ -81,27 +82,29 @@ def _facts(session: Session) -> dict[str, Any]:
         "NCPU": 2,
         "DockerRootDir": "/var/lib/docker",
         "FirewallBackend": {"Driver": "iptables"},
-        "Plugins": {"Network": ["bridge", "host", "ipvlan", "macvlan", "null"], "Volume": ["local"]},
+        "Plugins": {"Network": ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"], "Volume": ["local"]},
+        "Swarm": facts(Swarm(engine.store)),
         "IPv4Forwarding": read("/proc/sys/net/ipv4/ip_forward") == "1",
     }
 
 
 async def info(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    facts = _facts(session)
+    found = _facts(session)
     if options.get("format"):
         layout = "{{json .}}" if options["format"] == "json" else options["format"]
-        session.line(Template(layout).render(facts))
+        session.line(Template(layout).render(found))
         return 0
     session.out(
         f"Client: Docker Engine - Community\n Version:    {VERSION}\n Context:    default\n Debug Mode: false\n\nServer:\n"
-        f" Containers: {facts['Containers']}\n  Running: {facts['ContainersRunning']}\n  Paused: {facts['ContainersPaused']}\n"
-        f"  Stopped: {facts['ContainersStopped']}\n Images: {facts['Images']}\n Server Version: {VERSION}\n Storage Driver: overlay2\n"
-        " Logging Driver: json-file\n Plugins:\n  Volume: local\n  Network: bridge host ipvlan macvlan null\n Swarm: inactive\n"
-        f" Firewall Backend: iptables\n Kernel Version: {facts['KernelVersion']}\n Operating System: {facts['OperatingSystem']}\n"
-        f" OSType: linux\n Architecture: x86_64\n CPUs: {facts['NCPU']}\n Name: {facts['Name']}\n"
+        f" Containers: {found['Containers']}\n  Running: {found['ContainersRunning']}\n  Paused: {found['ContainersPaused']}\n"
+        f"  Stopped: {found['ContainersStopped']}\n Images: {found['Images']}\n Server Version: {VERSION}\n Storage Driver: overlay2\n"
+        " Logging Driver: json-file\n Plugins:\n  Volume: local\n  Network: bridge host ipvlan macvlan null overlay\n"
+        f"{info_text(Swarm(session.engine.store))} Firewall Backend: iptables\n"
+        f" Kernel Version: {found['KernelVersion']}\n Operating System: {found['OperatingSystem']}\n"
+        f" OSType: linux\n Architecture: x86_64\n CPUs: {found['NCPU']}\n Name: {found['Name']}\n"
         " Docker Root Dir: /var/lib/docker\n Debug Mode: false\n"
     )
-    if not facts["IPv4Forwarding"]:
+    if not found["IPv4Forwarding"]:
         session.err("WARNING: IPv4 forwarding is disabled\n")
     return 0
 
@@ -117,10 +120,7 @@ async def prune(session: Session, options: dict[str, Any], words: list[str]) -> 
     stopped = [one for one in engine.store.containers() if not one["state"]["Running"]]
     for record in stopped:
         engine.remove(record)
-    used = {end["network"] for one in engine.store.containers() for end in one["endpoints"].values()}
-    networks = [
-        one for one in engine.store.networks() if one["name"] not in PREDEFINED and one["name"] not in used
-    ]
+    networks = engine.networks.unused()
     for network in networks:
         await session.locked(partial(remove_network, session, network["name"]))
     if stopped:
