@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubenet_course.userland.commands.curl.options import HELP, VERSION, Configuration, CurlUsage, parse
-from kubenet_course.userland.commands.curl.transfer import Session
+from kubenet_course.userland.commands.curl.session import Session
 from kubenet_course.userland.commands.curl.url import GlobError, expand
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.commands.curl.progress import Meter, speed
 
 if TYPE_CHECKING:
-    from kubenet_course.userland.commands.curl.transfer import Result
+    from kubenet_course.userland.commands.curl.easy import Result
     from kubenet_course.userland.process import Process
 
 
