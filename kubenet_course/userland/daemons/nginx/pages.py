@@ -1,0 +1,69 @@
+"""Answers that nginx makes itself: its pages for a status, redirections (src/http/ngx_http_special_response.c)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from kubenet_course.userland.daemons.nginx.context import Context
+from kubenet_course.userland.daemons.web import http_date, wall_seconds
+from kubenet_course.userland.http import Response
+
+if TYPE_CHECKING:
+    from kubenet_course.userland.process import Process
+
+VERSION = "nginx/1.22.1"
+#: Where nginx' reason differs from the RFC's.
+REASONS = {405: "Not Allowed", 302: "Moved Temporarily", 400: "Bad Request", 413: "Request Entity Too Large", 504: "Gateway Time-out",
+           503: "Service Temporarily Unavailable"}  # fmt: skip
+
+
+def head(proc: Process) -> dict[str, str]:
+    """The fields that each answer begins with."""
+    return {"Server": VERSION, "Date": http_date(wall_seconds(proc))}
+
+
+def body_response(proc: Process, status: int, body: bytes, kind: str) -> Response:
+    """An answer with a body of the content type `kind`."""
+    response = Response(status, head(proc), body, reason=REASONS.get(status, ""))
+    if status not in (204, 304):
+        response.headers.add("Content-Type", kind)
+        response.headers.add("Content-Length", str(len(body)))
+    response.headers.add("Connection", "keep-alive")
+    return response
+
+
+def page(proc: Process, status: int) -> Response:
+    """A special response with nginx' own page."""
+    response = body_response(proc, status, b"", "text/html")
+    if status in (204, 304) or status < 300:
+        return response
+    title = f"{status} {response.reason}"
+    lines = [
+        "<html>",
+        f"<head><title>{title}</title></head>",
+        "<body>",
+        f"<center><h1>{title}</h1></center>",
+        f"<hr><center>{VERSION}</center>",
+    ]
+    response.body = "".join(f"{line}\r\n" for line in (*lines, "</body>", "</html>")).encode()
+    response.headers.set("Content-Length", str(len(response.body)))
+    fields = [field for field in response.headers.fields if field[0] != "Connection"]
+    response.headers.fields = [*fields, ("Connection", "keep-alive")]
+    return response
+
+
+def redirect(context: Context, status: int, target: str) -> Response:
+    """To `target`, made absolute with the request's own host where it is a path (ngx_http_header_filter())."""
+    if target.startswith("/"):
+        host = context.request.host or context.request.local[0]
+        port = context.request.local[1]
+        name = re.sub(r":\d+$", "", host)
+        target = f"http://{name}{'' if port == 80 else f':{port}'}{target}"
+    response = page(context.proc, status)
+    fields = response.headers.fields
+    fields.insert(
+        next((at for at, field in enumerate(fields) if field[0] == "Connection"), len(fields)),
+        ("Location", target),
+    )
+    return response
