@@ -35,6 +35,8 @@ class Box:
     w: float = 0
     h: float = 0
     rows: list[list[Box]] = field(default_factory=list)
+    #: For each row: -1 at the left, 0 in the middle, 1 at the right; in the middle where nothing is said.
+    sides: list[int] = field(default_factory=list)
     title_below: bool = False
 
     def move(self, dx: float, dy: float) -> None:
@@ -183,8 +185,9 @@ def _measure(box: Box) -> None:
 
 def _set_rows(box: Box, sizes: list[tuple[float, float]], gap: float) -> None:
     y = box.y + PAD + (0 if box.title_below else TITLE - 2)
-    for row, (width, height) in zip(box.rows, sizes):
-        x = box.x + (box.w - width) / 2
+    sides = box.sides or [0] * len(box.rows)
+    for row, (width, height), side in zip(box.rows, sizes, sides):
+        x = box.x + (box.w - width) / 2 + side * ((box.w - width) / 2 - PAD)
         for child in row:
             child.move(x - child.x, y - child.y)
             x += child.w + GAP
@@ -365,11 +368,23 @@ def _sort_rows(box: Box, peer_of: Callable[[Box], tuple[float, float] | None]) -
         box.title_below = True
     if not box.rows:
         return
-    for row in box.rows:
+    gap = 26 if box.kind == "machine" and len(box.rows) > 1 else GAP
+    box.sides = [_side(box, row, peer_of) for row in box.rows]
+    for row in box.rows:  # one after the other: two rows that are joined must not change places both
         places = {id(child): _pull(child, peer_of) for child in row}
         row.sort(key=lambda child: places[id(child)])
-    sizes = [(sum(c.w for c in row) + GAP * (len(row) - 1), max(c.h for c in row)) for row in box.rows]
-    _set_rows(box, sizes, 26 if box.kind == "machine" and len(box.rows) > 1 else GAP)
+        sizes = [(sum(c.w for c in line) + GAP * (len(line) - 1), max(c.h for c in line)) for line in box.rows]
+        _set_rows(box, sizes, gap)
+
+
+def _side(box: Box, row: list[Box], peer_of: Callable[[Box], tuple[float, float] | None]) -> int:
+    """To which side of its box a row of several goes: to that of its peers, so that no cable crosses the others."""
+    if box.kind != "machine" or len(box.rows) < 2:
+        return 0
+    places = [peer[0] for child in row for chip in _chips(child) if (peer := peer_of(chip)) is not None]
+    if places and min(places) > box.x + box.w:
+        return 1
+    return -1 if places and max(places) < box.x else 0
 
 
 def _pull(child: Box, peer_of: Callable[[Box], tuple[float, float] | None]) -> float:

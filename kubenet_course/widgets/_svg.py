@@ -12,6 +12,7 @@ from kubenet_course.view.netmap import Cable, NetMap
 from kubenet_course.widgets._scene import LINE, Box, Scene, arrange
 
 MARGIN = 10
+SMALLEST = 0.7  # of its own size; 11 pixels are 8 then
 
 
 def tag(name: str, content: str = "", **attributes: object) -> str:
@@ -31,20 +32,25 @@ def text(x: float, y: float, content: str, class_: str = "", anchor: str = "") -
 
 
 def picture(content: str, width: float, height: float, label: str, class_: str = "") -> str:
-    """A whole SVG that shrinks with its cell but never grows beyond its own size."""
+    """A whole SVG that shrinks with its cell, but not so far that its text is too small to read: then it scrolls.
+
+    It never grows beyond its own size.
+    """
+    least = min(width, width * SMALLEST)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="kn-svg {class_}".strip() '.replace('".strip()', '"')
         + f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
-        + f'role="group" aria-label="{escape(label, quote=True)}">{content}</svg>'
+        + f'style="min-width:{least:.0f}px" role="group" aria-label="{escape(label, quote=True)}">{content}</svg>'
     )
 
 
 def topology_svg(found: NetMap, *, small: bool = False) -> str:
     """The picture of a map; with `small` machines cannot be chosen (it only shows where a packet is)."""
     scene = arrange(found)
-    parts = [_machine(box, found, small) for box in scene.machines]
+    ways = [point for cable in found.cables for point in _points(bend(cable, scene))]
+    parts = [_machine(box, found, small, ways) for box in scene.machines]
     cables = "".join(_cable(cable, scene) for cable in found.cables)
-    titles = "".join(_title(box, found) for box in scene.machines)
+    titles = "".join(_title(box, found, ways) for box in scene.machines)
     layers = "".join(parts) + tag("g", cables, class_="kn-cables") + tag("g", titles, class_="kn-titles")
     content = tag("g", layers, transform=f"translate({MARGIN} {MARGIN})")
     return picture(
@@ -52,10 +58,10 @@ def topology_svg(found: NetMap, *, small: bool = False) -> str:
     )
 
 
-def _machine(box: Box, found: NetMap, small: bool) -> str:
+def _machine(box: Box, found: NetMap, small: bool, ways: list[Point]) -> str:
     kind = found.machine(box.key).kind
     content = tag("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=8, class_="kn-box")
-    content += "".join(_inner(child) for child in box.children)
+    content += "".join(_inner(child, ways) for child in box.children)
     focus = {} if small else {"tabindex": 0, "role": "button"}
     return tag(
         "g",
@@ -68,22 +74,36 @@ def _machine(box: Box, found: NetMap, small: bool) -> str:
     )
 
 
-def _title(box: Box, found: NetMap) -> str:
-    """A machine's name, drawn over the cables."""
+def _title(box: Box, found: NetMap, ways: list[Point]) -> str:
+    """A machine's name, drawn over the cables, where none of them passes."""
     kind = found.machine(box.key).kind
     base = box.y + (box.h - 22 if box.title_below else 0)
-    name = text(box.x + 28, base + 17, box.title + _state(box), "kn-title")
-    return tag("g", _icon(kind, box.x + 9, base + 7) + name, class_=f"kn-name kn-name-{kind}")
+    words = box.title + _state(box)
+    x = _free(box, base, 19 + len(words) * 7.6, ways)
+    name = text(x + 19, base + 17, words, "kn-title")
+    return tag("g", _icon(kind, x, base + 7) + name, class_=f"kn-name kn-name-{kind}")
 
 
-def _inner(box: Box) -> str:
+def _free(box: Box, base: float, width: float, ways: list[Point]) -> float:
+    """The x of a title of that width in its line at `base`: the leftmost place that no cable crosses.
+
+    At the left where there is none: then a cable passes behind it.
+    """
+    left, last = box.x + 9, max(box.x + 9, box.x + box.w - 9 - width)
+    crossing = [x for x, y in ways if base <= y <= base + 22 and box.x <= x <= box.x + box.w]
+    tries = [left, *sorted(x + 8 for x in crossing), last]
+    return next((at for at in tries if left <= at <= last and not any(at - 6 < x < at + width + 6 for x in crossing)), left)
+
+
+def _inner(box: Box, ways: list[Point]) -> str:
     if box.kind == "chip":
         return _chip(box)
     dash = "" if box.link is None or box.link.words == "up" else " kn-down"
     content = tag("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=5, class_="kn-box")
     base = box.y + (box.h - 21 if box.title_below else 0)
-    content += text(box.x + 9, base + 15, box.title + _state(box), "kn-subtitle")
-    content += "".join(_inner(child) for child in box.children)
+    words = box.title + _state(box)
+    content += text(_free(box, base, len(words) * 6.7, ways), base + 15, words, "kn-subtitle")
+    content += "".join(_inner(child, ways) for child in box.children)
     return tag(
         "g",
         content,
@@ -160,6 +180,16 @@ def bend(cable: Cable, scene: Scene) -> tuple[Point, Point, Point, Point]:
     start, end = (ax + right * a.w / 2, ay), (bx - right * b.w / 2, by)
     pull = max(14.0, abs(end[0] - start[0]) * 0.45) * right
     return start, (start[0] + pull, start[1]), (end[0] - pull, end[1]), end
+
+
+def _points(curve: tuple[Point, Point, Point, Point], count: int = 40) -> list[Point]:
+    """Points along a Bézier curve, close enough to tell what it crosses."""
+    found = []
+    for step in range(count + 1):
+        t = step / count
+        weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
+        found.append((sum(w * x for w, (x, _) in zip(weights, curve)), sum(w * y for w, (_, y) in zip(weights, curve))))
+    return found
 
 
 def _stacked(cable: Cable, scene: Scene, a: Box, b: Box) -> bool:

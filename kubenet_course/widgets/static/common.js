@@ -19,6 +19,13 @@ function drawing(markup) {
   return holder;
 }
 
+/** Scroll a drawing that is wider than its place sideways, so that one part of it is seen. */
+function bring(holder, node) {
+  if (!node || holder.scrollWidth <= holder.clientWidth) return;
+  const seen = holder.getBoundingClientRect(), part = node.getBoundingClientRect();
+  if (part.left < seen.left || part.right > seen.right) holder.scrollLeft += part.left + part.width / 2 - seen.left - seen.width / 2;
+}
+
 /** Whether the page is dark: JupyterLab says so itself, elsewhere the computer's setting counts. */
 function isDark() {
   const light = document.body.dataset.jpThemeLight;

@@ -87,9 +87,9 @@ function render({ model, el: host }) {
       el("div", { class: "kn-bar", role: "toolbar", "aria-label": "stepper" }, ...Object.values(buttons), slider, position),
       now,
       network,
-      el("div", { class: "kn-cols" },
-        el("div", {}, hooks, headers),
-        el("div", {}, el("div", { class: "kn-legend" }, "Packets, in the order in which they were made:"), pick)),
+      el("div", { class: "kn-cols" }, el("div", { class: "kn-wide" }, hooks), headers),
+      el("div", { class: "kn-legend" }, "Packets, in the order in which they were made:"),
+      pick,
     );
   } else if (!model.get("unsent").length) {
     box.append(el("div", { class: "kn-empty" }, "No packet was sent."));
@@ -114,6 +114,8 @@ function render({ model, el: host }) {
         (stage.out && stage.port && (a === stage.port || b === stage.port));
       if (here) lit.push(node);
     }
+    bring(network, lit.find((node) => node.dataset.port === stage.port) || lit[0]);
+    bring(hooks, hooks.querySelector(`[data-spot="${stage.spot}"]`));
     for (const node of lit) { node.classList.add("kn-lit"); node.classList.toggle("kn-bad", !stage.ok); }
     for (const node of hooks.querySelectorAll("[data-spot]")) {
       const current = node.dataset.spot === stage.spot;
@@ -138,7 +140,13 @@ function render({ model, el: host }) {
       el("div", { class: "kn-where" }, `${stage.place} · ${stage.spot === stage.kind ? stage.kind : `${stage.kind} · ${stage.spot}`} · packet ${stage.packet} · ${stage.ms}`),
       el("div", { class: "kn-what" }, stage.text));
     light(stage);
-    for (const one of pick.querySelectorAll("button")) one.setAttribute("aria-current", String(Number(one.dataset.packet) === stage.packet));
+    for (const one of pick.querySelectorAll("button")) {
+      const current = Number(one.dataset.packet) === stage.packet;
+      one.setAttribute("aria-current", String(current));
+      if (!current) continue;
+      const below = one.offsetTop + one.offsetHeight - pick.clientHeight;
+      pick.scrollTop = Math.min(Math.max(pick.scrollTop, below), one.offsetTop);
+    }
     headers.replaceChildren(el("div", { class: "kn-legend" }, `Packet ${stage.packet}: ${packet.summary}`));
     for (const layer of stage.headers) {
       headers.append(el("h5", {}, layer.layer));

@@ -6,7 +6,8 @@ function render({ model, el: host }) {
   const facts = el("div", { class: "kn-legend" }, model.get("facts").join("  ·  "));
   const figure = drawing(model.get("svg"));
   const below = el("div", { class: "kn-now kn-resolved", "aria-live": "polite" });
-  const box = el("div", { class: "kn-journey", tabindex: 0, onkeydown: key }, head, facts, figure, below);
+  const box = el("div", { class: "kn-journey", tabindex: 0, role: "group", onkeydown: key,
+    "aria-label": `${model.get("command")}: how a name was resolved. Arrow keys choose a step.` }, head, facts, figure, below);
   root.append(box, el("div", { class: "kn-sr" }, model.get("alt")));
 
   function choose(number) {
@@ -20,6 +21,7 @@ function render({ model, el: host }) {
     const moves = { ArrowDown: 1, ArrowUp: -1, Home: -1e6, End: 1e6 };
     if (!(event.key in moves)) return;
     event.preventDefault();
+    event.stopPropagation();
     choose(Math.max(0, model.get("index")) + moves[event.key] * (model.get("index") < 0 && event.key === "ArrowDown" ? 0 : 1));
   }
 
