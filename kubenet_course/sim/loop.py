@@ -20,7 +20,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -29,6 +29,7 @@ SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
 MICROSECOND = 1_000
 LONG = 1000  # events
+SWEEP = 256  # timers, at least, before those that were cancelled are looked for
 
 #: The date on every lab's wall clock when it starts: 2026-01-01 00:00:00 UTC, in ns since 1970.
 EPOCH = 1_767_225_600 * SECOND
@@ -204,6 +205,7 @@ class Loop:
         self._soon: deque[tuple[Callable[..., object], tuple]] = deque()
         self._timers: list[tuple[int, int, Timer]] = []
         self._sequence = 0
+        self._sweep_at = SWEEP
 
     # -- making events ----------------------------------------------------------------------
     def call_soon(self, callback: Callable[..., object], *args: object) -> None:
@@ -218,7 +220,15 @@ class Loop:
         timer = Timer(when, callback, args)
         self._sequence += 1
         heappush(self._timers, (when, self._sequence, timer))
+        if len(self._timers) > self._sweep_at:
+            self._sweep()
         return timer
+
+    def _sweep(self) -> None:
+        """Forget the timers that were cancelled: those of programs long gone may be due in a minute."""
+        self._timers[:] = [entry for entry in self._timers if entry[2].callback is not None]
+        heapify(self._timers)
+        self._sweep_at = max(SWEEP, 2 * len(self._timers))
 
     def spawn(self, coro: Coroutine[Any, Any, T], name: str = "") -> Task[T]:
         return Task(self, coro, name)

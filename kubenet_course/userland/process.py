@@ -167,6 +167,8 @@ class Process:
                 return
         if signum == _signal.SIGKILL:
             self._end(-signum)
+            if self.task is not None and not self.task.done():
+                self.task.cancel()
         elif signum == _signal.SIGSTOP or (signum in _STOPS and signum not in self.handlers and signum not in self.ignored):
             self._stop()
         elif signum == _signal.SIGCONT and self.stopped:
@@ -234,10 +236,9 @@ class Process:
         for resource in reversed(self.resources):
             resource.close()
         self.resources.clear()
+        self.handlers.clear()  # they hold the program, which holds the process
         self.stdout.close()
         self.stderr.close()
         self.stdin.close_read()
         self.system.reap(self)
         self.exited.set_result(status)
-        if self.task is not None and not self.task.done():
-            self.task.cancel()

@@ -124,6 +124,7 @@ class RawSocket(Socket):
         return self.local is None or inner.source == self.local
 
     def unhash(self) -> None:
+        self.accept = None
         if self in self.net.sockets.raw:
             self.net.sockets.raw.remove(self)
 

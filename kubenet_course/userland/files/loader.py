@@ -7,11 +7,12 @@ is a script for the shell; anything else without a ``#!`` is a script too, as ex
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kubenet_course.errno import EACCES, EISDIR, ELOOP, ENOENT, ENOEXEC
 from kubenet_course.errors import KernelError
-from kubenet_course.userland.files.nodes import Directory, Node
+from kubenet_course.userland.files.nodes import Directory, Node, Symlink
 
 if TYPE_CHECKING:
     from kubenet_course.userland.files.tree import FileView
@@ -31,14 +32,22 @@ def which(name: str, path: str, cwd: str, files: FileView) -> str | None:
     """The path that execvp(3) would try for `name`, or None; a name with a slash is itself."""
     if "/" in name:
         return name
+    found = _search(name, path, cwd, files)
+    return found[0] if found is not None else None
+
+
+def _search(name: str, path: str, cwd: str, files: FileView) -> tuple[str, Node] | None:
+    """The first executable file called `name` in the directories of `path`, and how it was named."""
     for directory in path.split(":"):
-        candidate = f"{directory or '.'}/{name}"
-        try:
-            node = files.find(candidate, cwd).node
-        except KernelError:
-            continue
+        folder = files.plain_directory(directory)
+        node = folder.get(name, None) if folder is not None else None
+        if folder is None or isinstance(node, Symlink):
+            try:
+                node = files.find(f"{directory or '.'}/{name}", cwd).node
+            except KernelError:
+                continue
         if node is not None and node.mode & 0o111 and not isinstance(node, Directory):
-            return candidate
+            return f"{directory or '.'}/{name}", node
     return None
 
 
@@ -50,22 +59,34 @@ def load_program(
     Raises KernelError: ENOENT, EACCES (not executable, or a directory), ENOEXEC.
     """
     name = argv[0]
-    path = which(name, env.get("PATH", "/usr/local/bin:/usr/bin:/bin"), cwd, files) if name else None
-    if path is None:
+    if "/" in name:
+        return load_file(system, name, argv, cwd, files)
+    found = _search(name, env.get("PATH", "/usr/local/bin:/usr/bin:/bin"), cwd, files) if name else None
+    if found is None:
         raise KernelError(ENOENT)
-    return load_file(system, path, argv, cwd, files)
+    return _load_node(system, found[1], found[0], argv, cwd, files, 0)
 
 
 def load_file(
     system: System, path: str, argv: list[str], cwd: str, files: FileView, depth: int = 0
 ) -> tuple[Program, list[str]]:
     """execve(2) on one path."""
-    node = files.node(path, cwd)
+    return _load_node(system, files.node(path, cwd), path, argv, cwd, files, depth)
+
+
+@lru_cache(1024)
+def _program_name(data: bytes) -> str:
+    """The NAME of ``#!kubenet:NAME``."""
+    return data[len(MAGIC) :].split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+
+
+def _load_node(
+    system: System, node: Node, path: str, argv: list[str], cwd: str, files: FileView, depth: int
+) -> tuple[Program, list[str]]:
     check_executable(node)
     data = node.read(None)
     if data.startswith(MAGIC):
-        name = data[len(MAGIC) :].split(b"\n", 1)[0].decode("utf-8", "replace").strip()
-        program = system.programs.get(name)
+        program = system.programs.get(_program_name(data[:256]))
         if program is None:
             raise KernelError(ENOEXEC)
         return program, argv

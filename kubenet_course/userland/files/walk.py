@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat as _stat
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubenet_course.errno import (
@@ -40,6 +41,12 @@ def _join(trail: list[tuple[str, Node]], name: str = "") -> str:
     if name:
         parts.append(name)
     return "/" + "/".join(parts)
+
+
+@lru_cache(1024)
+def _parts(path: str) -> list[str]:
+    """The names in an absolute path, not to be changed; an empty one where two slashes follow each other."""
+    return path.split("/")[1:] if path[:1] == "/" else [""]
 
 
 class PathWalker:
@@ -136,6 +143,17 @@ class PathWalker:
             return None
         child = here.get(name, proc)
         return None if isinstance(child, Symlink) else Found(child, here, name, path)
+
+    def plain_directory(self, path: str) -> Directory | None:
+        """The directory at an absolute path, if there is no mount, link or dot on the way; else None, and `find` knows."""
+        if self._has_mounts():
+            return None
+        here: Any = self.tree.root
+        for name in _parts(path):
+            if type(here) is not Directory:
+                return None
+            here = here.entries.get(name)
+        return here if isinstance(here, Directory) else None
 
     def node(
         self, path: str, cwd: str | None = None, proc: Process | None = None, follow: bool = True

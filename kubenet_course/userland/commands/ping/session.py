@@ -70,7 +70,7 @@ class PingSession:
         self.smoothed = 0
         self.wait_time = 0
         self.sent = b""  # the payload of the last request
-        self.deadline_timer: Timer | None = None
+        self.timers: list[Timer] = []  # of -w, and of the last answers
 
     # -- what a family does -----------------------------------------------------------------
     def open(self) -> None:
@@ -102,12 +102,12 @@ class PingSession:
         proc.handlers[signal.SIGALRM] = self._stop
         proc.handlers[signal.SIGQUIT] = self._snapshot
         if self.options.deadline:
-            self.deadline_timer = proc.loop.call_later(self.options.deadline * SECOND, self._stop)
+            self.timers.append(proc.loop.call_later(self.options.deadline * SECOND, self._stop))
         try:
             await self._loop()
         finally:
-            if self.deadline_timer is not None:
-                self.deadline_timer.cancel()
+            for timer in self.timers:
+                timer.cancel()
         return self._finish()
 
     def _stop(self) -> None:
@@ -350,7 +350,7 @@ class PingSession:
             self.wait_time = max(int(self.options.linger * 1_000_000), 1)
         if pause < 0 or pause < self.wait_time // 1000:
             pause = self.wait_time // 1000
-        self.proc.loop.call_later(self.wait_time * MICROSECOND, self._stop)
+        self.timers.append(self.proc.loop.call_later(self.wait_time * MICROSECOND, self._stop))
         return pause
 
     # -- statistics ---------------------------------------------------------------------------
