@@ -31,6 +31,8 @@ CONNECTED = frozenset({REACHABLE, NOARP, PERMANENT})
 VALID = frozenset({REACHABLE, NOARP, PERMANENT, STALE, DELAY, PROBE})
 #: A retransmission is this late: the kernel's timer wheel fires up to 32 ms after the time asked for.
 TIMER_SLACK = 20 * MILLISECOND
+#: States to which an address that was known already adds nothing.
+HEARD = frozenset({REACHABLE, STALE, DELAY, PROBE})
 IN_TIMER = frozenset({INCOMPLETE, REACHABLE, DELAY, PROBE})
 
 
@@ -170,6 +172,8 @@ class Neighbour:
         if router is not None:
             self.router = router
         old = self.state
+        if new == STALE and mac == self.mac and old in HEARD and not admin and not self.queue:
+            return  # nothing new
         now = self.dev.net.loop.now
         if not admin and old in (NOARP, PERMANENT):
             return

@@ -96,8 +96,8 @@ class ForwardingDatabase:
         """br_fdb_update()."""
         if not self.ageing_time:
             return
-        now = self.net.loop.now
         entry = self.fdb.get((mac, vlan))
+        now = self.net.loop.now
         if entry is None:
             self.fdb[(mac, vlan)] = FdbEntry(mac, port, vlan, now)
             if skb.trace is not None:

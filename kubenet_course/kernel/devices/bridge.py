@@ -275,8 +275,8 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         """br_handle_frame(): the rx_handler of every port."""
         assert skb.dev is not None and skb.eth is not None
         port: BridgePort = skb.dev.port
-        source, destination = skb.eth.source, skb.eth.destination
-        if source.is_multicast or source == 0:
+        destination, source, _ = skb.eth
+        if source >> 40 & 1 or source == 0:
             skb.drop("MAC_INVALID_SOURCE", skb.dev)
             return None
         if destination & 0xFFFFFFFFFFF0 == 0x0180C2000000 and not self.stp_passes(destination):
@@ -297,10 +297,11 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         if port.learning:
             self.fdb_learn(source, port, vlan, skb)
         skb.physin = skb.dev
-        hooks = self.net.netfilter.bridge_hooks
+        netfilter = self.net.netfilter
+        hooks = netfilter.bridge_hooks
         if hooks is not None and not link_hook(hooks, self.net, 0, skb, skb.dev, None):
             return None
-        hook = self.net.netfilter.bridge_prerouting
+        hook = netfilter.bridge_prerouting
         if hook is not None and hook(self, port, skb, vlan):
             return None
         self.forward_or_deliver(skb, port, vlan)
@@ -349,12 +350,11 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         assert skb.eth is not None
         destination = skb.eth.destination
         group = destination >> 40 & 1
-        targets = []
-        for port in self.ports.values():
-            allowed = port.flood if not group else (port.bcast_flood if destination == self.broadcast else port.mcast_flood)
-            allowed = allowed or (bool(group) and came is None)  # what the machine itself sends to groups reaches every port
-            if allowed and self._may_send(port, came, vlan):
-                targets.append(port)
+        kind = "flood" if not group else "bcast_flood" if destination == self.broadcast else "mcast_flood"
+        anyway = bool(group) and came is None  # what the machine itself sends to groups reaches every port
+        targets = [
+            port for port in self.ports.values() if (anyway or getattr(port, kind)) and self._may_send(port, came, vlan)
+        ]
         if skb.trace is not None:
             skb.trace.bridge(skb, self, "flood", [port.dev for port in targets])
         if not targets:
@@ -364,25 +364,26 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
                 skb.drop("NO_TX_TARGET", self)
             return
         loop = self.net.loop
-        plain = not self.vlan_filtering and self.net.netfilter.bridge_forward is self.net.netfilter.bridge_hooks is None
-        for port in targets[:-1]:
-            if plain:  # _to_port() has nothing to ask
-                self.send_to_port(skb.clone(loop), port)
-            else:
-                self._to_port(skb.clone(loop), port, vlan)
-        self._to_port(skb, targets[-1], vlan)
+        last = targets.pop()
+        for port in targets:
+            self._to_port(skb.clone(loop), port, vlan)
+        self._to_port(skb, last, vlan)
 
     def _to_port(self, skb: SkBuff, port: BridgePort, vlan: int) -> None:
         """__br_forward() and br_forward_finish()."""
         if self.vlan_filtering:
             self.egress_vlan(skb, port, vlan)
-        hooks = self.net.netfilter.bridge_hooks
-        if hooks is not None and not bridged(hooks, self.net, skb, port.dev):
+        netfilter, dev = self.net.netfilter, port.dev
+        hooks = netfilter.bridge_hooks
+        if hooks is not None and not bridged(hooks, self.net, skb, dev):
             return
-        hook = self.net.netfilter.bridge_forward
+        hook = netfilter.bridge_forward
         if hook is not None and skb.physin is not None and hook(self, port, skb):
             return
-        self.send_to_port(skb, port)
+        if skb.len <= dev.mtu:
+            dev.queue_xmit(skb)
+        else:
+            skb.drop("PKT_TOO_BIG", dev)
 
     def send_to_port(self, skb: SkBuff, port: BridgePort) -> None:
         """br_dev_queue_push_xmit()."""

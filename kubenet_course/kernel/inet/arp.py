@@ -79,27 +79,27 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     hooks = net.netfilter.arp_hooks
     if hooks is not None and not link_hook(hooks, net, 0, skb, dev, None):
         return
-    operation, target, ipv4 = arp.operation, arp.target_ip, net.ipv4
+    operation, _, sender, _, target = arp
+    ipv4 = net.ipv4
     if target >> 28 == 0xE or target >> 24 == 127 and not net.sysctl.conf("ipv4", dev.name, "route_localnet"):
         skb.drop("IP_INVALID_DEST", dev)
         return
     if operation != ARP_REQUEST and operation != ARP_REPLY or ipv4.addresses.get(dev) is None:
         skb.drop("NOT_SPECIFIED", dev)
         return
-    if arp.sender_ip == 0:
+    if sender == 0:
         # Duplicate address detection (RFC 5227): answer, learn nothing.
         if operation == ARP_REQUEST and ipv4.is_local(target) and not _ignored(net, dev, arp):
             arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip, arp.sender_mac, skb)
         skb.consume(dev)
         return
-    if operation == ARP_REQUEST:
-        if ipv4.is_local(target) or net.sysctl.get_int("net", "ipv4", "conf", dev.name, "forwarding"):
-            if _answer(net, dev, arp, skb):
-                skb.consume(dev)
-                return
-    # A question that others ask each other, as most are on a switched network: nothing to do.
-    if target == arp.sender_ip or net.arp.lookup(arp.sender_ip, dev) is not None:
-        _learn(net, dev, arp, skb)
+    if operation == ARP_REQUEST and (ipv4.is_local(target) or ipv4.forwards(dev)) and _answer(net, dev, arp, skb):
+        skb.consume(dev)
+        return
+    # A question that others ask each other, as most are on a switched network, about whom nothing is known here: nothing to do.
+    entry = net.arp.lookup(sender, dev)
+    if entry is not None or target == sender:
+        _learn(net, dev, arp, skb, entry)
     skb.consume(dev)
 
 
@@ -114,7 +114,7 @@ def _answer(net: NetNamespace, dev: NetDevice, arp: ArpHeader, skb: SkBuff) -> b
         entry.update(arp.sender_mac, STALE)
         arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip, arp.sender_mac, skb)
         return True
-    if net.sysctl.conf("ipv4", dev.name, "forwarding") and _proxies(net, dev, arp):
+    if net.ipv4.forwards(dev) and _proxies(net, dev, arp):
         net.arp.get(arp.sender_ip, dev).update(arp.sender_mac, STALE)
         arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip, arp.sender_mac, skb)
         return True
@@ -158,23 +158,20 @@ def _proxies(net: NetNamespace, dev: NetDevice, arp: ArpHeader) -> bool:
     return route.type == fib.UNICAST and all(hop.dev is not dev for hop in hops)
 
 
-def _learn(net: NetNamespace, dev: NetDevice, arp: ArpHeader, skb: SkBuff) -> None:
+def _learn(net: NetNamespace, dev: NetDevice, arp: ArpHeader, skb: SkBuff, entry: Neighbour | None) -> None:
     """Update an entry that exists; replies to us make it reachable."""
-    sender = arp.sender_ip
-    entry = net.arp.lookup(sender, dev)
-    gratuitous = arp.target_ip == sender
+    gratuitous = arp.target_ip == arp.sender_ip
     if entry is None:
         if not gratuitous:
             return
         if not max(net.sysctl.conf("ipv4", "all", "arp_accept"), net.sysctl.conf("ipv4", dev.name, "arp_accept")):
             return
         entry = net.arp.get(arp.sender_ip, dev)
-    lock = net.arp.setting(dev, "locktime") * JIFFY
-    override = net.loop.now > entry.updated + lock or gratuitous
-    state = REACHABLE
-    if arp.operation != ARP_REPLY or skb.pkt_type != PACKET_HOST:
-        state = STALE
-    entry.update(arp.sender_mac, state, override=override)
+    mac = arp.sender_mac
+    # Whether a new address may take the place of another that is not old yet.
+    override = mac == entry.mac or gratuitous or net.loop.now > entry.updated + net.arp.setting(dev, "locktime") * JIFFY
+    state = REACHABLE if arp.operation == ARP_REPLY and skb.pkt_type == PACKET_HOST else STALE
+    entry.update(mac, state, override=override)
 
 
 def arp_announce(net: NetNamespace, dev: NetDevice, address: IPv4Address) -> None:

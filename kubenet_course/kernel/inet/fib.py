@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubenet_course import errno
 from kubenet_course.wire.addresses import IpAddress, Network
@@ -244,8 +244,7 @@ class FibRule:
         return not (self.dport and not self.dport[0] <= key.destination_port <= self.dport[1])
 
 
-@dataclass(slots=True, frozen=True)
-class FlowKey:
+class FlowKey(NamedTuple):
     """What a route look-up asks with (struct flowi4/6); `iif` and `oif` are device names."""
 
     destination: int
@@ -293,6 +292,11 @@ class FibRules:
 
     def walk(self, key: FlowKey) -> Iterator[FibRule]:
         """The rules that match, following `goto`."""
+        if not self.custom:
+            return iter(self.rules)  # those that every namespace begins with match anything
+        return self._walk(key)
+
+    def _walk(self, key: FlowKey) -> Iterator[FibRule]:
         jump = None
         for rule in self.rules:
             if jump is not None:

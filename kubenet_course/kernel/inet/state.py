@@ -6,6 +6,7 @@ This is where the rooms of IPv4 meet; the work is in `devinet.py` (addresses), `
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.inet.fib import (
@@ -44,6 +45,8 @@ class InetState:
         self.groups: dict[NetDevice, dict[int, int]] = {}
         self.input_cache: dict[tuple, Any] = {}
         self.output_cache: dict[tuple, Any] = {}
+        #: Whether devices forward, as `forwards` has found it.
+        self.forwarding_cache: dict[NetDevice, bool] = {}
         self.exceptions: dict[int, Any] = {}
         self.peers = InetPeers()
         #: Held while an ICMP message of ours is on its way out (icmp_xmit_lock()).
@@ -52,16 +55,10 @@ class InetState:
         self.next_id = net.host.random.getrandbits(16)
         #: Handlers of IP protocols by number, called as handler(net, skb); set by `protocols()`.
         self.protocols: dict[int, Any] = ip_input.default_protocols()
-        self._ip_rcv = ip_input.ip_rcv
-        self._arp_rcv = arp.arp_rcv
+        #: A packet that came in, and an ARP packet: called with the skb.
+        self.receive = partial(ip_input.ip_rcv, net)
+        self.receive_arp = partial(arp.arp_rcv, net)
         self.rp_filter_all = 0
-
-    # -- packets ----------------------------------------------------------------------------
-    def receive(self, skb: SkBuff) -> None:
-        self._ip_rcv(self.net, skb)
-
-    def receive_arp(self, skb: SkBuff) -> None:
-        self._arp_rcv(self.net, skb)
 
     # -- tables -----------------------------------------------------------------------------
     def table(self, number: int) -> FibTable:
@@ -72,15 +69,19 @@ class InetState:
             self.tables[RT_TABLE_MAIN].created = True  # they share one trie until there are custom rules
         return self.tables[number]
 
-    def lookup(self, number: int, address: int, **how: Any) -> tuple[FibRoute, list[NextHop]] | None:
+    def lookup(
+        self, number: int, address: int, *, oif: int = 0, scope: int = 0, tos: int = 0, ignore_linkdown: bool = False
+    ) -> tuple[FibRoute, list[NextHop]] | None:
         """FibTable.lookup() in table `number`. Until there are rules of one's own, local and main are one trie
         (fib_trie_unmerge() comes with the first): the longer prefix wins, whichever of the two it is in."""
         table = self.tables.get(number)
         if table is None:
             return None
-        found = table.lookup(address, **how)
+        found = table.lookup(address, oif=oif, scope=scope, tos=tos, ignore_linkdown=ignore_linkdown)
         if found is not None and number == RT_TABLE_LOCAL and found[0].prefix.prefixlen < 32 and not self.rules.custom:
-            other = self.tables[RT_TABLE_MAIN].lookup(address, **how)
+            other = self.tables[RT_TABLE_MAIN].lookup(
+                address, oif=oif, scope=scope, tos=tos, ignore_linkdown=ignore_linkdown
+            )
             if other is not None and other[0].prefix.prefixlen > found[0].prefix.prefixlen:
                 return other
         return found
@@ -89,6 +90,7 @@ class InetState:
         """rt_cache_flush(): something changed that routes depend on."""
         self.input_cache.clear()
         self.output_cache.clear()
+        self.forwarding_cache.clear()
 
     def sysctl_changed(self, path: tuple[str, ...]) -> None:
         self.flush_cache()
@@ -98,6 +100,13 @@ class InetState:
         """inet_addr_type(): what table local says; an address whose route there was deleted is not this host's."""
         found = self.lookup(RT_TABLE_LOCAL, address)
         return found is not None and found[0].type == LOCAL
+
+    def forwards(self, dev: NetDevice) -> bool:
+        """IN_DEV_FORWARD(): whether what comes in at `dev` may leave again."""
+        known = self.forwarding_cache.get(dev)
+        if known is None:
+            known = self.forwarding_cache[dev] = bool(self.net.sysctl.conf("ipv4", dev.name, "forwarding"))
+        return known
 
     def is_broadcast(self, address: int, dev: NetDevice) -> bool:
         """Whether `address` is a broadcast address on `dev`."""
