@@ -9,9 +9,11 @@ the errors come in the real program's order. Raises `OptionError`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 
-from kubenet_course.userland.options import Options, _long, _short
+from kubenet_course.userland.options import OptionError, Options, _long
 
 
 class Getopt:
@@ -27,38 +29,39 @@ class Getopt:
         self.operands: list[str] = []
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        words = self.words
+        words, colons = self.words, _letters(self.short)
         while words:
             word = words.pop(0)
-            if word == "--":
-                self.operands += words
-                return
-            found: Options = []
-            if word.startswith("--") and self.long is not None:
-                _long(word, words, self.long, found)
-                yield from found
-            elif word.startswith("-") and len(word) > 1:
-                yield from self._cluster(word, words)
-            else:
+            if not word.startswith("-") or word == "-":
                 self.operands.append(word)
                 if not self.permute:
-                    self.operands += words
-                    return
+                    break
+            elif word == "--":
+                break
+            elif word.startswith("--") and self.long is not None:
+                found: Options = []
+                _long(word, words, self.long, found)
+                yield from found
+            else:
+                for at, letter in enumerate(word[1:], 2):
+                    takes = colons.get(letter)
+                    if takes is None:
+                        raise OptionError(f"invalid option -- '{letter}'")
+                    value = word[at:] if takes else ""
+                    if takes == 1 and not value:
+                        if not words:
+                            raise OptionError(f"option requires an argument -- '{letter}'")
+                        value = words.pop(0)
+                    yield letter, value
+                    if takes:
+                        break
+        self.operands += words
 
-    def _cluster(self, word: str, words: list[str]) -> Iterator[tuple[str, str]]:
-        """The letters of one word, each handed out before the next is looked at."""
-        at = 1
-        while at < len(word):
-            found: Options = []
-            letter = word[at]
-            where = self.short.find(letter) if letter != ":" else -1
-            takes = where >= 0 and self.short[where + 1 : where + 2] == ":"
-            if where >= 0 and not takes:
-                yield letter, ""
-                at += 1
-                continue
-            _short("-" + (word[at:] if takes else letter), words, self.short, "", found)
-            yield from found
-            if takes:
-                return
-            at += 1
+
+@lru_cache(64)
+def _letters(short: str) -> dict[str, int]:
+    """Each letter of ``ab:c::`` and how many colons follow it; not to be changed."""
+    found: dict[str, int] = {}
+    for letter, colons in re.findall(r"([^:])(:*)", short):
+        found.setdefault(letter, len(colons))
+    return found

@@ -11,7 +11,8 @@ import ast
 import importlib
 import pkgutil
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from importlib import resources
 
@@ -26,8 +27,9 @@ _NAMES = re.compile(r"^NAMES(?:\s*:[^=\n]+)?\s*=\s*(\([^()]*\)|\[[^\[\]]*\])", r
 def _lazy(name: str) -> Program:
     """The `main` of a module that is imported when it is first called."""
 
-    async def main(proc: Process, argv: list[str]) -> int:
-        return await importlib.import_module(name).main(proc, argv)
+    def main(proc: Process, argv: list[str]) -> Awaitable[int]:
+        module = sys.modules.get(name) or importlib.import_module(name)
+        return module.main(proc, argv)
 
     main.__module__ = name
     return main

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
 
 from kubenet_course.userland.getopt import Getopt
 from kubenet_course.userland.options import OptionError
@@ -91,6 +90,7 @@ VERSION = """ping from iputils 20221126
 libcap: yes, IDN: yes, NLS: no, error.h: yes, getrandom(): yes, __fpending(): yes
 """
 
+_STRTOL = re.compile(r"\s*([+-]?)(0[xX][0-9a-fA-F]+|\d+)")
 _STRTOD = re.compile(r"\s*[+-]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)")
 
 
@@ -103,9 +103,8 @@ class UsageError(Exception):
         self.status = status
 
 
-@dataclass
 class PingOptions:
-    """What was asked for; times in ms unless said otherwise."""
+    """What was asked for, or the default; times in ms unless said otherwise."""
 
     target: str = ""
     family: int = 0
@@ -138,8 +137,11 @@ class PingOptions:
     linger: float = 10.0
     #: An option of IPv4 that is not emulated; IPv6 ignores those.
     unsupported: str = ""
-    #: Lines printed while the options were read (PATTERN: …).
-    notes: list[str] = field(default_factory=list)
+
+    def __init__(self, family: int = 0):
+        self.family = family
+        #: Lines printed while the options were read (PATTERN: …).
+        self.notes: list[str] = []
 
 
 def parse(proc: Process, name: str, argv: list[str]) -> PingOptions | None:
@@ -175,30 +177,29 @@ _FLAGS = {
     "a": "audible", "A": "adaptive", "b": "broadcast", "B": "strict_source", "D": "timestamps", "f": "flood",
     "L": "no_loop", "n": "numeric", "O": "outstanding", "q": "quiet", "r": "dont_route", "v": "verbose",
 }  # fmt: skip
+_NUMBERS = {
+    "c": ("count", 1, LONG_MAX), "e": ("identifier", 0, 65535), "l": ("preload", 1, 65536), "m": ("mark", 0, UINT_MAX),
+    "s": ("size", 0, INT_MAX), "t": ("ttl", 0, 255), "w": ("deadline", 0, INT_MAX),
+}  # fmt: skip
 
 
 def _take(proc: Process, name: str, options: PingOptions, letter: str, value: str) -> None:
     """One option. -C, -d, -S and -U change nothing that could be seen here."""
     if letter in _FLAGS:
         setattr(options, _FLAGS[letter], True)
+    elif letter in _NUMBERS:
+        attribute, low, high = _NUMBERS[letter]
+        setattr(options, attribute, number(name, value, low, high))
     elif letter in "46":
         if options.family and options.family != int(letter) and name == "ping":
             raise UsageError(f"{name}: only one -4 or -6 option may be specified\n", 2)
         options.family = int(letter)
-    elif letter == "c":
-        options.count = number(name, value, 1, LONG_MAX)
-    elif letter == "e":
-        options.identifier = number(name, value, 0, 65535)
     elif letter == "F":
         options.flow_label = _hex_or_number(name, value) & 0xFFFFF
     elif letter == "i":
         options.interval = _interval(proc, name, value)
     elif letter == "I":
         _source(proc, options, value)
-    elif letter == "l":
-        options.preload = number(name, value, 1, 65536)
-    elif letter == "m":
-        options.mark = number(name, value, 0, UINT_MAX)
     elif letter == "M":
         if value not in ("do", "dont", "want"):
             raise UsageError(f"{name}: invalid -M argument: {value}\n", 2)
@@ -207,14 +208,8 @@ def _take(proc: Process, name: str, options: PingOptions, letter: str, value: st
         _pattern(name, options, value)
     elif letter == "Q":
         options.tos = _tos(name, value)
-    elif letter == "s":
-        options.size = number(name, value, 0, INT_MAX)
     elif letter == "S":
         number(name, value, 1, INT_MAX)
-    elif letter == "t":
-        options.ttl = number(name, value, 0, 255)
-    elif letter == "w":
-        options.deadline = number(name, value, 0, INT_MAX)
     elif letter == "W":
         options.linger = _linger(proc, name, value)
     elif letter == "R":
@@ -229,7 +224,7 @@ def _take(proc: Process, name: str, options: PingOptions, letter: str, value: st
 
 def number(name: str, text: str, low: int, high: int) -> int:
     """strtol_or_err(): a number from `low` to `high`, in C's notations."""
-    match = re.fullmatch(r"\s*([+-]?)(0[xX][0-9a-fA-F]+|\d+)", text)
+    match = _STRTOL.fullmatch(text)
     if match is None or not text.isascii():
         raise UsageError(f"{name}: invalid argument: '{text}'\n", 1)
     digits = match[2]

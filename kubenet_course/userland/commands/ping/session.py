@@ -40,6 +40,22 @@ class PingSession:
     """What both families share; a family fills in `open`, `header`, `send_probe` and the reports."""
 
     sock: Any
+    source: IpAddress | None = None
+    multicast = False
+    #: The last probe did not fit (a local error): nothing will come that were worth waiting for.
+    too_long = False
+    exiting = False
+    snapshot = False
+    transmitted = received = repeats = errors = 0
+    acked = 0
+    pipe = 0
+    tokens = 0
+    start = last_send = -1
+    lowest, highest, total, squares = 2**63, 0, 0, 0
+    smoothed = 0
+    wait_time = 0
+    #: The payload of the last request.
+    sent = b""
 
     def __init__(self, proc: Process, name: str, options: PingOptions, info: AddressInfo, hostname: str):
         self.proc = proc
@@ -48,28 +64,14 @@ class PingSession:
         self.target: IpAddress = info.address
         self.scope = info.scope
         self.hostname = hostname
-        self.multicast = False
-        #: The last probe did not fit (a local error): nothing will come that were worth waiting for.
-        self.too_long = False
         self.interval = options.interval if options.interval is not None else 1000
         self.preload = min(options.preload, options.count) if options.count else options.preload
         self.ident = options.identifier
         if self.ident is None:
             self.ident = proc.vpid & 0xFFFF
         self.timing = options.size >= TIMEVAL
-        self.exiting = False
-        self.snapshot = False
         self.names: dict[tuple[IpAddress, str], str] = {}
-        self.transmitted = self.received = self.repeats = self.errors = 0
-        self.acked = 0
-        self.pipe = 0
-        self.tokens = 0
-        self.start = self.last_send = -1
         self.seen: set[int] = set()
-        self.lowest, self.highest, self.total, self.squares = 2**63, 0, 0, 0
-        self.smoothed = 0
-        self.wait_time = 0
-        self.sent = b""  # the payload of the last request
         self.timers: list[Timer] = []  # of -w, and of the last answers
 
     # -- what a family does -----------------------------------------------------------------
