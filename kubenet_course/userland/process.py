@@ -57,6 +57,15 @@ class UtsNamespace:
 class Process:
     """One running program. `returncode` is None while it runs, -N after signal N."""
 
+    returncode: int | None = None
+    #: Stopped by SIGSTOP or the like, until SIGCONT.
+    stopped = False
+    task: Task[int] | None = None
+    #: Started through a script's ``#!`` line: argv[0] is the interpreter, argv[1] the script.
+    script = False
+    #: The short name where the program has set its own (prctl PR_SET_NAME).
+    title = ""
+
     def __init__(
         self,
         system: System,
@@ -96,18 +105,10 @@ class Process:
         #: Open files beyond 0, 1 and 2 that the program may use as /dev/fd/N.
         self.fds: dict[int, Reader | Writer] = dict(parent.fds) if parent else {}
         self.started = system.loop.now
-        self.returncode: int | None = None
         self.handlers: dict[int, Callable[[], object]] = {}
         self.ignored: set[int] = set(parent.ignored) if parent else set()
         self.resources: list[Any] = []
-        self.exited: Future[int] = system.loop.future()
-        #: Stopped by SIGSTOP or the like, until SIGCONT.
-        self.stopped = False
-        self.task: Task[int] | None = None
-        #: Started through a script's ``#!`` line: argv[0] is the interpreter, argv[1] the script.
-        self.script = False
-        #: The short name where the program has set its own (prctl PR_SET_NAME).
-        self.title = ""
+        self.exited: Future[int] = Future(system.loop)
 
     # -- what programs use ------------------------------------------------------------------
     @property

@@ -22,7 +22,7 @@ from kubenet_course.kernel.netfilter.hooks import (
 )
 from kubenet_course.kernel.skbuff import PACKET_HOST, PACKET_OTHERHOST
 from kubenet_course.wire import icmp as wire_icmp
-from kubenet_course.wire.ipv4 import IP_DF, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, Ipv4Header
+from kubenet_course.wire.ipv4 import IP_DF, IP_MF, IP_OFFSET, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, Ipv4Header
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.inet.route import Rtable
@@ -153,7 +153,7 @@ def ip_rt_send_redirect(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
 
 def ip_local_deliver(net: NetNamespace, skb: SkBuff) -> None:
     """Reassemble, LOCAL_IN, then the protocol."""
-    if skb.network.is_fragment:
+    if skb.network.flags_offset & (IP_MF | IP_OFFSET):
         whole = net.ipv4.fragments.collect(skb)
         if whole is None:
             return
@@ -165,17 +165,17 @@ def ip_local_deliver(net: NetNamespace, skb: SkBuff) -> None:
 
 def ip_local_deliver_finish(net: NetNamespace, skb: SkBuff) -> None:
     """ip_protocol_deliver_rcu(): raw sockets get a copy, then the protocol's handler."""
-    from kubenet_course.kernel.inet.icmp import icmp_send
-
     if skb.trace is not None:
         skb.trace.stage(skb, "ip_local_deliver", net)
     protocol = skb.network.protocol
-    taken = net.sockets.raw_deliver(skb, 4)
+    taken = net.sockets.raw_deliver(skb, 4) if net.sockets.raw else False
     handler: Any = net.ipv4.protocols.get(protocol)
     if handler is not None:
         handler(net, skb)
     elif taken:
         skb.consume(net)
     else:
+        from kubenet_course.kernel.inet.icmp import icmp_send
+
         icmp_send(net, skb, wire_icmp.ICMP_DEST_UNREACH, wire_icmp.ICMP_PROT_UNREACH)
         skb.drop("IP_NOPROTO", net)

@@ -20,20 +20,23 @@ def make_socket(net: NetNamespace, family: int, kind: int, protocol: int = 0) ->
 
     KernelError(EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT).
     """
-    from kubenet_course.kernel.socket.packet import PacketSocket
-    from kubenet_course.kernel.socket.raw import RawSocket
-    from kubenet_course.kernel.socket.tcp import TcpSocket
-    from kubenet_course.kernel.socket.udp import UdpSocket
-
     if family == AF_PACKET:
+        from kubenet_course.kernel.socket.packet import PacketSocket
+
         return PacketSocket(net, protocol)
     if family not in (AF_INET, AF_INET6):
         raise KernelError(errno.EAFNOSUPPORT)
     version = 4 if family == AF_INET else 6
     if kind == SOCK_STREAM:
+        from kubenet_course.kernel.socket.tcp import TcpSocket
+
         return TcpSocket(net, version)
     if kind == SOCK_DGRAM:
+        from kubenet_course.kernel.socket.udp import UdpSocket
+
         return UdpSocket(net, version)
     if kind == SOCK_RAW:
+        from kubenet_course.kernel.socket.raw import RawSocket
+
         return RawSocket(net, version, protocol)
     raise KernelError(errno.ESOCKTNOSUPPORT)

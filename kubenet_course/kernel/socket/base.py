@@ -53,6 +53,17 @@ class Socket:
     """
 
     type_name = ""
+    dont_fragment: bool | None = None
+    broadcast = False
+    recv_errors = False
+    reuse_address = False
+    reuse_port = False
+    transparent = False
+    freebind = False
+    v6only = False
+    queue_limit = 1000
+    owner: Any = None
+    drops = 0
 
     def __init__(self, net: NetNamespace, family: int, protocol: int):
         self.net = net
@@ -66,24 +77,13 @@ class Socket:
         self.ttl = 0
         self.tos = 0
         self.mark = 0
-        self.dont_fragment: bool | None = None
-        self.broadcast = False
-        self.recv_errors = False
-        self.reuse_address = False
-        self.reuse_port = False
-        self.transparent = False
-        self.freebind = False
-        self.v6only = False
         self.options: dict[str, Any] = {}
         self.so_error = 0
         self.errors: deque[SocketError] = deque()
         self.queue: deque[Datagram] = deque()
-        self.queue_limit = 1000
         self.closed = False
-        self.owner: Any = None
         self.ready = Signal(net.loop)
         self.inode = net.sockets.new_inode()
-        self.drops = 0
 
     # -- waiting ----------------------------------------------------------------------------
     async def wait_ready(self, timeout: int | None = None) -> None:

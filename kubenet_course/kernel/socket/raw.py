@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
+from kubenet_course.kernel.inet.route import ip_route_output
 from kubenet_course.kernel.socket.base import Datagram, Socket
 from kubenet_course.wire.addresses import IpAddress
 
@@ -40,8 +42,6 @@ class RawSocket(Socket):
 
     def _route(self, address: IpAddress, scope: str = "") -> Any:
         if self.family == 4:
-            from kubenet_course.kernel.inet.route import ip_route_output
-
             return ip_route_output(
                 self.net, address, self.local or 0, oif=self.device, mark=self.mark, tos=self.tos, protocol=self.protocol  # type: ignore[arg-type]
             )
@@ -63,8 +63,6 @@ class RawSocket(Socket):
 
     def _send4(self, rt: Any, transport: Any, payload: bytes) -> bool:
         """raw_sendmsg(): by default with DF set where it fits, in fragments where not."""
-        from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
-
         if rt.type == "broadcast" and not self.broadcast:
             raise KernelError(errno.EACCES)
         size = 20 + transport.header_length + len(payload)
