@@ -318,10 +318,10 @@ def add_altname(dev: NetDevice, name: str) -> None:
     """netdev_name_node_alt_create()."""
     if taken(dev.net, name):
         raise KernelError(errno.EEXIST)
-    dev.altnames.append(name)
+    dev.altnames = (*dev.altnames, name)
 
 
 def delete_altname(dev: NetDevice, name: str) -> None:
     if name not in dev.altnames:
         raise KernelError(errno.ENOENT)
-    dev.altnames.remove(name)
+    dev.altnames = tuple(other for other in dev.altnames if other != name)

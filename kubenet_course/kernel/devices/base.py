@@ -45,7 +45,7 @@ class NetDevice:
     default_mtu: ClassVar[int] = 1500
     min_mtu: ClassVar[int] = 68
     max_mtu: ClassVar[int] = 65535
-    default_qlen: ClassVar[int] = 1000
+    qlen = 1000
     default_qdisc: ClassVar[str] = "noqueue"
     #: The operational state is not watched: up means UNKNOWN (lo, dummy, vxlan).
     oper_unknown: ClassVar[bool] = False
@@ -67,26 +67,41 @@ class NetDevice:
     dont_bridge: ClassVar[bool] = False
     header_length = 14
 
+    # What most devices never change lives here: a device with few attributes of its own is smaller and quicker to reach.
+    mac_set = False
+    perm_mac: MacAddress | None = None
+    promiscuity = 0
+    allmulti = 0
+    promisc_user = False
+    allmulti_user = False
+    multicast = True
+    dynamic = False
+    notrailers = False
+    linkmode = "DEFAULT"
+    addrgenmode = "eui64"
+    vlan_devices: dict[int, NetDevice] | None = None
+    #: Link-layer groups added by hand (``ip maddr add``).
+    static_groups: tuple[MacAddress, ...] = ()
+    #: Further unicast addresses that the device takes (``bridge fdb add … self``).
+    unicast_macs: tuple[MacAddress, ...] = ()
+    alias = ""
+    altnames: tuple[str, ...] = ()
+    group = 0
+    rx_dropped = rx_errors = rx_multicast = 0
+    tx_dropped = tx_errors = 0
+    collisions = tx_carrier_errors = 0
+
     def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
         self.net = net
         self.name = name
         self.ifindex = 0
-        self.mac_set = mac is not None
+        if mac is not None:
+            self.mac_set = True
         self.mac = mac if mac is not None else net.host.random_mac()
-        self.perm_mac: MacAddress | None = None
         self.broadcast = BROADCAST_MAC
         self.mtu = self.default_mtu
         self.up = False
         self.carrier = True
-        self.promiscuity = 0
-        self.allmulti = 0
-        self.promisc_user = False
-        self.allmulti_user = False
-        self.multicast = True
-        self.dynamic = False
-        self.notrailers = False
-        self.linkmode = "DEFAULT"
-        self.addrgenmode = "eui64"
         self.stored_operstate = "UNKNOWN"
         #: A queueing discipline has been attached: it was up once in this namespace (dev_activate()).
         self.activated = False
@@ -94,23 +109,13 @@ class NetDevice:
         self.port: Any = None
         self.rx_handler: Callable[[SkBuff], SkBuff | None] | None = None
         self.uppers: list[NetDevice] = []
-        self.vlan_devices: dict[int, NetDevice] | None = None
-        #: Link-layer groups added by hand (``ip maddr add``).
-        self.static_groups: list[MacAddress] = []
-        #: Further unicast addresses that the device takes (``bridge fdb add … self``).
-        self.unicast_macs: list[MacAddress] = []
-        self.alias = ""
-        self.altnames: list[str] = []
-        self.group = 0
-        self.qlen = self.default_qlen
         self.qdisc: Any = None
         self.ingress: Any = None
         self.nf_ingress: Any = None
         self.taps: list[Any] = []
         self.carrier_changes = 0
-        self.rx_packets = self.rx_bytes = self.rx_dropped = self.rx_errors = self.rx_multicast = 0
-        self.tx_packets = self.tx_bytes = self.tx_dropped = self.tx_errors = 0
-        self.collisions = self.tx_carrier_errors = 0
+        self.rx_packets = self.rx_bytes = 0
+        self.tx_packets = self.tx_bytes = 0
 
     # -- what a kind overrides --------------------------------------------------------------
     def xmit(self, skb: SkBuff) -> None:

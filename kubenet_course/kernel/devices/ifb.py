@@ -20,7 +20,7 @@ class Ifb(NetDevice):
     kind = "ifb"
     min_mtu = 0
     max_mtu = 0
-    default_qlen = 32
+    qlen = 32
     default_qdisc = "pfifo_fast"
 
     def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):

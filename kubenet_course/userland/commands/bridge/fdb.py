@@ -298,18 +298,19 @@ def _in_device(dev: NetDevice, mac: MacAddress, said: _Said, verb: str) -> None:
         raise KernelError(errno.EINVAL, "default FDB implementation only supports local addresses")
     if said.vlan:
         raise KernelError(errno.EINVAL, "vlans aren't supported yet for dev_uc|mc_add()")
-    own = dev.static_groups if mac.is_multicast else dev.unicast_macs
+    attribute = "static_groups" if mac.is_multicast else "unicast_macs"
+    own = getattr(dev, attribute)
     if verb == "del":
         if mac not in own:
             raise KernelError(errno.ENOENT)
-        own.remove(mac)
+        setattr(dev, attribute, tuple(other for other in own if other != mac))
     elif mac in own:
         if VERBS[verb]["excl"]:
             raise KernelError(errno.EEXIST)
     else:
         if mac == 0:
             raise KernelError(errno.EINVAL)
-        own.append(mac)
+        setattr(dev, attribute, (*own, mac))
 
 
 def _flush(words: Words, session: Session) -> int:

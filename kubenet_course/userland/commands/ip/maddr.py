@@ -120,9 +120,9 @@ def _modify(words: Words, session: Session, add: bool) -> int:
     group = MacAddress.decode(mac or bytes(6))
     if add:
         if group not in dev.static_groups:
-            dev.static_groups.append(group)
+            dev.static_groups = (*dev.static_groups, group)
     elif group in dev.static_groups:
-        dev.static_groups.remove(group)
+        dev.static_groups = tuple(other for other in dev.static_groups if other != group)
     else:
         raise Quit(1, f"ioctl: {KernelError(2).strerror}\n")
     return 0
