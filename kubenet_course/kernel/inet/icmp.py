@@ -125,7 +125,8 @@ def _echo(net: NetNamespace, skb: SkBuff, header: IcmpHeader) -> None:
     except KernelError:
         skb.drop("IP_OUTNOROUTES", net)
         return
-    reply = ip_build(net, back, IPPROTO_ICMP, IcmpHeader(ICMP_ECHOREPLY, header.code, header.rest), skb.payload, tos=ip.tos, source=source, mark=mark)
+    answer = IcmpHeader(ICMP_ECHOREPLY, header.code, header.rest)
+    reply = ip_build(net, back, IPPROTO_ICMP, answer, skb.payload, tos=ip.tos, source=source, mark=mark)
     if skb.trace is not None:
         skb.trace.caused(skb, reply)
     skb.consume(net)

@@ -22,7 +22,15 @@ from kubenet_course.kernel.netfilter.hooks import (
 )
 from kubenet_course.kernel.skbuff import PACKET_HOST, PACKET_OTHERHOST
 from kubenet_course.wire import icmp as wire_icmp
-from kubenet_course.wire.ipv4 import IP_DF, IP_MF, IP_OFFSET, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, Ipv4Header
+from kubenet_course.wire.ipv4 import (
+    IP_DF,
+    IP_MF,
+    IP_OFFSET,
+    IPPROTO_ICMP,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    Ipv4Header,
+)
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.inet.route import Rtable

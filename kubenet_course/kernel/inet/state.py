@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.inet.devinet import InetAddress
     from kubenet_course.kernel.inet.fib import FibRoute, NextHop
     from kubenet_course.kernel.netns import NetNamespace
-    from kubenet_course.kernel.skbuff import SkBuff
 
 
 class InetState:

@@ -90,6 +90,8 @@ class Directory(Node):
 
     __slots__ = ("entries",)
     kind = _stat.S_IFDIR
+    #: What is in it depends on who asks, or on when: only `get` and `names` tell.
+    computed = False
 
     def __init__(self, mode: int = 0o755, mtime: int = IMAGE_TIME, ino: int = 0):
         super().__init__(mode, mtime, ino)
@@ -110,6 +112,31 @@ class Directory(Node):
 
     def drop(self, name: str) -> None:
         del self.entries[name]
+
+
+_ENTRIES: Any = vars(Directory)["entries"]  # the slot itself
+
+
+class UnreadDirectory(Directory):
+    """A directory that is filled when somebody first looks into it, and from then on an ordinary one.
+
+    `fill` makes what is in it. Most of what a machine is installed with is never looked at.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, mode: int, ino: int, nlink: int, fill: Callable[[], dict[str, Node]]):
+        Node.__init__(self, mode, ino=ino)
+        self.nlink = nlink
+        _ENTRIES.__set__(self, fill)
+
+    @property
+    def entries(self) -> dict[str, Node]:  # type: ignore[override]
+        fill = _ENTRIES.__get__(self)
+        self.__class__ = Directory  # type: ignore[assignment]
+        found: dict[str, Node] = fill()
+        _ENTRIES.__set__(self, found)
+        return found
 
 
 class Symlink(Node):
@@ -194,6 +221,7 @@ class VirtualDirectory(Directory):
     """A directory computed on asking: `names(proc)` and `get(name, proc)`; nothing can be made in it."""
 
     __slots__ = ("_names", "_get")
+    computed = True
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from kubenet_course.userland.files.nodes import (
     Node,
     RegularFile,
     Symlink,
+    UnreadDirectory,
 )
 from kubenet_course.userland.streams import Reader, WriteError, Writer
 
@@ -172,6 +173,14 @@ nogroup:x:65534:
     "var/log/wtmp": "",
 }
 
+#: Files with the machine's name in them.
+OWN_FILES = {
+    "etc/hostname": "{0}\n",
+    "etc/hosts": "127.0.0.1\tlocalhost\n127.0.1.1\t{0}\n\n"
+    "# The following lines are desirable for IPv6 capable hosts\n"
+    "::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n",
+}
+
 #: Programs that Debian puts into /usr/sbin.
 SBIN = frozenset(
     """arp arptables bridge brctl chroot conntrack dnsmasq ebtables ethtool haproxy ifconfig ifdown
@@ -218,33 +227,98 @@ def _columns(line: str) -> str:
     return f"{name}{tabs}{number}" + (f"\t\t{' '.join(aliases)}" if aliases else "") + "\n"
 
 
+#: Where programs lie.
+PROGRAM_FOLDERS = ("usr/bin", "usr/sbin", *PLUGINS)
+
+
 def populate(tree: FileTree) -> None:
-    """Make everything, with /proc and /sys."""
-    for entry in DIRECTORIES:
-        path, _, mode = entry.partition(":")
-        _put(tree, path, Directory(int(mode or "755", 8)))
-    for path, target in LINKS.items():
-        _put(tree, path, Symlink(target))
-    name = tree.system.host.hostname
-    own = {
-        "etc/hostname": f"{name}\n",
-        "etc/hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n\n"
-        "# The following lines are desirable for IPv6 capable hosts\n"
-        "::1     localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n",
-    }
-    for path, data in _same_everywhere().items():
-        _put(tree, path, RegularFile(data))
-    for path, text in own.items():
-        _put(tree, path, RegularFile(text.encode()))
-    for where in ("usr/bin", "usr/sbin", *PLUGINS):
-        _put(tree, where, _ProgramDirectory(tree, where))
-    for path, device in _devices(tree).items():
-        _put(tree, path, device)
-    _put(tree, "proc", procfs.root(tree))
-    _put(tree, "sys", sysfs.root(tree))
+    """Fill the root directory; the others are filled when somebody first looks into them."""
+    image = _image(tuple(tree.system.programs))
+    tree.fill_root(_fill(tree, image.root), image.root.nlink, image.last_ino)
 
 
-@lru_cache(16)
+class _Image:
+    """What every machine with the same programs begins with: a tree of nodes to make its own after."""
+
+    def __init__(self, programs: tuple[str, ...]):
+        self.root = Directory(ino=1)
+        self.last_ino = 1
+        for entry in DIRECTORIES:
+            path, _, mode = entry.partition(":")
+            self._put(path, Directory(int(mode or "755", 8)))
+        for path, target in LINKS.items():
+            self._put(path, Symlink(target))
+        for path, data in _same_everywhere().items():
+            self._put(path, RegularFile(data))
+        for path, text in OWN_FILES.items():
+            self._put(path, _Own(partial(_own_file, text=text)))
+        for where in PROGRAM_FOLDERS:
+            # Their programs' inode numbers are set aside, so it makes no difference which are asked for first.
+            folder = partial(_ProgramDirectory, where=where, names=_numbered(programs, where), first_ino=self.last_ino + 1)
+            self.last_ino += len(programs) + 1
+            self._put(where, _Own(folder, is_directory=True))
+        for path, make in _DEVICES.items():
+            self._put(path, _Own(make))
+        self._put("proc", _Own(procfs.root, is_directory=True))
+        self._put("sys", _Own(sysfs.root, is_directory=True))
+
+    def _put(self, path: str, node: Node) -> None:
+        here = self.root
+        *parents, name = path.split("/")
+        for part in parents:
+            child = here.entries.get(part)
+            if child is None:
+                child = Directory(ino=self._new_ino())
+                here.entries[part] = child
+                here.nlink += 1
+            assert isinstance(child, Directory), path
+            here = child
+        node.ino = self._new_ino()
+        here.entries[name] = node
+        if isinstance(node, Directory) or isinstance(node, _Own) and node.is_directory:
+            here.nlink += 1
+
+    def _new_ino(self) -> int:
+        self.last_ino += 1
+        return self.last_ino
+
+
+_image = lru_cache(8)(_Image)
+
+
+class _Own(Node):
+    """In an image: what each machine has its own of."""
+
+    __slots__ = ("make", "is_directory")
+
+    def __init__(self, make: Callable[[FileTree], Node], is_directory: bool = False):
+        super().__init__()
+        self.make = make
+        self.is_directory = is_directory
+
+
+def _own_file(tree: FileTree, text: str) -> RegularFile:
+    return RegularFile(text.format(tree.system.host.hostname).encode())
+
+
+def _fill(tree: FileTree, folder: Directory) -> dict[str, Node]:
+    """A machine's own nodes after those of an image's directory."""
+    made: dict[str, Node] = {}
+    for name, node in folder.entries.items():
+        if isinstance(node, RegularFile):
+            own: Node = RegularFile(node.read(None), ino=node.ino)
+        elif isinstance(node, Symlink):
+            own = Symlink(node.target, ino=node.ino)
+        elif isinstance(node, Directory):
+            own = UnreadDirectory(node.mode, node.ino, node.nlink, partial(_fill, tree, node))
+        else:
+            assert isinstance(node, _Own)
+            own = node.make(tree)
+            own.ino = node.ino
+        made[name] = own
+    return made
+
+
 def _numbered(programs: tuple[str, ...], where: str) -> dict[str, int]:
     """The names of the files in a folder of programs, in order."""
     if where in PLUGINS:
@@ -259,20 +333,21 @@ class _ProgramDirectory(Directory):
     """/usr/bin, /usr/sbin or a folder of plugins: a file comes about when somebody first asks for it, all of
     them when somebody looks at the folder, so that a machine costs less.
 
-    Their inode numbers are set aside at the start; so it makes no difference when that is.
+    `names` are the programs', with their numbers, which are added to `first_ino`.
     """
 
     __slots__ = ("_all", "_made", "_names", "_sbin", "_first_ino", "_prefix", "_target")
+    computed = True
 
-    def __init__(self, tree: FileTree, where: str):
+    def __init__(self, tree: FileTree, *, where: str, names: dict[str, int], first_ino: int):
         self._made: dict[str, Node] = {}
         self._all = True
         self._sbin = where == "usr/sbin"
         self._prefix, self._target = PLUGINS.get(where, ("", ""))
-        self._names = _numbered(tuple(tree.system.programs), where)
+        self._names = names
         super().__init__()
         self._all = False
-        self._first_ino = tree.reserve_inos(len(tree.system.programs) + 1)
+        self._first_ino = first_ino
 
     def get(self, name: str, proc: Process | None) -> Node | None:
         node = self._made.get(name)
@@ -300,23 +375,6 @@ class _ProgramDirectory(Directory):
         self._made = value
 
 
-def _put(tree: FileTree, path: str, node: Node) -> None:
-    here = tree.root
-    *parents, name = path.split("/")
-    for part in parents:
-        child = here.entries.get(part)
-        if child is None:
-            child = Directory(ino=tree.new_ino())
-            here.entries[part] = child
-            here.nlink += 1
-        assert isinstance(child, Directory), path
-        here = child
-    node.ino = tree.new_ino()
-    here.entries[name] = node
-    if isinstance(node, Directory):
-        here.nlink += 1
-
-
 class _Endless(Reader):
     """/dev/zero and /dev/urandom. A millisecond passes for every read, so that a program that
     copies them for ever comes to the end of the time it was given."""
@@ -333,31 +391,17 @@ class _Endless(Reader):
         return await self.read(4096)
 
 
-def _devices(tree: FileTree) -> dict[str, Node]:
-    def null_reader(proc: Process | None) -> Reader:
-        return Reader()
+def _null_reader(proc: Process | None) -> Reader:
+    return Reader()
 
-    def zeros(proc: Process | None) -> Reader:
-        return _Endless(tree, bytes)
 
-    def randomness(proc: Process | None) -> Reader:
-        return _Endless(tree, tree.system.host.random.randbytes)
+def _terminal_out(proc: Process | None) -> Writer:
+    return proc.stdout.add_writer() if proc else Writer()
 
-    def terminal_out(proc: Process | None) -> Writer:
-        return proc.stdout.add_writer() if proc else Writer()
 
-    def some_random(proc: Process | None) -> bytes:
-        return tree.system.host.random.randbytes(4096)
-
-    return {
-        "dev/null": CharDevice((1, 3), null_reader),
-        "dev/zero": CharDevice((1, 5), zeros, read=lambda proc: bytes(4096)),
-        "dev/full": CharDevice((1, 7), zeros, _full),
-        "dev/random": CharDevice((1, 8), randomness, read=some_random),
-        "dev/urandom": CharDevice((1, 9), randomness, read=some_random),
-        "dev/tty": CharDevice((5, 0), null_reader, terminal_out),
-        "dev/console": CharDevice((5, 1), null_reader),
-    }
+def _random_device(tree: FileTree, minor: int) -> CharDevice:
+    source = tree.system.host.random
+    return CharDevice((1, minor), lambda proc: _Endless(tree, source.randbytes), read=lambda proc: source.randbytes(4096))
 
 
 class _FullWriter(Writer):
@@ -370,3 +414,14 @@ class _FullWriter(Writer):
 
 def _full(proc: Process | None) -> Writer:
     return _FullWriter()
+
+
+_DEVICES: dict[str, Callable[[FileTree], Node]] = {
+    "dev/null": lambda tree: CharDevice((1, 3), _null_reader),
+    "dev/zero": lambda tree: CharDevice((1, 5), lambda proc: _Endless(tree, bytes), read=lambda proc: bytes(4096)),
+    "dev/full": lambda tree: CharDevice((1, 7), lambda proc: _Endless(tree, bytes), _full),
+    "dev/random": lambda tree: _random_device(tree, 8),
+    "dev/urandom": lambda tree: _random_device(tree, 9),
+    "dev/tty": lambda tree: CharDevice((5, 0), _null_reader, _terminal_out),
+    "dev/console": lambda tree: CharDevice((5, 1), _null_reader),
+}

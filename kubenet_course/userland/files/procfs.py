@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errno import EINVAL, EIO, ENOENT
@@ -79,7 +80,25 @@ READ_ONLY = frozenset({("kernel", "ostype"), ("kernel", "osrelease"), ("kernel",
 
 def root(tree: FileTree) -> Directory:
     """The directory /proc."""
-    fixed: dict[str, Node] = {
+    fixed = cache(lambda: _fixed(tree))  # made when somebody first looks
+
+    def names(proc: Process | None) -> list[str]:
+        return [*fixed(), *map(str, _shown(tree, proc).members)]
+
+    def get(name: str, proc: Process | None) -> Node | None:
+        node = fixed().get(name)
+        if node is None and name.isdecimal() and name.isascii():
+            whose = _shown(tree, proc).members.get(int(name))
+            if whose is not None:
+                return _process_directory(tree, whose)
+        return node
+
+    return VirtualDirectory(names, get)
+
+
+def _fixed(tree: FileTree) -> dict[str, Node]:
+    """What is in /proc besides processes."""
+    return {
         "cmdline": _text(lambda proc: "BOOT_IMAGE=/boot/vmlinuz root=/dev/vda1 ro quiet\n"),
         "cpuinfo": _text(lambda proc: _cpuinfo()),
         "filesystems": _text(
@@ -101,20 +120,6 @@ def root(tree: FileTree) -> Directory:
         "uptime": _text(lambda proc: _uptime(tree)),
         "version": _text(lambda proc: version(tree) + "\n"),
     }
-
-    def names(proc: Process | None) -> list[str]:
-        return [*fixed, *map(str, _shown(tree, proc).members)]
-
-    def get(name: str, proc: Process | None) -> Node | None:
-        if name in fixed:
-            return fixed[name]
-        if name.isdecimal() and name.isascii():
-            whose = _shown(tree, proc).members.get(int(name))
-            if whose is not None:
-                return _process_directory(tree, whose)
-        return None
-
-    return VirtualDirectory(names, get)
 
 
 def _text(make: Callable[[Process | None], str], mode: int = 0o444) -> VirtualFile:

@@ -11,6 +11,7 @@ from kubenet_course.userland.files.nodes import (
     Directory,
     Node,
     Symlink,
+    UnreadDirectory,
     VirtualDirectory,
     VirtualFile,
     VirtualSymlink,
@@ -33,8 +34,15 @@ Read = Callable[[], object]
 Write = Callable[[str], object]
 
 
+SUBSYSTEMS = ("block", "bus", "class", "dev", "devices", "firmware", "fs", "kernel", "module", "power")
+
+
 def root(tree: FileTree) -> Directory:
     """The directory /sys."""
+    return UnreadDirectory(0o755, 0, 2 + len(SUBSYSTEMS), lambda: _root(tree).entries)
+
+
+def _root(tree: FileTree) -> Directory:
 
     def net_of(proc: Process | None) -> Any:
         return proc.net if proc is not None else tree.system.host.init_net
@@ -53,16 +61,10 @@ def root(tree: FileTree) -> Directory:
     classes = VirtualDirectory(names, link, 0o755)
     return _tree(
         {
-            "block": {},
-            "bus": {},
+            **dict.fromkeys(SUBSYSTEMS, {}),
             "class": {"net": classes},
-            "dev": {},
             "devices": {"virtual": {"net": devices}},
-            "firmware": {},
             "fs": {"cgroup": {}},
-            "kernel": {},
-            "module": {},
-            "power": {},
         }
     )
 

@@ -71,11 +71,9 @@ class FileTree:
         self._last_ino += 1
         return self._last_ino
 
-    def reserve_inos(self, count: int) -> int:
-        """Set `count` inode numbers aside; the first of them."""
-        first = self._last_ino + 1
-        self._last_ino += count
-        return first
+    def fill_root(self, entries: dict[str, Node], nlink: int, last_ino: int) -> None:
+        """What `populate` has made; `last_ino` is the largest inode number that is taken then."""
+        self._root.entries, self._root.nlink, self._last_ino = entries, nlink, last_ino
 
     def mount_virtual(self, path: str, node: Node) -> None:
         """Put `node` at `path`, making the directories above it; replaces what is there."""

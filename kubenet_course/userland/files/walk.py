@@ -135,7 +135,7 @@ class PathWalker:
         parts = path.split("/")
         last = len(parts) - 1
         for at in range(1, last):
-            if type(here) is not Directory:
+            if not isinstance(here, Directory) or here.computed:
                 return None
             here = here.entries.get(parts[at])
         name = parts[last]
@@ -150,7 +150,7 @@ class PathWalker:
             return None
         here: Any = self.tree.root
         for name in _parts(path):
-            if type(here) is not Directory:
+            if not isinstance(here, Directory) or here.computed:
                 return None
             here = here.entries.get(name)
         return here if isinstance(here, Directory) else None
