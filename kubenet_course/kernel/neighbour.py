@@ -277,12 +277,14 @@ class NeighbourTable:
         self._reachable: dict[NetDevice, int] = {}
 
     def lookup(self, ip: int, dev: NetDevice) -> Neighbour | None:
-        return self.entries.get((0 if self.family == 4 and (dev.is_loopback or dev.pointopoint) else ip, dev))
+        if (dev.is_loopback or dev.pointopoint) and self.family == 4:
+            ip = 0  # one entry serves all (__ipv4_neigh_lookup())
+        return self.entries.get((ip, dev))
 
     def get(self, ip: IpAddress, dev: NetDevice) -> Neighbour:
         """neigh_lookup or __neigh_create(); loopback, NOARP devices and multicast need no asking."""
         if self.family == 4 and (dev.is_loopback or dev.pointopoint):
-            ip = ANY4  # one entry serves all (__ipv4_neigh_lookup())
+            ip = ANY4  # as in `lookup`
         entry = self.entries.get((ip, dev))
         if entry is None:
             entry = Neighbour(self, dev, ip)

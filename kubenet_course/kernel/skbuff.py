@@ -185,14 +185,13 @@ class SkBuff:
     # -- copies -----------------------------------------------------------------------------
     def clone(self, loop: Loop) -> SkBuff:
         """A second packet with the same headers (skb_clone); both must end."""
-        twin = SkBuff.__new__(SkBuff)
-        _copy_slots(twin, self)
-        if twin.cb is not None:
-            twin.cb = dict(twin.cb)
-        if twin.ledger is not None:
-            twin.ledger.add(twin)
-        if twin.trace is not None:
-            twin.trace.cloned(self, twin)
+        twin = _twin_of(self)
+        if self.cb is not None:
+            twin.cb = dict(self.cb)
+        if self.ledger is not None:
+            self.ledger.add(twin)
+        if self.trace is not None:
+            self.trace.cloned(self, twin)
         return twin
 
     # -- bytes ------------------------------------------------------------------------------
@@ -238,15 +237,15 @@ class SkBuff:
         return f"<SkBuff {' / '.join(str(part) for part in parts if part is not None)} len {self.len}>"
 
 
-def _slot_copier() -> Callable[[SkBuff, SkBuff], None]:
+def _slot_copier() -> Callable[[SkBuff], SkBuff]:
     """One assignment for each slot, written out from `__slots__`: a loop over them takes five times as long."""
-    lines = [f"    twin.{slot} = skb.{slot}" for slot in SkBuff.__slots__]
-    scope: dict[str, Any] = {}
-    exec("def copy_slots(twin, skb):\n" + "\n".join(lines), scope)
-    return scope["copy_slots"]
+    lines = ["twin = new(SkBuff)", *(f"twin.{slot} = skb.{slot}" for slot in SkBuff.__slots__), "return twin"]
+    scope: dict[str, Any] = {"new": SkBuff.__new__, "SkBuff": SkBuff}
+    exec("def twin_of(skb):\n    " + "\n    ".join(lines), scope)
+    return scope["twin_of"]
 
 
-_copy_slots = _slot_copier()
+_twin_of = _slot_copier()
 
 
 class Ledger:

@@ -287,21 +287,25 @@ class Loop:
         than LONG events have run, that is after some milliseconds of real time.
         """
         end = None if limit is None else self.now + limit
-        soon, countdown = self._soon, LONG
+        soon = self._soon
         while not future._done:
-            if soon:
-                callback, args = soon.popleft()
-                callback(*args)
-            elif not self._advance(end):
-                if end is not None and self._timers:
-                    self.now = max(self.now, end)
-                    raise TimeoutExpired
-                raise Deadlock("nothing is left to wait for")
-            countdown -= 1
-            if countdown == 0 and on_long is not None:
-                on_long()
-            if self.stopping:
-                raise Stopped
+            for _ in range(LONG):
+                if soon:
+                    callback, args = soon.popleft()
+                    callback(*args)
+                elif not self._advance(end):
+                    if end is not None and self._timers:
+                        self.now = max(self.now, end)
+                        raise TimeoutExpired
+                    raise Deadlock("nothing is left to wait for")
+                if self.stopping:
+                    raise Stopped
+                if future._done:
+                    break
+            else:
+                if on_long is not None:
+                    on_long()
+                    on_long = None
         return future.result()
 
     def run_for(self, duration: int) -> None:

@@ -401,15 +401,16 @@ def netif_receive(dev: NetDevice, skb: SkBuff) -> None:
     dev.rx_bytes += skb.len + 14
     eth = skb.eth
     if eth is not None:
-        destination = eth.destination
+        destination = eth[0]
         if destination == dev.mac:
             skb.pkt_type = PACKET_HOST
-        elif destination >> 40 & 1:
-            skb.pkt_type = PACKET_BROADCAST if destination == dev.broadcast else PACKET_MULTICAST
-            if skb.pkt_type == PACKET_MULTICAST:
-                dev.rx_multicast += 1
-        else:
+        elif not destination >> 40 & 1:
             skb.pkt_type = PACKET_OTHERHOST
+        elif destination == dev.broadcast:
+            skb.pkt_type = PACKET_BROADCAST
+        else:
+            skb.pkt_type = PACKET_MULTICAST
+            dev.rx_multicast += 1
     skb.in_dev = dev
     if skb.trace is not None:
         skb.trace.receive(skb, dev)
@@ -425,8 +426,9 @@ def receive_core(dev: NetDevice, skb: SkBuff) -> None:
         return
     if dev.nf_ingress is not None and not dev.nf_ingress.passes(skb, dev):
         return
-    if skb.vlan_tci is not None and dev.vlan_devices is not None:
-        vlan = dev.vlan_devices.get(skb.vlan_tci & 0x10FFF)
+    tag = skb.vlan_tci
+    if tag is not None and dev.vlan_devices is not None:
+        vlan = dev.vlan_devices.get(tag & 0x10FFF)
         if vlan is not None:
             vlan.receive_tagged(skb)  # type: ignore[attr-defined]
             return
@@ -435,7 +437,8 @@ def receive_core(dev: NetDevice, skb: SkBuff) -> None:
         if passed is None:
             return
         skb = passed
-    if skb.vlan_tci is not None and skb.vlan_tci & 0xFFF:
+        tag = skb.vlan_tci
+    if tag is not None and tag & 0xFFF:
         skb.drop("OTHERHOST", dev)
         return
     ethertype = skb.ethertype

@@ -352,9 +352,19 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         group = destination >> 40 & 1
         kind = "flood" if not group else "bcast_flood" if destination == self.broadcast else "mcast_flood"
         anyway = bool(group) and came is None  # what the machine itself sends to groups reaches every port
-        targets = [
-            port for port in self.ports.values() if (anyway or getattr(port, kind)) and self._may_send(port, came, vlan)
-        ]
+        netfilter = self.net.netfilter
+        # Whether _may_send() and _to_port() have little to ask.
+        plain = not self.vlan_filtering and netfilter.bridge_forward is netfilter.bridge_hooks is None
+        if plain and came is not None and not came.isolated:
+            targets = [
+                port
+                for port in self.ports.values()
+                if getattr(port, kind) and port.state == "forwarding" and (port is not came or port.hairpin)
+            ]
+        else:
+            targets = [
+                port for port in self.ports.values() if (anyway or getattr(port, kind)) and self._may_send(port, came, vlan)
+            ]
         if skb.trace is not None:
             skb.trace.bridge(skb, self, "flood", [port.dev for port in targets])
         if not targets:
@@ -365,8 +375,12 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
             return
         loop = self.net.loop
         last = targets.pop()
+        size = skb.len
         for port in targets:
-            self._to_port(skb.clone(loop), port, vlan)
+            if plain and size <= port.dev.mtu:
+                port.dev.queue_xmit(skb.clone(loop))
+            else:
+                self._to_port(skb.clone(loop), port, vlan)
         self._to_port(skb, last, vlan)
 
     def _to_port(self, skb: SkBuff, port: BridgePort, vlan: int) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
 
 JIFFY = 10 * MILLISECOND
+OPERATIONS = frozenset({ARP_REQUEST, ARP_REPLY})
+#: The first bytes of addresses that nobody may be asked for: groups, and this host's own.
+NOT_ASKED_FOR = frozenset({127, *range(224, 240)})
 #: What a host takes to handle an ARP packet, in ns of the virtual clock.
 RECEIVE_TIME = 14_000
 
@@ -72,19 +75,19 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     dev = skb.in_dev
     assert dev is not None
     net.loop.now += RECEIVE_TIME
-    arp: ArpHeader = skb.network
     if skb.pkt_type == PACKET_OTHERHOST or dev.noarp or dev.is_loopback:
         skb.drop("OTHERHOST", dev)
         return
     hooks = net.netfilter.arp_hooks
     if hooks is not None and not link_hook(hooks, net, 0, skb, dev, None):
         return
+    arp: ArpHeader = skb.network
     operation, _, sender, _, target = arp
     ipv4 = net.ipv4
-    if target >> 28 == 0xE or target >> 24 == 127 and not net.sysctl.conf("ipv4", dev.name, "route_localnet"):
+    if target >> 24 in NOT_ASKED_FOR and not (target >> 24 == 127 and net.sysctl.conf("ipv4", dev.name, "route_localnet")):
         skb.drop("IP_INVALID_DEST", dev)
         return
-    if operation != ARP_REQUEST and operation != ARP_REPLY or ipv4.addresses.get(dev) is None:
+    if operation not in OPERATIONS or dev not in ipv4.addresses:
         skb.drop("NOT_SPECIFIED", dev)
         return
     if sender == 0:
@@ -93,10 +96,11 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
             arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip, arp.sender_mac, skb)
         skb.consume(dev)
         return
-    if operation == ARP_REQUEST and (ipv4.is_local(target) or ipv4.forwards(dev)) and _answer(net, dev, arp, skb):
+    mine = target in ipv4.locals or target >> 24 == 127 or ipv4.forwarding[dev]
+    if mine and operation == ARP_REQUEST and _answer(net, dev, arp, skb):
         skb.consume(dev)
         return
-    # A question that others ask each other, as most are on a switched network, about whom nothing is known here: nothing to do.
+    # Most are questions that others ask each other. Where nothing is known of who asks there is nothing to do.
     entry = net.arp.lookup(sender, dev)
     if entry is not None or target == sender:
         _learn(net, dev, arp, skb, entry)
@@ -114,7 +118,7 @@ def _answer(net: NetNamespace, dev: NetDevice, arp: ArpHeader, skb: SkBuff) -> b
         entry.update(arp.sender_mac, STALE)
         arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip, arp.sender_mac, skb)
         return True
-    if net.ipv4.forwards(dev) and _proxies(net, dev, arp):
+    if net.ipv4.forwarding[dev] and _proxies(net, dev, arp):
         net.arp.get(arp.sender_ip, dev).update(arp.sender_mac, STALE)
         arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip, arp.sender_mac, skb)
         return True

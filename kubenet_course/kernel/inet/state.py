@@ -26,6 +26,18 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
 
 
+class Forwarding(dict["NetDevice", bool]):
+    """IN_DEV_FORWARD(): whether what comes in at a device may leave again; found out when first asked for."""
+
+    def __init__(self, net: NetNamespace):
+        super().__init__()
+        self.net = net
+
+    def __missing__(self, dev: NetDevice) -> bool:
+        known = self[dev] = bool(self.net.sysctl.conf("ipv4", dev.name, "forwarding"))
+        return known
+
+
 class InetState:
     """`addresses[dev]` are a device's addresses in order; `locals` counts each local address."""
 
@@ -44,8 +56,7 @@ class InetState:
         self.groups: dict[NetDevice, dict[int, int]] = {}
         self.input_cache: dict[tuple, Any] = {}
         self.output_cache: dict[tuple, Any] = {}
-        #: Whether devices forward, as `forwards` has found it.
-        self.forwarding_cache: dict[NetDevice, bool] = {}
+        self.forwarding = Forwarding(net)
         self.exceptions: dict[int, Any] = {}
         self.peers = InetPeers()
         #: Held while an ICMP message of ours is on its way out (icmp_xmit_lock()).
@@ -89,7 +100,7 @@ class InetState:
         """rt_cache_flush(): something changed that routes depend on."""
         self.input_cache.clear()
         self.output_cache.clear()
-        self.forwarding_cache.clear()
+        self.forwarding.clear()
 
     def sysctl_changed(self, path: tuple[str, ...]) -> None:
         self.flush_cache()
@@ -99,13 +110,6 @@ class InetState:
         """inet_addr_type(): what table local says; an address whose route there was deleted is not this host's."""
         found = self.lookup(RT_TABLE_LOCAL, address)
         return found is not None and found[0].type == LOCAL
-
-    def forwards(self, dev: NetDevice) -> bool:
-        """IN_DEV_FORWARD(): whether what comes in at `dev` may leave again."""
-        known = self.forwarding_cache.get(dev)
-        if known is None:
-            known = self.forwarding_cache[dev] = bool(self.net.sysctl.conf("ipv4", dev.name, "forwarding"))
-        return known
 
     def is_broadcast(self, address: int, dev: NetDevice) -> bool:
         """Whether `address` is a broadcast address on `dev`."""
