@@ -70,13 +70,10 @@ class NetDevice:
     # What most devices never change lives here: a device with few attributes of its own is smaller and quicker to reach.
     mac_set = False
     perm_mac: MacAddress | None = None
-    promiscuity = 0
-    allmulti = 0
-    promisc_user = False
-    allmulti_user = False
+    promiscuity = allmulti = 0
+    promisc_user = allmulti_user = False
     multicast = True
-    dynamic = False
-    notrailers = False
+    dynamic = notrailers = False
     linkmode = "DEFAULT"
     addrgenmode = "eui64"
     vlan_devices: dict[int, NetDevice] | None = None

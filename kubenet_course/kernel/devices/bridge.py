@@ -355,16 +355,11 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         netfilter = self.net.netfilter
         # Whether _may_send() and _to_port() have little to ask.
         plain = not self.vlan_filtering and netfilter.bridge_forward is netfilter.bridge_hooks is None
+        ports = [port for port in self.ports.values() if anyway or getattr(port, kind)]
         if plain and came is not None and not came.isolated:
-            targets = [
-                port
-                for port in self.ports.values()
-                if getattr(port, kind) and port.state == "forwarding" and (port is not came or port.hairpin)
-            ]
+            targets = [port for port in ports if port.state == "forwarding" and (port is not came or port.hairpin)]
         else:
-            targets = [
-                port for port in self.ports.values() if (anyway or getattr(port, kind)) and self._may_send(port, came, vlan)
-            ]
+            targets = [port for port in ports if self._may_send(port, came, vlan)]
         if skb.trace is not None:
             skb.trace.bridge(skb, self, "flood", [port.dev for port in targets])
         if not targets:

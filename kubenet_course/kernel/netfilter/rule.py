@@ -127,6 +127,15 @@ class XtRule(Rule):
         return " ".join(part for part in parts if part)
 
     # -- compiling --------------------------------------------------------------------------
+    def addresses(self) -> dict[tuple[int, int], int]:
+        found: dict[tuple[int, int], int] = {}
+        for where, (address, mask), inverted in (
+            (0, self.source, self.source_inverted), (1, self.destination, self.destination_inverted),
+        ):  # fmt: skip
+            if mask and not inverted:
+                found[where, mask] = int(address)
+        return found
+
     def step(self) -> Step:
         assert self.chain is not None
         net = self.chain.table.ruleset.net

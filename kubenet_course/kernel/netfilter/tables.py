@@ -12,16 +12,12 @@ Mirrors nft_do_chain() (net/netfilter/nf_tables_core.c) and ipt_do_table().
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain as chained
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.kernel.netfilter import hooks as nf
 from kubenet_course.kernel.netfilter import ingress
-from kubenet_course.kernel.netfilter.hooks import (
-    NF_INET_LOCAL_OUT,
-    NFPROTO_ARP,
-    NFPROTO_BRIDGE,
-    NFPROTO_NETDEV,
-    HookFunction,
-)
+from kubenet_course.kernel.netfilter.lookups import LOOKUP, with_lookups
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
@@ -74,6 +70,10 @@ class Rule:
         """The rule in words, for traces."""
         raise NotImplementedError
 
+    def addresses(self) -> dict[tuple[int, int], int]:
+        """What the rule asks first: (0 source or 1 destination, mask) → the address that it must be."""
+        return {}
+
     def targets(self) -> Iterator[str]:
         """Names of the chains it may jump or go to."""
         return iter(())
@@ -96,7 +96,7 @@ class Base:
         self.priority = priority
         self.policy = policy
         self.device = device
-        self.function: HookFunction | None = None
+        self.function: nf.HookFunction | None = None
 
 
 class Chain:
@@ -111,6 +111,14 @@ class Chain:
         self.handle = 0
         self.comment = ""
         self._steps: tuple[Step, ...] | None = None
+        self._scan: tuple[Step, ...] | None = None
+
+    @property
+    def scan(self) -> tuple[Step, ...]:
+        """`steps`, with look-ups in the place of rules that each name an address."""
+        if self._scan is None:
+            self._scan = tuple(with_lookups(self.steps))
+        return self._scan
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -121,7 +129,7 @@ class Chain:
 
     def changed(self) -> None:
         """Rules came, went or changed: compile anew when the next packet comes."""
-        self._steps = None
+        self._steps = self._scan = None
 
     def references(self) -> int:
         """How many rules and elements of verdict maps jump here."""
@@ -231,8 +239,8 @@ class Table:
 
 #: The names of iptables' tables.
 XTABLES = frozenset({"raw", "mangle", "nat", "filter", "security"})
-FAMILIES_OF = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "arp": (NFPROTO_ARP,), "bridge": (NFPROTO_BRIDGE,)}
-FIXED_FAMILIES = {"arp": NFPROTO_ARP, "bridge": NFPROTO_BRIDGE, "netdev": NFPROTO_NETDEV}
+FAMILIES_OF = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "arp": (nf.NFPROTO_ARP,), "bridge": (nf.NFPROTO_BRIDGE,)}
+FIXED_FAMILIES = {"arp": nf.NFPROTO_ARP, "bridge": nf.NFPROTO_BRIDGE, "netdev": nf.NFPROTO_NETDEV}
 
 
 class Ruleset:
@@ -334,14 +342,14 @@ def legacy_ruleset(net: NetNamespace) -> Ruleset:
     return found
 
 
-def hook_function(chain: Chain) -> HookFunction:
+def hook_function(chain: Chain) -> nf.HookFunction:
     """The function that a base chain puts into its hook."""
     base = chain.base
     assert base is not None
-    reroutes = base.type == "route" and base.hook == NF_INET_LOCAL_OUT
+    reroutes = base.type == "route" and base.hook == nf.NF_INET_LOCAL_OUT
     rules = chain.table.ruleset
     states: dict[tuple, HookState] = {}
-    fixed = 0 if base.type == "nat" else FIXED_FAMILIES.get(chain.table.family, 0) or (NFPROTO_NETDEV if base.device else 0)
+    fixed = 0 if base.type == "nat" else FIXED_FAMILIES.get(chain.table.family, 0) or (nf.NFPROTO_NETDEV if base.device else 0)
 
     def run_hook(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None) -> bool:
         family = fixed or (4 if len(skb.network) == 9 else 6)
@@ -383,12 +391,18 @@ def run_chain(chain: Chain, skb: SkBuff, state: HookState) -> int:
         from kubenet_course.kernel.netfilter.traced import run_traced
 
         return run_traced(chain, skb, state)
-    steps = iter(chain.steps)
+    steps = iter(chain.scan)
     stack: list[Iterator[Step]] | None = None
     while True:
         for match, kind, argument, rule in steps:
             if match is not None and not match(skb, state):
                 continue
+            if kind == LOOKUP:
+                named = argument(skb.network)
+                if named is None:
+                    continue
+                steps = chained(named, steps)
+                break
             if kind == PROGRAM:
                 verdict = argument(skb, state)
                 if verdict == CONTINUE or verdict == BREAK:
@@ -405,14 +419,12 @@ def run_chain(chain: Chain, skb: SkBuff, state: HookState) -> int:
             if kind == VERDICT:
                 return argument
             if kind == JUMPS:
-                if stack is None:
-                    stack = [steps]
-                else:
-                    stack.append(steps)
-                steps = iter(argument.steps)
+                stack = stack or []
+                stack.append(steps)
+                steps = iter(argument.scan)
                 break
             if kind == GOES:
-                steps = iter(argument.steps)
+                steps = iter(argument.scan)
                 break
             if kind == RETURNS:
                 if stack:
