@@ -15,7 +15,7 @@ from kubenet_course.view.netmap import MachineMap, NetMap, Port, Space, shown_ad
 from kubenet_course.view.records import Link
 
 CHAR, LINE, PAD, GAP, TITLE = 6.7, 14, 9, 10, 21
-GAP_X, GAP_Y = 56, 48
+GAP_X, GAP_Y = 44, 48
 COMPACT_FROM = 14  # machines; then switches' ports have no chips of their own
 
 

@@ -34,6 +34,21 @@ def ready(page: Any) -> None:
     )
 
 
+def active_cell(page: Any) -> int:
+    """The number of the cell that JupyterLab's own keys act on."""
+    return page.evaluate("[...document.querySelectorAll('.jp-Cell')].findIndex((cell) => cell.classList.contains('jp-mod-active'))")
+
+
+def stays_when_keys_are_pressed(page: Any, element: Any) -> None:
+    """Arrows, Home and End belong to the picture that has the focus, also where it can go no further."""
+    element.focus()
+    before = active_cell(page)
+    for key in ("ArrowDown", "ArrowRight", "End", "ArrowDown", "ArrowLeft", "Home", "ArrowUp"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(100)
+        assert active_cell(page) == before, key
+
+
 def picture(page: Any, name: str) -> None:
     if PICTURES:
         page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
@@ -126,7 +141,12 @@ def test_choosing_a_machine_shows_its_tables(jupyterlab, browser):
     assert "default via 192.168.1.1 dev eth0" in detail.inner_text()
     picture(browser, "topology")
 
+    stays_when_keys_are_pressed(browser, map_.locator("[data-machine=A]"))
+    stays_when_keys_are_pressed(browser, browser.locator("table.kn-table tr[tabindex='0']").first)
+    stays_when_keys_are_pressed(browser, browser.locator(".kn-journey").first)
+
     # with the keyboard: one machine to the right, and choose it
+    map_.locator("[data-machine=A]").focus()
     browser.keyboard.press("ArrowRight")
     browser.keyboard.press("ArrowRight")
     browser.keyboard.press("Enter")

@@ -18,11 +18,11 @@ function render({ model, el: host }) {
   }
 
   function key(event) {
-    const moves = { ArrowDown: 1, ArrowUp: -1, Home: -1e6, End: 1e6 };
+    const moves = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, Home: -1e6, End: 1e6 };
     if (!(event.key in moves)) return;
     event.preventDefault();
     event.stopPropagation();
-    choose(Math.max(0, model.get("index")) + moves[event.key] * (model.get("index") < 0 && event.key === "ArrowDown" ? 0 : 1));
+    choose(Math.max(0, model.get("index")) + moves[event.key] * (model.get("index") < 0 && moves[event.key] === 1 ? 0 : 1));
   }
 
   function paint() {

@@ -8,13 +8,14 @@ function render({ model, el: host }) {
   function move(event) {
     const rows = [...root.querySelectorAll("tbody tr[tabindex]")];
     const at = rows.indexOf(document.activeElement);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
-    if (to === undefined || at < 0 || !rows[to]) return;
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, ArrowLeft: at, ArrowRight: at, Home: 0, End: rows.length - 1 }[event.key];
+    if (to === undefined || at < 0) return;
+    event.preventDefault(); // at the first and the last row, too: else the notebook goes to another cell
+    event.stopPropagation();
+    if (!rows[to]) return;
     rows[at].tabIndex = -1;
     rows[to].tabIndex = 0;
     rows[to].focus();
-    event.preventDefault();
-    event.stopPropagation();
   }
 
   function draw() {

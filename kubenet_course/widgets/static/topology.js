@@ -29,6 +29,7 @@ function render({ model, el: host }) {
     if (!node) return;
     if (event.key === "Enter" || event.key === " ") choose(node.dataset.machine);
     else if (event.key === "Escape") choose("");
+    else if (event.key === "Home" || event.key === "End") machines().at(event.key === "Home" ? 0 : -1).focus();
     else if (event.key.startsWith("Arrow")) { const next = neighbour(node, event.key); if (next) next.focus(); }
     else return;
     event.preventDefault();
