@@ -10,7 +10,6 @@ import ipywidgets as widgets
 
 from kubenet_course.course.quiz import Question, Quiz
 
-
 #: Long answers take several lines; ipywidgets cuts them off at the first.
 STYLE = """<style>
 .kn-quiz .widget-radio-box { max-width: 100%; }
