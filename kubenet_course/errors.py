@@ -12,7 +12,18 @@ The fate of a packet is never an exception: it is a drop reason (`kernel/skbuff.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kubenet_course import errno as _errno
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """` (did you mean NAME?)` where one of the known names is close to `word`, else "": for the middle of a sentence."""
+    from difflib import get_close_matches
+
+    names = {name.lower().replace("_", "-"): name for name in known}
+    found = get_close_matches(word.lower().replace("_", "-"), names, 1, 0.7)
+    return f" (did you mean {names[found[0]]}?)" if found else ""
 
 
 class KubenetError(Exception):

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from kubenet_course.errors import LabError
+from kubenet_course.errors import LabError, near
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Quiz:
         """By file name without its ending; LabError where there is none or it is malformed."""
         file = resources.files("kubenet_course.course").joinpath("quizzes", f"{name}.yaml")
         if not file.is_file():
-            raise LabError(f"there is no quiz named {name!r}; there are: {', '.join(names())}")
+            raise LabError(f"there is no quiz named {name!r}{near(name, names())}; there are: {', '.join(names())}")
         return cls(name, tuple(_question(name, entry) for entry in yaml.safe_load(file.read_text("utf-8"))))
 
     def __str__(self) -> str:

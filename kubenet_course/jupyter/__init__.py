@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 from typing import Any
 
 #: Modules that bring magics; one that is not installed is left out, one that fails is an error.
 ROOMS_WITH_MAGICS = ("kubenet_course.jupyter.course_magics",)
+
+_HOST_ALONE = re.compile(r"^\s*%host(\s+[\w.-]+)?\s*$")
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -28,9 +31,19 @@ def load_ipython_extension(shell: Any) -> None:
     shell.kubenet = NotebookSession(shell)
     shell.register_magics(LabMagics(shell, shell.kubenet))
     install(shell, shell.kubenet)
+    shell.input_transformers_cleanup.append(cell_of_commands)
     for name in ROOMS_WITH_MAGICS:
         if importlib.util.find_spec(name) is not None:
             importlib.import_module(name).register(shell, shell.kubenet)
+
+
+def cell_of_commands(lines: list[str]) -> list[str]:
+    """A cell `%host A` with commands below it was meant as `%%host A`: a line by itself would have no command."""
+    first = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    rest = [line for line in lines[first + 1 :] if line.strip()]
+    if first < len(lines) and rest and _HOST_ALONE.match(lines[first]) and not any(line.startswith("%") for line in rest):
+        return ["%" + lines[first].lstrip(), *lines[first + 1 :]]
+    return lines
 
 
 def unload_ipython_extension(shell: Any) -> None:
@@ -41,4 +54,6 @@ def unload_ipython_extension(shell: Any) -> None:
     if session is not None:
         session.close()
         remove(shell)
+        if cell_of_commands in shell.input_transformers_cleanup:
+            shell.input_transformers_cleanup.remove(cell_of_commands)
         shell.kubenet = None

@@ -15,8 +15,9 @@ from typing import Any
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from kubenet_course.course.quiz import Quiz
+from kubenet_course.course.quiz import names as quiz_names
 from kubenet_course.course.session import CourseSession, exercises, faults
-from kubenet_course.errors import LabError
+from kubenet_course.errors import LabError, near
 from kubenet_course.jupyter.session import NotebookSession, one_sentence, write
 
 
@@ -48,7 +49,7 @@ class CourseMagics(Magics):
             write("\n".join(f"{key:{width}}  {piece.title}" for key, piece in known.items()))
             return
         if name not in known:
-            raise LabError(f"{magic} knows no {name!r}; {magic} alone lists what there is.")
+            raise LabError(f"{magic} knows no {name!r}{near(name, known)}; {magic} without a name lists what there is.")
         if self.session.lab is not None:
             self.course.backend = self.session.lab.backend_name
         self.session.use(self.course.begin(name))
@@ -78,10 +79,13 @@ class CourseMagics(Magics):
 
     @line_magic
     def quiz(self, line: str) -> Any:
-        """The questions of a notebook."""
+        """The questions of a notebook, or the names of the quizzes."""
         with one_sentence():
             from kubenet_course.course.quiz_widget import QuizWidget
 
+            if not line.strip():
+                write("\n".join(quiz_names()))
+                return None
             return QuizWidget(Quiz.load(line.strip()))
         return None
 

@@ -19,13 +19,13 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
-from kubenet_course.errors import LabError
+from kubenet_course.errors import LabError, near
 from kubenet_course.jupyter.completion import machine_commands
 from kubenet_course.jupyter.session import NotebookSession, one_sentence, write
 from kubenet_course.lab.lab import Lab
 
 _LAB_HELP = (
-    "%lab load NAME [--backend emulated|mininet] [--seed N], %lab list, %lab reset, %lab close, or %lab alone"
+    "%lab load NAME [--backend emulated|mininet] [--seed N], %lab list, %lab reset, %lab close, or just %lab"
 )
 
 
@@ -60,7 +60,7 @@ class LabMagics(Magics):
                 "close": self._close,
             }
             if action not in actions:
-                raise LabError(f"%lab has no {action!r}. It is: {_LAB_HELP}.")
+                raise LabError(f"%lab has no {action!r}{near(action, actions)}. It is: {_LAB_HELP}.")
             actions[action](words)
 
     def _load(self, words: list[str]) -> None:
@@ -142,7 +142,7 @@ class LabMagics(Magics):
             return self.session.machine, line.strip()
         if first not in lab:
             raise LabError(
-                f"There is no machine {first!r} in this lab; there are: {', '.join(lab.machines)}."
+                f"There is no machine {first!r} in this lab{near(first, lab.machines)}; there are: {', '.join(lab.machines)}."
             )
         return first, rest.strip()
 
@@ -176,8 +176,11 @@ class LabMagics(Magics):
     @line_magic
     def hooks(self, line: str) -> Any:
         """The diagram of the hooks in a machine; %hooks POSTROUTING lights one (or more) of them."""
+        from kubenet_course.widgets.hooks import PLACES
+
         with one_sentence():
-            return self.session.need().hooks(*split(line))
+            names = {spot.lower(): spot for spot in PLACES}
+            return self.session.need().hooks(*(names.get(word.lower(), word) for word in split(line)))
         return None
 
     @line_magic
@@ -247,6 +250,8 @@ class LabMagics(Magics):
         with one_sentence():
             lab = self.session.need()
             first, _, rest = line.strip().partition(" ")
+            if rest and first not in lab and first in machine_commands(self.session):
+                first, rest = self.session.machine, line
             if not rest.strip():
                 raise LabError(
                     f"%{name} MACHINE COMMAND, such as: %{name} {self.session.machine} ping -c1 ADDRESS"
@@ -292,7 +297,10 @@ class LabMagics(Magics):
     def checkpoint(self, line: str) -> None:
         """Remember this state under a name, for %undo NAME and %lab reset NAME."""
         with one_sentence():
-            write(f"This is {self.session.need().checkpoint(line.strip())}.")
+            lab, name = self.session.need(), line.strip()
+            if name.isdigit() or len(name.split()) > 1:
+                raise LabError(f"A checkpoint's name is one word, and no number: {name}")
+            write(f"This is {lab.checkpoint(name)}.")
 
     @line_magic
     def history(self, line: str) -> Any:

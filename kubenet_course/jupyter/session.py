@@ -39,8 +39,7 @@ class NotebookSession:
 
     # -- the lab ----------------------------------------------------------------------------
     def load(self, name: str, **options: Any) -> Lab:
-        """Start the lab of that name in place of the one before."""
-        self.close()
+        """Start the lab of that name in place of the one before, which goes on where there is none of that name."""
         return self.use(Lab.load(name, **options))
 
     def use(self, lab: Lab) -> Lab:
@@ -57,8 +56,10 @@ class NotebookSession:
     def need(self) -> Lab:
         """The lab; LabError with what to type where there is none (or a learner's `lab` is used instead)."""
         own = self.shell.user_ns.get("lab")
-        if isinstance(own, Lab) and own is not self.lab:
+        if isinstance(own, Lab) and own is not self.lab and not own.closed:
             self.use(own)
+        if self.lab is not None and self.lab.closed:
+            raise LabError(f"The lab {self.lab.name} is closed: `%lab load {self.lab.name}` starts it anew.")
         if self.lab is None:
             raise LabError("There is no lab yet: `%lab load NAME` starts one, `%lab list` names them.")
         return self.lab

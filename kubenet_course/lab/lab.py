@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from kubenet_course.errors import LabError
+from kubenet_course.errors import LabError, near
 from kubenet_course.lab.diff import Diff, Snapshot, compare, snapshot
 from kubenet_course.lab.history import Checkpoint, History, Record
 from kubenet_course.lab.interrupts import Interrupted
@@ -142,6 +142,11 @@ class Lab(Pictures):
     def run(self, machine: str, command: str | Sequence[str], **options: Any) -> Completed:
         """Run a command on a machine; see `machine.Machine.run` for the options."""
         return self.machine(machine).run(command, **options)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close()` was called; nothing can be run then."""
+        return self._backend is None
 
     def query(self, machine: str, command: str | Sequence[str]) -> Completed:
         """Look, without leaving a trace in the history or on the machine; for views and checks."""
@@ -431,6 +436,6 @@ def find_topology(name: str) -> Topology:
     if name.endswith((".yaml", ".yml")):
         return Topology.load(name)
     if name not in scenario_names():
-        raise LabError(f"there is no lab {name!r}; there are: {', '.join(scenario_names())}")
+        raise LabError(f"there is no lab {name!r}{near(name, scenario_names())}; there are: {', '.join(scenario_names())}")
     topology: Topology = _scenario_module(name).topology()
     return topology

@@ -18,7 +18,8 @@ def show(lab: Any) -> Table:
         for number, record in enumerate(lab.history, 1):
             rows += [Row((f"checkpoint {name}",), section=True) for name in marks.get(number - 1, ())]
             status = "" if record.result is None else str(record.result.returncode)
-            command = record.command if len(record.command) <= 100 else record.command[:99] + "…"
+            command = record.command.replace("\n", " ⏎ ")
+            command = command if len(command) <= 100 else command[:99] + "…"
             rows.append(
                 Row((str(number), record.machine, command, status, record.origin), (str(number), command))
             )

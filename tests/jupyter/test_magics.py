@@ -40,6 +40,10 @@ MISTAKES = [
     ("%host red ip route", "There is no lab yet"),
     ("%%host red\nip route", "There is no lab yet"),
     ("%lab load nope", "there is no lab 'nope'"),
+    ("%lab load linux_router", "did you mean linux-router?"),
+    ("%exercise Routing-default", "did you mean routing_default?"),
+    ("%quiz 02_routng", "did you mean 02_routing?"),
+    ("%check", "no exercise has been started"),
     ("%lab load two-networks --backend nope", "there is no backend 'nope'"),
     ("%lab load two-networks --seed x", "--seed takes a number"),
     ("%lab load", "Name one lab"),
@@ -68,6 +72,8 @@ LATER_MISTAKES = [
     ("%redo", "nothing to redo"),
     ("%undo 99", "nothing left to undo"),
     ("%undo nowhere", "no checkpoint 'nowhere'"),
+    ("%checkpoint 3", "one word, and no number"),
+    ("%checkpoint two words", "one word, and no number"),
     ("%diff --since=nowhere", "no checkpoint 'nowhere'"),
     ("%%host A ip route\nls", "%%host takes a machine only"),
     ('%routes "A', "The line cannot be read"),
@@ -180,3 +186,38 @@ def test_completion_through_ipython(run, shell):
     with provisionalcompleter():
         for cell, expected in cells.items():
             assert [c.text for c in shell.Completer.completions(cell, len(cell))] == expected, cell
+
+
+def test_a_lab_that_is_not_there_leaves_the_one_before_as_it_is(run):
+    run("%lab load two-networks")
+    run("%lab load nope")
+    out, _ = run("%host A hostname")
+    assert out == "A\n"
+
+
+def test_a_lab_that_was_closed_says_so(run):
+    run("%lab load two-networks")
+    run("lab.close()")
+    out, _ = run("%routes A")
+    assert out == "The lab two-networks is closed: `%lab load two-networks` starts it anew.\n"
+
+
+def test_one_percent_sign_too_few_is_understood(run):
+    run("%lab load two-networks")
+    out, _ = run("%host B\nhostname\necho done")
+    assert out == "B\ndone\n"
+    out, _ = run("%host A hostname\n%host B hostname")
+    assert out == "A\nB\n"
+
+
+def test_a_journey_without_a_machine_is_the_current_ones(run):
+    run("%lab load two-networks\n%machine A")
+    _, result = run("%journey ping -c 1 127.0.0.1")
+    assert repr(result).startswith("A$ ping -c 1 127.0.0.1")
+
+
+def test_a_command_of_several_lines_is_one_row_of_the_history(run):
+    run("%lab load two-networks")
+    run("%%host A\nfor i in 1 2; do\necho $i\ndone")
+    _, result = run("%history")
+    assert "for i in 1 2; do ⏎ echo $i ⏎ done" in repr(result)
