@@ -271,14 +271,22 @@ def _object(statement: st.ObjectRef, table: Table) -> Action:
         found = objects.get((kind, str(name))) if name is not None else None
         if found is None:
             return BREAK
-        if kind == "ct helper":
-            if skb.nfct is not None and skb.nfct is not UNTRACKED:
-                skb.nfct.helper = found.details[0]
-            return CONTINUE
+        if found.details is not None:
+            return _details(found, skb)
         assert found.state is not None
         return CONTINUE if found.state.run(skb) else BREAK
 
     return action
+
+
+def _details(found: Any, skb: Any) -> int:
+    """An object that counts nothing is put on the connection."""
+    ct = skb.nfct
+    if ct is None or ct is UNTRACKED:
+        return CONTINUE
+    if found.kind == "ct helper":
+        ct.helper = found.details.helper
+    return CONTINUE
 
 
 def _dup(statement: st.Dup, table: Table) -> Action:

@@ -255,6 +255,13 @@ IGMP_TYPES = {
     "leave-group": 0x17,
 }  # fmt: skip
 
+MH_TYPES = {
+    "binding-refresh-request": 0, "home-test-init": 1, "careof-test-init": 2, "home-test": 3, "careof-test": 4,
+    "binding-update": 5, "binding-acknowledgement": 6, "binding-error": 7, "fast-binding-update": 8,
+    "fast-binding-acknowledgement": 9, "fast-binding-advertisement": 10, "experimental-mobility-header": 11,
+    "home-agent-switch-message": 12,
+}  # fmt: skip
+
 INTEGER = DataType("integer", "integer", 0, "", per_line=5)
 HEX = DataType("integer", "integer", 0, "", show=lambda value, style: f"0x{value:x}", per_line=5)
 STRING = DataType("string", "string", 0, "")
@@ -284,7 +291,7 @@ TYPES: dict[str, DataType] = {
         DataType("tcp_flag", "TCP flag", 8, "bitmask", symbols=TCP_FLAGS, show=bit_text(TCP_FLAGS),
             error="TCP flag", per_line=5, shown_hex=True),
         DataType("dccp_pkttype", "DCCP packet type", 4, error="DCCP packet type"),
-        DataType("mh_type", "Mobility Header Type", 8, error="Mobility Header Type"),
+        DataType("mh_type", "Mobility Header Type", 8, symbols=MH_TYPES, error="Mobility Header Type"),
         DataType("time", "relative time", 64, show=lambda value, style: time_text(value, style), host=True),
         DataType("mark", "packet mark", 32, show=_mark, host=True, error="packet mark", per_line=5),
         DataType("iface_index", "network interface index", 32, show=_interface, host=True, per_line=5),

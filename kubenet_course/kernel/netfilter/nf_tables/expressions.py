@@ -23,9 +23,11 @@ from kubenet_course.kernel.netfilter.nf_tables.selectors import (
     Ct,
     Fib,
     Hash,
+    Ipsec,
     Meta,
     Numgen,
     Option,
+    Osf,
     Payload,
     RawPayload,
     Rt,
@@ -255,7 +257,7 @@ class MapExpr(Expr):
 
 
 __all__ = [
-    "META_TYPES", "Binop", "Concat", "Ct", "Element", "Expr", "Fib", "Hash", "ListExpr", "Loc", "MapExpr", "Meta", "Numgen",
-    "Option", "Payload", "Prefix", "Range", "RawPayload", "Rt", "SetExpr", "SetRef", "Socket", "Symbol", "Value", "Variable",
+    "META_TYPES", "Binop", "Concat", "Ct", "Element", "Expr", "Fib", "Hash", "ListExpr", "Loc", "Ipsec", "MapExpr", "Meta", "Numgen",
+    "Option", "Osf", "Payload", "Prefix", "Range", "RawPayload", "Rt", "SetExpr", "SetRef", "Socket", "Symbol", "Value", "Variable",
     "Verdict", "Wildcard",
 ]  # fmt: skip

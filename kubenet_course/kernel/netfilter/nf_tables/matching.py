@@ -65,6 +65,8 @@ def _compared(reader: Reader, match: Match) -> str:
         mask = ((1 << right.length) - 1) << (right.kind.bits - right.length)
         return f"{value} & {reader.constant(mask)} {'!=' if op == '!=' else '=='} {reader.constant(right.value)}"
     assert isinstance(right, Value)
+    if isinstance(right.value, str) and right.value.endswith("\\*"):
+        return f"{value} {op or '=='} {reader.constant(right.value[:-2] + '*')}"
     if isinstance(right.value, str) and right.value.endswith("*"):
         return f"{'not ' if op == '!=' else ''}{value}.startswith({reader.constant(right.value[:-1])})"
     constant = reader.constant(1 << right.value if right.type.name == "ct_label" else right.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubenet_course.kernel.netfilter.nf_tables.statements import (
     UNITS,
@@ -138,8 +138,41 @@ class NamedObject:
         self.handle = handle
         self.comment = comment
         self.references = 0
-        #: Of a ct helper: (its name, the protocol, the family).
-        self.details: tuple[str, str, str] = ("", "", "")
+        #: What has no state: the helper, timeout, expectation, synproxy or context itself.
+        self.details: Any = None
+
+
+class CtHelper(NamedTuple):
+    helper: str
+    protocol: str
+    l3: str
+
+
+class CtTimeout(NamedTuple):
+    """`policy` maps states to seconds, in the kernel's order."""
+
+    protocol: str
+    l3: str
+    policy: tuple[tuple[str, int], ...]
+
+
+class CtExpectation(NamedTuple):
+    """`timeout` in milliseconds."""
+
+    protocol: str
+    dport: int
+    timeout: int
+    size: int
+    l3: str
+
+
+#: The states that may have a timeout of their own, in the order in which they are listed.
+TIMEOUT_STATES = {
+    "tcp": (
+        "syn_sent", "syn_recv", "established", "fin_wait", "close_wait", "last_ack", "time_wait", "close", "syn_sent2", "retrans", "unack",
+    ),
+    "udp": ("unreplied", "replied"),
+}  # fmt: skip
 
 
 def state_of(statement: Statement, net: NetNamespace) -> State:

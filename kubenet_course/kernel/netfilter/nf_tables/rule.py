@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.nf_tables.sets import NftSet
 
 STATELESS = PLAIN._replace(stateless=True)
+#: How the names of chains begin that have none.
+ANONYMOUS = "__chain"
 COUNTING = (st.Counter, st.Limit, st.Quota, st.ConnLimit)
 
 
@@ -48,6 +50,9 @@ class NftRule(Rule):
             isinstance(one, (st.Counter, st.VerdictStatement)) for one in tail
         ) and sum(isinstance(one, st.Counter) for one in tail) <= 1 and (len(tail) < 2 or isinstance(tail[0], st.Counter))  # fmt: skip
         self.states: dict[int, State] = {}
+        self.meter_handles: dict[str, int] = {}
+        #: Chains without a name, while the rule is out of its chain.
+        self.kept_chains: dict[str, Any] = {}
         if self.simple and tail and isinstance(tail[0], st.Counter):
             self.packets, self.bytes = tail[0].packets, tail[0].bytes
 
@@ -59,6 +64,11 @@ class NftRule(Rule):
         for number, statement in enumerate(self.statements):
             if isinstance(statement, COUNTING) and not self.simple and number not in self.states:
                 self.states[number] = state_of(statement, net)
+            if isinstance(statement, st.Meter):
+                self._meter(statement, table)
+        for name, kept in self.kept_chains.items():
+            table.chains[name] = kept
+        self.kept_chains = {}
         for reference in self.set_names():
             found = table.sets.get(reference)
             if found is not None:
@@ -69,9 +79,28 @@ class NftRule(Rule):
                 found.references += 1
         self._conntrack(1)
 
+    def _meter(self, statement: st.Meter, table: tables.Table) -> None:
+        """The set of a meter is there as long as the rule is."""
+        from kubenet_course.kernel.netfilter.nf_tables.sets import NftSet
+
+        key = statement.element.key
+        parts = key.parts if isinstance(key, Concat) else (key,)
+        made = NftSet(table, statement.name, tuple(part.type for part in parts))
+        made.widths = tuple(part.bits for part in parts)
+        made.flags = {"dynamic"} | ({"timeout"} if statement.element.timeout is not None else set())
+        made.size, made.meter, made.handle, made.references = statement.size, True, self.meter_handles.get(statement.name, 0), 1
+        table.sets.setdefault(statement.name, made)
+
     def detached(self) -> None:
         assert self.chain is not None
         table = self.chain.table
+        for statement in self.statements:
+            if isinstance(statement, st.Meter):
+                table.sets.pop(statement.name, None)
+        for name in self.inner_chains():
+            inner = table.chains.pop(name, None)
+            if inner is not None:
+                self.kept_chains[name] = inner
         for reference in self.set_names():
             found = table.sets.get(reference)
             if found is not None:
@@ -101,6 +130,11 @@ class NftRule(Rule):
                 for element in statement.mappings.elements:
                     if isinstance(element.data, Verdict) and element.data.chain:
                         yield element.data.chain
+
+    def inner_chains(self) -> list[str]:
+        """Chains without a name that the rule brings."""
+        verdicts = (one.verdict for one in self.statements if isinstance(one, st.VerdictStatement))
+        return [verdict.chain for verdict in verdicts if verdict.chain.startswith(ANONYMOUS)]
 
     def set_names(self) -> Iterator[str]:
         for statement in self.statements:
@@ -143,8 +177,16 @@ class NftRule(Rule):
         return tuple(found)
 
     def text(self, style: Style = STATELESS) -> str:
-        words = " ".join(statement.text(style) for statement in self.shown())
+        words = " ".join(self.words(statement, style) for statement in self.shown())
         return words + (f' comment "{self.comment}"' if self.comment else "")
+
+    def words(self, statement: Any, style: Style) -> str:
+        if isinstance(statement, st.VerdictStatement) and statement.verdict.chain.startswith(ANONYMOUS):
+            inner = self.chain.table.chains.get(statement.verdict.chain) if self.chain is not None else None
+            inside = inner.rules if inner is not None else ()
+            rules = "".join(f"\t\t\t{rule.text(style)}\n" for rule in inside if isinstance(rule, NftRule))
+            return f"{statement.verdict.kind} {{\n{rules}\t\t}}"
+        return statement.text(style)
 
     def reset(self) -> None:
         self.packets = self.bytes = 0
@@ -202,14 +244,17 @@ def walk(thing: Any) -> Iterator[Any]:
 def needs_conntrack(statement: Any) -> bool:
     if isinstance(statement, (st.Nat, st.ConnLimit)):
         return True
-    if isinstance(statement, st.ObjectRef) and statement.kind.startswith("ct "):
+    if isinstance(statement, (st.Synproxy, st.Tproxy)):
+        return isinstance(statement, st.Synproxy)
+    if isinstance(statement, st.ObjectRef) and statement.kind.startswith(("ct ", "synproxy")):
         return True
     return any(isinstance(expr, Ct) for expr in walk(statement))
 
 
 def anonymous_sets(rule: NftRule) -> int:
     """How many sets without a name the rule brings: each takes a handle."""
-    return sum(1 for statement in rule.statements for expr in walk(statement) if isinstance(expr, SetExpr))
+    sets = sum(1 for statement in rule.statements for expr in walk(statement) if isinstance(expr, SetExpr))
+    return sets + sum(isinstance(statement, st.Meter) for statement in rule.statements)
 
 
 def referenced_sets(rule: NftRule) -> list[NftSet]:

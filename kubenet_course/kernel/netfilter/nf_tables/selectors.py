@@ -16,6 +16,12 @@ from kubenet_course.kernel.netfilter.nf_tables.datatypes import (
     DataType,
     Style,
 )
+from kubenet_course.kernel.netfilter.nf_tables.exthdrs import (
+    IP_OPTIONS,
+    TCP_FIELDS,
+    OptionField,
+    extension_field,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +69,43 @@ class RawPayload(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Option(Expr):
-    """A TCP option's, IP option's or IPv6 extension header's field; no field: whether it is there."""
+    """A TCP option's, IP option's or IPv6 extension header's field; no field: whether it is there.
+
+    `header` is "tcp option", "ip option", "exthdr" (is it there?) or the extension header's own name."""
 
     header: str
     name: str
     part: str = ""
-    width: int = 8
+    #: Of an option by number: (offset, bits).
+    raw: tuple[int, int] | None = None
+
+    @property
+    def field(self) -> OptionField | None:
+        if self.raw is not None:
+            return OptionField(*self.raw)
+        if not self.part:
+            return None
+        if self.header == "tcp option":
+            return TCP_FIELDS.get(self.name, {}).get(self.part, OptionField(8, 8))
+        if self.header == "ip option":
+            return IP_OPTIONS[self.name][1][self.part]
+        return extension_field(self.header, self.part)
 
     @property
     def type(self) -> DataType:
-        return INTEGER if self.part else TYPES["boolean"]
+        field = self.field
+        return field.type if field is not None else TYPES["boolean"]
 
     @property
     def bits(self) -> int:
-        return self.width if self.part else 1
+        field = self.field
+        return field.bits if field is not None else 1
 
     def text(self, style: Style = PLAIN) -> str:
-        return " ".join(word for word in (self.header, self.name, self.part) if word)
+        if self.raw is not None:
+            return f"{self.header} @{self.name},{self.raw[0]},{self.raw[1]}"
+        words = (self.header, self.name, self.part) if self.header in ("tcp option", "ip option", "exthdr") else (self.header, self.part)
+        return " ".join(word for word in words if word)
 
 
 #: key → type; those of `UNQUALIFIED` stand without "meta" before them.
@@ -175,18 +201,61 @@ class Rt(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Socket(Expr):
+    """`level` is that of a control group's ancestor."""
+
+    key: str
+    level: int | None = None
+
+    @property
+    def type(self) -> DataType:
+        return {"mark": TYPES["mark"], "cgroupv2": TYPES["cgroupsv2"]}.get(self.key, INTEGER)
+
+    @property
+    def bits(self) -> int:
+        return {"mark": 32, "cgroupv2": 64}.get(self.key, 1)
+
+    def text(self, style: Style = PLAIN) -> str:
+        return f"socket {self.key}" + (f" level {self.level}" if self.level is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Osf(Expr):
+    """Which operating system sent a SYN: `key` is name or version, `ttl` "", loose or skip."""
+
+    key: str
+    ttl: str = ""
+
+    @property
+    def type(self) -> DataType:
+        return NAME
+
+    @property
+    def bits(self) -> int:
+        return 128
+
+    def text(self, style: Style = PLAIN) -> str:
+        return f"osf ttl {self.ttl} {self.key}" if self.ttl else f"osf {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ipsec(Expr):
+    """What IPsec did with the packet: `direction` in or out, `number` of the transform, key reqid, spi, ip saddr …."""
+
+    direction: str
+    number: int
     key: str
 
     @property
     def type(self) -> DataType:
-        return TYPES["mark"] if self.key == "mark" else INTEGER
+        return {"ip ": TYPES["ipv4_addr"], "ip6": TYPES["ipv6_addr"]}.get(self.key[:3], INTEGER)
 
     @property
     def bits(self) -> int:
-        return {"mark": 32}.get(self.key, 8)
+        return self.type.bits or 32
 
     def text(self, style: Style = PLAIN) -> str:
-        return f"socket {self.key}"
+        spnum = f" spnum {self.number}" if self.number else ""
+        return f"ipsec {self.direction}{spnum} {self.key}"
 
 
 @dataclass(frozen=True, slots=True)

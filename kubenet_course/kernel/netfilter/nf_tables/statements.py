@@ -49,6 +49,8 @@ class Match(Statement):
                     return f"{left.left.text(style)} {bang}{right.text(style)} / {mask.text(style)}"
             return f"{left.text(style)} {op or '=='} {right.text(style)}"
         words = right.text(style)
+        if op in ("<", ">", "<=", ">=") and isinstance(right, Value) and (right.type.base == "bitmask" or right.type.name == "iface_type"):
+            words = f"0x{right.value:x}" if right.type.base == "bitmask" else str(right.value)  # its bytes were swapped: no word fits
         if op in ("!=", "==") and isinstance(right, Value) and right.type.base == "bitmask" and right.value & (right.value - 1):
             words = f"0x{right.value:x}" if isinstance(left, Payload) else words.replace(",", " | ")
         bare = op == "" or op == "==" and not (isinstance(right, Value) and right.type.base == "bitmask")
@@ -151,6 +153,8 @@ class ObjectRef(Statement):
     def text(self, style: Style = PLAIN) -> str:
         if self.kind in ("ct helper", "ct timeout", "ct expectation"):
             return f"{self.kind} set {self.name.text(style)}"
+        if self.kind == "secmark":
+            return f"meta secmark set {self.name.text(style)}"
         return f"{self.kind} name {self.name.text(style)}"
 
 
@@ -175,9 +179,9 @@ class Log(Statement):
             words += f' prefix "{self.prefix}"'
         if self.group is not None:
             words += f" group {self.group}"
-        if self.snaplen is not None:
+        if self.snaplen is not None and self.group is not None:
             words += f" snaplen {self.snaplen}"
-        if self.threshold is not None:
+        if self.threshold is not None and self.group is not None:
             words += f" queue-threshold {self.threshold}"
         if self.level is not None and self.level != 4:
             words += f" level {LEVELS[self.level]}"
@@ -291,10 +295,104 @@ class Dup(Statement):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused(Statement):
-    """A statement that this kernel does not emulate: queue, tproxy, synproxy, fwd …."""
+class Fwd(Statement):
+    """Out of a device at once (family netdev); with an address, to its neighbour there. `family` is "", ip or ip6."""
 
-    what: str
+    device: Expr
+    family: str = ""
+    address: Expr | None = None
 
     def text(self, style: Style = PLAIN) -> str:
-        return self.what
+        if self.address is None:
+            return f"fwd to {self.device.text(style)}"
+        return f"fwd {self.family} to {self.address.text(style)} device {self.device.text(style)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tproxy(Statement):
+    """To a local socket, whatever the destination is. `family` as it is printed."""
+
+    family: str = ""
+    address: Expr | None = None
+    port: Expr | None = None
+
+    def text(self, style: Style = PLAIN) -> str:
+        words = f"tproxy {self.family} to " if self.family else "tproxy to "
+        if self.address is not None:
+            address = self.address.text(style)
+            words += f"[{address}]" if self.address.type.name == "ipv6_addr" and isinstance(self.address, Value) else address
+        return words + (f":{self.port.text(style)}" if self.port is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Synproxy(Statement):
+    """Answers SYNs with cookies. Bits of `flags` as the kernel has them."""
+
+    mss: int = 0
+    wscale: int = 0
+    flags: int = 0
+
+    def text(self, style: Style = PLAIN) -> str:
+        words = "synproxy"
+        if self.flags & (SYN_MSS | SYN_WSCALE):
+            words += f" mss {self.mss} wscale {self.wscale}"
+        words += " timestamp" if self.flags & SYN_TIMESTAMP else ""
+        return words + (" sack-perm" if self.flags & SYN_SACK_PERM else "")
+
+    def flag_words(self) -> list[str]:
+        bits = (("timestamp", SYN_TIMESTAMP), ("sack-perm", SYN_SACK_PERM))
+        return [word for word, bit in bits if self.flags & bit]
+
+
+SYN_MSS, SYN_WSCALE, SYN_SACK_PERM, SYN_TIMESTAMP = 1, 2, 4, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Meter(Statement):
+    """A statement that counts for each key by itself, in a set that the rule brings."""
+
+    name: str
+    size: int
+    element: Element
+    statement: Any
+
+    def text(self, style: Style = PLAIN) -> str:
+        from kubenet_course.kernel.netfilter.nf_tables.datatypes import time_text
+
+        words = f"meter {self.name} size {self.size} {{ {self.element.key.text(style)}"
+        if self.element.timeout is not None:
+            words += f" timeout {time_text(self.element.timeout, style)}"
+        return f"{words} {self.statement.text(style._replace(stateless=True))} }}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResetOption(Statement):
+    """Takes a TCP option out of the packet (it becomes NOPs)."""
+
+    kind: int
+
+    def text(self, style: Style = PLAIN) -> str:
+        from kubenet_course.kernel.netfilter.nf_tables.exthdrs import TCP_NAMES
+
+        return f"reset tcp option {TCP_NAMES.get(self.kind, self.kind)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue(Statement):
+    """To a program in user space: the kernel here has no such expression and refuses it."""
+
+    number: Any = None
+    flags: tuple[str, ...] = ()
+
+    def text(self, style: Style = PLAIN) -> str:
+        return "queue"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowOffload(Statement):
+    """To a flowtable: the kernel here has none and refuses it."""
+
+    name: str
+
+    def text(self, style: Style = PLAIN) -> str:
+        return f"flow add @{self.name}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from kubenet_course import errno
 from kubenet_course.errors import KubenetError
+from kubenet_course.kernel.netfilter.nf_tables import statements as st
 from kubenet_course.kernel.netfilter.nf_tables import validate
 from kubenet_course.kernel.netfilter.nf_tables.expressions import Element, SetExpr, Verdict
 from kubenet_course.kernel.netfilter.nf_tables.objects import NamedObject, state_of
@@ -209,7 +210,8 @@ class Transaction:
     def add_rule(self, chain: Chain, place: int, rule: NftRule, *, replaces: bool = False, verb: str = "add") -> None:
         table = chain.table
         for _ in range(anonymous_sets(rule)):
-            table.next_handle()
+            handle = table.next_handle()
+            rule.meter_handles.update((one.name, handle) for one in rule.statements if isinstance(one, st.Meter))
         rule.handle = chain.rules[place].handle if replaces else table.next_handle()
         validate.references(table, rule)
         if replaces:
@@ -295,7 +297,7 @@ class Transaction:
             if target.base is not None:
                 raise Refusal(errno.EOPNOTSUPP, "element", element)
         named = (owner.data_kind, str(getattr(data, "value", "")))
-        if owner.data_kind in ("counter", "quota", "limit") and named not in owner.table.objects:
+        if owner.data_kind in ("counter", "quota", "limit", "secmark", "synproxy") and named not in owner.table.objects:
             raise Refusal(errno.ENOENT, "element", element)
         key = key_of(element.key)
         found = owner.members.get(key)

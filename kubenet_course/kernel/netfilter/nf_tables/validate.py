@@ -7,7 +7,17 @@ from typing import Any
 from kubenet_course import errno
 from kubenet_course.errors import KubenetError
 from kubenet_course.kernel.netfilter.nf_tables import statements as st
-from kubenet_course.kernel.netfilter.nf_tables.expressions import Fib, Rt, SetExpr, SetRef, Verdict
+from kubenet_course.kernel.netfilter.nf_tables.expressions import (
+    Fib,
+    Ipsec,
+    Meta,
+    Osf,
+    Rt,
+    SetExpr,
+    SetRef,
+    Socket,
+    Verdict,
+)
 from kubenet_course.kernel.netfilter.nf_tables.rule import NftRule, walk
 from kubenet_course.kernel.netfilter.tables import Base, Chain, Rule, Table
 
@@ -53,6 +63,10 @@ def references(table: Table, rule: NftRule) -> None:
         elif isinstance(statement, st.ObjectRef) and hasattr(statement.name, "value"):
             if (statement.kind, str(statement.name.value)) not in table.objects:
                 raise Invalid(errno.ENOENT, statement.name.loc)
+        elif isinstance(statement, st.ObjectRef) and isinstance(getattr(statement.name, "mappings", None), SetExpr):
+            for element in statement.name.mappings.elements:  # type: ignore[attr-defined]
+                if (statement.kind, str(getattr(element.data, "value", ""))) not in table.objects:
+                    raise Invalid(errno.ENOENT, element.loc)
 
 
 def _chain(table: Table, verdict: Verdict, place: Any) -> None:
@@ -109,6 +123,7 @@ def _fib_hooks(expr: Fib) -> tuple[int, ...]:
 def _fits(rule: Rule, base: Base) -> None:
     if not isinstance(rule, NftRule):
         return
+    family = rule.chain.table.family if rule.chain is not None else ""
     for statement in rule.statements:
         if isinstance(statement, st.Nat):
             if base.type != "nat" or base.hook not in NAT_HOOKS[statement.kind]:
@@ -116,8 +131,36 @@ def _fits(rule: Rule, base: Base) -> None:
         elif (
             isinstance(statement, st.Reject) and base.hook not in REJECT_HOOKS
             or any(isinstance(expr, Fib) and base.hook not in _fib_hooks(expr) for expr in walk(statement))
-        ):
+        ) or any(not _expression_fits(expr, base, family) for expr in walk(statement)) or not _statement_fits(statement, base, family):
             raise Invalid(errno.EOPNOTSUPP)
-        elif any(isinstance(expr, Rt) for expr in walk(statement)) and base.hook not in (2, 3, 4):
-            if any(isinstance(expr, Rt) and expr.key == "mtu" for expr in walk(statement)):
-                raise Invalid(errno.EOPNOTSUPP)
+
+
+IP_FAMILIES = ("ip", "ip6", "inet")
+
+
+def _expression_fits(expr: Any, base: Base, family: str) -> bool:
+    """The validate() of the expressions that are not for every hook."""
+    ip = family in IP_FAMILIES
+    if isinstance(expr, Rt):
+        return ip and (expr.key != "mtu" or base.hook in (2, 3, 4))
+    if isinstance(expr, Meta) and expr.key in ("sdif", "sdifname"):
+        return ip and base.hook in (1, 2)
+    if isinstance(expr, Meta) and expr.key == "ipsec":
+        return base.hook in (0, 1, 2) if ip else family == "netdev" and base.hook == 0
+    if isinstance(expr, Socket):
+        return ip and base.hook in (0, 1, 3)
+    if isinstance(expr, Osf):
+        return ip and base.hook in (0, 1, 2)
+    if isinstance(expr, Ipsec):
+        return base.hook in ((0, 1, 2) if expr.direction == "in" else (2, 3, 4))
+    return True
+
+
+def _statement_fits(statement: Any, base: Base, family: str) -> bool:
+    if isinstance(statement, st.Synproxy) or isinstance(statement, st.ObjectRef) and statement.kind == "synproxy":
+        return family in IP_FAMILIES and base.hook in (1, 2)
+    if isinstance(statement, st.Tproxy):
+        return base.hook == 0
+    if isinstance(statement, st.Fwd):
+        return family == "netdev"
+    return True

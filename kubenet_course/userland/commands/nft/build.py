@@ -190,8 +190,17 @@ class Builder(BlockBuilder, Transformer):
     def add_ct_object(self, children: list[Any]) -> Command:
         return self._object(f"ct {children[1]}", children, object_data(children[3:]))
 
-    def add_unsupported(self, children: list[Any]) -> Command:
-        return self._object(str(children[0]), children)
+    def add_synproxy(self, children: list[Any]) -> Command:
+        return self._object("synproxy", children, object_data(children[2:]))
+
+    def add_secmark(self, children: list[Any]) -> Command:
+        data = object_data(children[2:])
+        if data.statement is None and isinstance(children[-1], Token):
+            data.statement = {"context": str(children[-1])}
+        return self._object("secmark", children, data)
+
+    def ct_kind(self, children: list[Any]) -> Token:
+        return children[0]
 
     def _with_handle(self, obj: str, children: list[Any]) -> Command:
         command = self._object(obj, children)
@@ -228,12 +237,19 @@ class Builder(BlockBuilder, Transformer):
         return self._object(f"ct {children[1]}", children)
 
     def list_ct_objects(self, children: list[Any]) -> Command:
-        return self._object(f"ct {children[1]}s", children)
+        return self._object(f"ct {str(children[1]).removesuffix('s')}s", children)
 
     def _plural(self, children: list[Any]) -> Command:
         command = self._object(str(children[0]), children)
         last = children[-1]
         if isinstance(last, Token) and len(children) == 2:
+            command.spec = Spec(family=str(last), family_loc=loc_of(last))
+        return command
+
+    def list_meters(self, children: list[Any]) -> Command:
+        command = self._object("meters", children)
+        last = children[-1]
+        if isinstance(last, Token) and len(children) == 3:
             command.spec = Spec(family=str(last), family_loc=loc_of(last))
         return command
 
@@ -245,9 +261,9 @@ def _named(obj: str) -> Any:
 
 
 for _op, _kinds in {
-    "delete": ("table", "chain", "set", "map", "counter", "quota", "limit", "flowtable"),
+    "delete": ("table", "chain", "set", "map", "counter", "quota", "limit", "flowtable", "synproxy", "secmark"),
     "list": ("table", "chain", "set", "map", "meter"),
-    "flush": ("table", "chain", "set", "map"),
+    "flush": ("table", "chain", "set", "map", "meter"),
 }.items():
     for _kind in _kinds:
         setattr(Builder, f"{_op}_{_kind}", _named(_kind))

@@ -6,6 +6,7 @@ from typing import Any
 
 from lark import Token
 
+from kubenet_course.kernel.netfilter.nf_tables import statements as st
 from kubenet_course.kernel.netfilter.nf_tables.expressions import Loc
 from kubenet_course.userland.commands.nft.build_rules import RuleBuilder
 from kubenet_course.userland.commands.nft.commands import (
@@ -18,7 +19,7 @@ from kubenet_course.userland.commands.nft.commands import (
     TableData,
 )
 from kubenet_course.userland.commands.nft.errors import NftError
-from kubenet_course.userland.commands.nft.pieces import Tail, loc_of
+from kubenet_course.userland.commands.nft.pieces import Tail, loc_of, number
 
 
 def _text(children: list[Any]) -> str:
@@ -63,8 +64,11 @@ class BlockBuilder(RuleBuilder):
     def block_ct_object(self, children: list[Any]) -> Tail:
         return self._block(f"ct {children[1]}", children[1:], object_data(children[4:]))
 
-    def block_unsupported(self, children: list[Any]) -> Tail:
-        return self._block(str(children[0]), children, None)
+    def block_synproxy(self, children: list[Any]) -> Tail:
+        return self._block("synproxy", children, object_data(children[3:]))
+
+    def block_secmark(self, children: list[Any]) -> Tail:
+        return self._block("secmark", children, object_data(children[3:]))
 
     def dev_spec(self, children: list[Any]) -> Tail:
         names = [child for child in children if not isinstance(child, Token) or child.type in STRINGS]
@@ -147,6 +151,37 @@ class BlockBuilder(RuleBuilder):
 
     def set_size(self, children: list[Any]) -> Tail:
         return Tail("size", children[1], head(children))
+
+    def ct_l4proto(self, children: list[Any]) -> Tail:
+        return Tail("protocol", str(children[1].children[0]), span(children))
+
+    def ct_number(self, children: list[Any]) -> Tail:
+        return Tail(str(children[0]), number(children[1]), span(children))
+
+    def ct_timeout(self, children: list[Any]) -> Tail:
+        return Tail("timeout", children[1], span(children))
+
+    def timeout_state(self, children: list[Any]) -> Tail:
+        return Tail("state", (str(children[0]), number(children[2])), loc_of(children[0]))
+
+    def ct_policy(self, children: list[Any]) -> Tail:
+        return Tail("policy", [child for child in children if isinstance(child, Tail)], span(children))
+
+    def synproxy_config(self, children: list[Any]) -> Tail:
+        numbers = [number(child) for child in children if isinstance(child, Token) and child.type == "NUM"]
+        flags = st.SYN_MSS | st.SYN_WSCALE
+        flags |= sum({"timestamp": st.SYN_TIMESTAMP, "sack-perm": st.SYN_SACK_PERM}[str(child)] for child in children[-1].children)
+        return Tail("synproxy", st.Synproxy(numbers[0] & 0xFFFF, numbers[1] & 0xFF, flags), span(children))
+
+    def secmark_context(self, children: list[Any]) -> Tail:
+        return Tail("context", str(children[0]), span(children))
+
+    def flow_hook(self, children: list[Any]) -> Tail:
+        return Tail("flow hook", (str(children[1]), children[3].value), loc_of(children[1]))
+
+    def flow_devices(self, children: list[Any]) -> Tail:
+        names = tuple(child for child in children[2:] if not isinstance(child, Token) or child.type in STRINGS)
+        return Tail("devices", names, span(children))
 
     def ct_helper_type(self, children: list[Any]) -> Tail:
         return Tail("helper", (str(children[1]), str(children[3].children[0])), span(children))

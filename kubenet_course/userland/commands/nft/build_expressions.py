@@ -15,12 +15,14 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Expr,
     Fib,
     Hash,
+    Ipsec,
     ListExpr,
     Loc,
     MapExpr,
     Meta,
     Numgen,
     Option,
+    Osf,
     Payload,
     RawPayload,
     Rt,
@@ -30,6 +32,13 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Symbol,
     Variable,
     Wildcard,
+)
+from kubenet_course.kernel.netfilter.nf_tables.exthdrs import (
+    IP_OPTIONS,
+    TCP_FIELDS,
+    TCP_KINDS,
+    TCP_NAMES,
+    TCP_SYNONYMS,
 )
 from kubenet_course.userland.commands.nft.errors import NftError
 from kubenet_course.userland.commands.nft.pieces import Tail, last_number, loc_of, milliseconds, number, span
@@ -56,6 +65,9 @@ class ExpressionBuilder:
         return Symbol(str(children[0]), loc=span(children))
 
     proto_word = word_value
+
+    def keyword(self, children: list[Any]) -> Token:
+        return children[0]
 
     def wildcard(self, children: list[Any]) -> Expr:
         return Wildcard(loc=span(children))
@@ -91,6 +103,8 @@ class ExpressionBuilder:
 
     def map_rhs(self, children: list[Any]) -> Any:
         return children[0]
+
+    st_map = map_rhs
 
     def vmap_rhs(self, children: list[Any]) -> Any:
         return self.set_literal(children) if len(children) > 1 else children[0]
@@ -136,6 +150,8 @@ class ExpressionBuilder:
         return Payload("arp", f"{children[1]} {children[2]}", loc=span(children))
 
     def raw_payload(self, children: list[Any]) -> Expr:
+        if str(children[1]) not in ("ll", "nh", "th", "ih"):
+            raise NftError("unknown raw payload base", loc_of(children[1]))
         return RawPayload(str(children[1]), number(children[3]), number(children[5]), loc=span(children))
 
     def meta_expr(self, children: list[Any]) -> Expr:
@@ -146,8 +162,7 @@ class ExpressionBuilder:
             f"syntax error, unexpected {children[1]}, known keys are {', '.join(META_ORDER)}", span(children)
         )
 
-    def bad_ct(self, children: list[Any]) -> Expr:
-        raise NftError("syntax error, unexpected string", loc_of(children[1]))
+    bad_meta_set = bad_meta
 
     def ct_expr(self, children: list[Any]) -> Expr:
         words = [str(child) for child in children[1:]]
@@ -155,14 +170,48 @@ class ExpressionBuilder:
             return Ct(words[0], loc=span(children))
         return Ct(" ".join(words[1:]), words[0], loc=span(children))
 
-    def option(self, children: list[Any]) -> Expr:
-        words = [str(child) for child in children]
-        where = span(children)
-        if words[0] == "tcp":
-            return tcp_option(words[2], words[3] if len(words) > 3 else "", where)
-        if words[0] == "ip":
-            return Option("ip option", words[2], words[3] if len(words) > 3 else "", loc=where)
-        return Option("exthdr" if words[0] == "exthdr" else words[0], words[1], "" if words[0] == "exthdr" else "", loc=where)
+    # -- options and extension headers ------------------------------------------------------
+    def tcp_option_type(self, children: list[Any]) -> Token:
+        token = children[0]
+        if token.type == "NUM" and number(token) > 255:
+            raise NftError("value too large", loc_of(token))
+        return token
+
+    def tcp_option(self, children: list[Any]) -> Expr:
+        part = str(children[3]) if len(children) > 3 else ""
+        return tcp_option(children[2], part, span(children))
+
+    def tcp_option_raw(self, children: list[Any]) -> Expr:
+        return raw_option(option_kind(children[3]), number(children[5]), number(children[7]), span(children))
+
+    def ip_option(self, children: list[Any]) -> Expr:
+        name, part = str(children[2]), str(children[3]) if len(children) > 3 else ""
+        if part and part not in IP_OPTIONS[name][1]:
+            raise NftError("unknown ip option type/field", loc_of(children[0]))
+        return Option("ip option", name, part, loc=span(children))
+
+    def exthdr(self, children: list[Any]) -> Expr:
+        return children[0]
+
+    def exthdr_exists(self, children: list[Any]) -> Expr:
+        return Option("exthdr", str(children[1]), loc=span(children))
+
+    def exthdr_field(self, children: list[Any]) -> Expr:
+        part = str(children[1]) + (f"[{number(children[3])}]" if len(children) > 2 else "")
+        return Option(str(children[0]), str(children[0]), part, loc=span(children))
+
+    def osf(self, children: list[Any]) -> Expr:
+        words = children[1].children
+        ttl = str(words[1]) if words else ""
+        if ttl not in ("", "loose", "skip"):
+            raise NftError("invalid ttl option", loc_of(words[1]))
+        return Osf(str(children[-1]), ttl, loc=span(children))
+
+    def ipsec(self, children: list[Any]) -> Expr:
+        spnum = last_number(children[2]) or 0
+        if spnum > 255:
+            raise NftError("value too large", span(children[2].children))
+        return Ipsec(str(children[1]), spnum, " ".join(str(child) for child in children[3:]), loc=span(children))
 
     def rt(self, children: list[Any]) -> Expr:
         return Rt(" ".join(str(child) for child in children[1:]), loc=span(children))
@@ -170,14 +219,15 @@ class ExpressionBuilder:
     def fib_tuple(self, children: list[Any]) -> Any:
         last = children[-1]
         flags = {str(children[0])} | (last.value if isinstance(last, Tail) else set())
-        if "saddr" in flags and "daddr" in flags:
-            raise NftError("fib: saddr and daddr are mutually exclusive", span(children))
         return Tail("fib", flags, span(children))
 
     def fib(self, children: list[Any]) -> Expr:
         flags = children[1].value
         if "saddr" not in flags and "daddr" not in flags:
             raise NftError("fib: need either saddr or daddr", children[1].loc)
+        for one, other in (("saddr", "daddr"), ("iif", "oif")):
+            if one in flags and other in flags:
+                raise NftError(f"fib: {one} and {other} are mutually exclusive", children[1].loc)
         ordered = tuple(flag for flag in ("saddr", "daddr", "mark", "iif", "oif") if flag in flags)
         return Fib(ordered, str(children[-1]), loc=span(children))
 
@@ -191,7 +241,8 @@ class ExpressionBuilder:
         return Hash(number(children[2]), None, None, last_number(children[3]) or 0, loc=span(children))
 
     def socket(self, children: list[Any]) -> Expr:
-        return Socket(str(children[1]), loc=span(children))
+        level = number(children[3]) if len(children) > 2 else None
+        return Socket(str(children[1]), level, loc=span(children))
 
 
 META_ORDER = (
@@ -211,10 +262,34 @@ def build_meta(token: Any, where: Loc | None) -> Meta:
     return Meta(key, loc=where)
 
 
-def tcp_option(name: str, part: str, where: Loc | None) -> Option:
-    name = {"noop": "nop", "sack-permitted": "sack-perm"}.get(name, name)
-    widths = {"size": 16, "tsval": 32, "tsecr": 32, "left": 32, "right": 32}
-    return Option("tcp option", name, part, widths.get(part, 8), loc=where)
+def option_kind(token: Any) -> int:
+    """The number of a TCP option, by name or number."""
+    word = str(token)
+    name = TCP_SYNONYMS.get(word, word)
+    return number(token) if token.type == "NUM" else TCP_KINDS["sack" if name.startswith("sack") and name[4:].isdigit() else name]
+
+
+def tcp_option(token: Any, part: str, where: Loc | None) -> Option:
+    word = str(token)
+    if not part:
+        kind = option_kind(token)
+        return Option("tcp option", TCP_NAMES.get(kind, str(kind)), loc=where)
+    name = TCP_NAMES.get(number(token), word) if token.type == "NUM" else TCP_SYNONYMS.get(word, word)
+    known = TCP_FIELDS.get(name, {"length": None})
+    if part not in known:
+        if part != "length":
+            raise NftError("syntax error, unexpected string", where)
+        return Option("tcp option", name, "length", loc=where)
+    return Option("tcp option", name, part, loc=where)
+
+
+def raw_option(kind: int, offset: int, bits: int, where: Loc | None) -> Option:
+    """By numbers: a field that has a name gets it."""
+    name = TCP_NAMES.get(kind, "")
+    for part, field in TCP_FIELDS.get(name, {}).items():
+        if (field.offset, field.bits) == (offset, bits):
+            return Option("tcp option", name, part, loc=where)
+    return Option("tcp option", str(kind), raw=(offset, bits), loc=where)
 
 
 def build_element(key: Any, options: list[Any], data: Any, where: Loc | None) -> Element:

@@ -8,16 +8,19 @@ from typing import Any
 from lark import Token
 
 from kubenet_course.kernel.netfilter.nf_tables import statements as st
-from kubenet_course.kernel.netfilter.nf_tables.expressions import Element, Variable, Verdict
+from kubenet_course.kernel.netfilter.nf_tables.expressions import Ct, Variable, Verdict
 from kubenet_course.userland.commands.nft.build_expressions import (
     ExpressionBuilder,
     build_element,
     build_meta,
+    option_kind,
 )
 from kubenet_course.userland.commands.nft.commands import RuleData
 from kubenet_course.userland.commands.nft.errors import NftError, refused
 from kubenet_course.userland.commands.nft.pieces import Tail, loc_of, number, sized, span
 from kubenet_course.userland.commands.nft.typed import Integer
+
+_WIDTHS = {"group": 0xFFFF, "threshold": 0xFFFF}
 
 
 class RuleBuilder(ExpressionBuilder):
@@ -115,7 +118,7 @@ class RuleBuilder(ExpressionBuilder):
         return st.Quota(size, over, spent, loc=where)
 
     def ct_count(self, children: list[Any]) -> Any:
-        return st.ConnLimit(number(children[-1]), len(children) == 4, loc=span(children))
+        return st.ConnLimit(number(children[-1]) & 0xFFFFFFFF, len(children) == 4, loc=span(children))
 
     # -- log, reject, nat -------------------------------------------------------------------
     def _tail(kind: str) -> Any:  # type: ignore[misc]
@@ -144,7 +147,7 @@ class RuleBuilder(ExpressionBuilder):
                     raise NftError("invalid log level", loc_of(tail.value))
                 values["level"] = st.LEVELS.index(level)
             else:
-                values[tail.kind] = number(tail.value) if tail.kind != "prefix" else tail.value
+                values[tail.kind] = number(tail.value) & _WIDTHS.get(tail.kind, 0xFFFFFFFF) if tail.kind != "prefix" else tail.value
         prefix = values.get("prefix")
         if prefix is not None:
             values["prefix"] = prefix if isinstance(prefix, Variable) else str(prefix)
@@ -185,6 +188,8 @@ class RuleBuilder(ExpressionBuilder):
     def meta_set(self, children: list[Any]) -> Any:
         at = 1 if children[0].type == "META" else 0
         target = build_meta(children[at], span(children[: at + 1]))
+        if target.key == "secmark" and not isinstance(children[-1], Ct):
+            return st.ObjectRef("secmark", children[-1], loc=span(children))
         return st.Assign(target, children[-1], loc=span(children))
 
     def payload_set(self, children: list[Any]) -> Any:
@@ -205,27 +210,85 @@ class RuleBuilder(ExpressionBuilder):
         return Tail("element", children, span(children))
 
     def set_update(self, children: list[Any]) -> Any:
-        op, name, element = str(children[0]), children[2], children[4]
-        data = children[6] if len(children) > 6 else None
-        made = build_element(element.value[0], element.value[1:], data, element.loc)
+        op, name = str(children[0]), children[2]
+        elements = [child for child in children[4:] if isinstance(child, Tail) and child.kind == "element"]
+        inner = tuple(child for child in children[4:] if isinstance(child, st.Statement))
+        data = elements[1].value[0] if len(elements) > 1 else None
+        made = build_element(elements[0].value[0], elements[0].value[1:], data, elements[0].loc)
         reference = (children[1].start_pos, name.end_pos)
-        inner = made.statements
-        made = Element(made.key, made.data, made.timeout, made.expires, made.comment, loc=made.loc)
         return Tail("set_update", (op, str(name), reference, made, inner), span(children))
+
+    map_update = set_update
 
     def set_update_old(self, children: list[Any]) -> Any:
         name = children[4]
         reference = (children[3].start_pos, name.end_pos)
-        return Tail("set_update", (str(children[1]), str(name), reference, Element(children[2]), ()), span(children))
+        element = children[2]
+        made = build_element(element.value[0], element.value[1:], None, element.loc)
+        return Tail("set_update", (str(children[1]), str(name), reference, made, ()), span(children))
 
-    def _refused(what: str) -> Any:  # type: ignore[misc]
-        return lambda self, children: st.Refused(what, loc=span(children))
+    def meter(self, children: list[Any]) -> Any:
+        name = children[2] if children[0].type == "FLOW" else children[1]
+        size = number(children[3]) if str(children[2]) == "size" else 0
+        element, statement = children[-3], children[-2]
+        made = build_element(element.value[0], element.value[1:], None, element.loc)
+        return Tail("meter", (str(name), size, made, statement), span(children))
 
-    queue, tproxy, fwd, synproxy = _refused("queue"), _refused("tproxy"), _refused("fwd"), _refused("synproxy")
-    meter, xt, chain_stmt = _refused("meter"), _refused("xt"), _refused("a chain without a name")
-    reset_option, osf_stmt = _refused("reset tcp option"), _refused("osf")
-    osf, ipsec = _refused("osf"), _refused("ipsec")
-    del _refused
+    # -- to elsewhere -----------------------------------------------------------------------
+    def queue_flags(self, children: list[Any]) -> Tail:
+        return Tail("queue flags", tuple(str(child) for child in children if child.type == "QUEUE_FLAG"), span(children))
+
+    def queue_number(self, children: list[Any]) -> Any:
+        return children[0]
+
+    def queue_arg(self, children: list[Any]) -> Tail:
+        return children[0] if len(children) == 1 else Tail("queue", children[1], span(children))
+
+    def queue(self, children: list[Any]) -> Any:
+        target = next((child for child in reversed(children[1:]) if child.kind == "queue"), None)
+        if target is not None:
+            target = dataclasses.replace(target.value, loc=target.loc)
+        flags = tuple(flag for child in children[1:] if child.kind == "queue flags" for flag in child.value)
+        return st.Queue(target, flags, loc=loc_of(children[0]))
+
+    def queue_to(self, children: list[Any]) -> Any:
+        flags = next((child.value for child in children if isinstance(child, Tail)), ())
+        return st.Queue(children[-1], flags, loc=span(children))
+
+    def tproxy_to(self, children: list[Any]) -> Any:
+        return children[0]
+
+    def tproxy(self, children: list[Any]) -> Any:
+        family = str(children[1].children[0]) if len(children) > 3 else ""
+        address, port = _address_port(children[-1])
+        return st.Tproxy(family, address, port, loc=span(children))
+
+    def fwd(self, children: list[Any]) -> Any:
+        if len(children) == 3:
+            return st.Fwd(children[2], loc=span(children))
+        return st.Fwd(children[5], str(children[1].children[0]), children[3], loc=span(children))
+
+    def synproxy_arg(self, children: list[Any]) -> Tail:
+        return Tail(str(children[0]), number(children[1]) if len(children) > 1 else 1, span(children))
+
+    def synproxy(self, children: list[Any]) -> Any:
+        said = {child.kind: child.value for child in children[1:]}
+        bits = {"mss": st.SYN_MSS, "wscale": st.SYN_WSCALE, "sack-perm": st.SYN_SACK_PERM, "timestamp": st.SYN_TIMESTAMP}
+        flags = sum(bit for word, bit in bits.items() if word in said)
+        return st.Synproxy(said.get("mss", 0) & 0xFFFF, said.get("wscale", 0) & 0xFF, flags, loc=span(children))
+
+    def reset_option(self, children: list[Any]) -> Any:
+        return st.ResetOption(option_kind(children[3]), loc=span(children))
+
+    def flow_offload(self, children: list[Any]) -> Any:
+        return st.FlowOffload(str(children[3]), loc=span(children))
+
+    def xt(self, children: list[Any]) -> Any:
+        raise NftError("unsupported xtables compat expression, use iptables-nft with this ruleset", span(children))
+
+    def chain_stmt(self, children: list[Any]) -> Any:
+        rules = [rule for child in children[3:-1] for rule in _rules(child)]
+        return Tail("chain", (str(children[0]), rules), span(children))
 
     def dup(self, children: list[Any]) -> Any:
         return st.Dup(children[2], children[4] if len(children) > 4 else None, loc=span(children))
@@ -243,10 +306,17 @@ def _end(children: list[Any]) -> int | None:
     return where[1] if where else None
 
 
+def _rules(node: Any) -> list[RuleData]:
+    """The rules in the braces of a chain without a name."""
+    if isinstance(node, Tail):
+        return [node.value] if node.kind == "rule" else []
+    return [rule for child in getattr(node, "children", ()) for rule in _rules(child)]
+
+
 def _address_port(node: Any) -> tuple[Any, Any]:
     data = getattr(node, "data", "")
     if data == "nat_expr_port":
         return node.children[0], node.children[2]
     if data == "nat_port":
         return None, node.children[1]
-    return node.children[0], None
+    return (node.children[0] if data else node), None

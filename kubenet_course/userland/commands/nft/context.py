@@ -41,6 +41,7 @@ class ProtocolContext:
     def __init__(self, family: str):
         self.family = family
         self.l3: str | None = OF_FAMILY.get(family)
+        self.l3_loc: Loc | None = None
         self.l4: str | None = None
         self.l4_loc: Loc | None = None
         #: A set of protocols was matched: ports are allowed.
@@ -70,7 +71,7 @@ class ProtocolContext:
                 raise NftError(f"conflicting protocols specified: {self.l3} vs. {expr.protocol}", expr.loc)
             if self.family == "inet" and expr.protocol == "arp":
                 raise NftError("conflicting protocols specified: inet vs. arp", expr.loc)
-            self.l3 = expr.protocol
+            self.l3, self.l3_loc = expr.protocol, self.l3_loc or expr.loc
             self._kill_network()
         elif protocol.base == TRANSPORT:
             if expr.protocol == "th":

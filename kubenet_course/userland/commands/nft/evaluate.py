@@ -16,6 +16,7 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Fib,
     ListExpr,
     Meta,
+    Option,
     Payload,
     Range,
     RawPayload,
@@ -27,11 +28,12 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Verdict,
     Wildcard,
 )
+from kubenet_course.kernel.netfilter.nf_tables.exthdrs import TCP_FIELDS
 from kubenet_course.kernel.netfilter.nf_tables.protocols import ICMP_IMPLIED
 from kubenet_course.userland.commands.nft.commands import RuleData
 from kubenet_course.userland.commands.nft.context import merged
-from kubenet_course.userland.commands.nft.errors import NftError, Unsupported, no_such, refused
-from kubenet_course.userland.commands.nft.evaluate_nat import NatEvaluator
+from kubenet_course.userland.commands.nft.errors import NftError, no_such, refused
+from kubenet_course.userland.commands.nft.evaluate_elsewhere import ElsewhereEvaluator
 from kubenet_course.userland.commands.nft.lhs import described, folded_match, types_of
 from kubenet_course.userland.commands.nft.pieces import Tail
 from kubenet_course.userland.commands.nft.rhs import is_interval, ordered, unique
@@ -44,7 +46,7 @@ _TERMINAL = ("accept", "drop", "return", "jump", "goto")
 CONSTANTS = (Symbol, Integer, RangeExpr, SlashExpr, ListExpr, Value)
 
 
-class RuleEvaluator(NatEvaluator):
+class RuleEvaluator(ElsewhereEvaluator):
     """Evaluates one rule for one table (its family and sets)."""
 
     def rule(self, data: RuleData) -> tuple[Any, ...]:
@@ -55,7 +57,12 @@ class RuleEvaluator(NatEvaluator):
             self.statement(statement)
             if _ends(statement):
                 terminal = statement
-        return tuple(merged(self.context.out, self.family))
+        found = tuple(merged(self.context.out, self.family))
+        problems = [*self.element_refusals, *self.refusals[:1]]
+        if problems:
+            problems[0].also = tuple(error.problem for error in problems[1:])
+            raise problems[0]
+        return found
 
     def statement(self, statement: Any) -> None:
         context = self.context
@@ -76,14 +83,16 @@ class RuleEvaluator(NatEvaluator):
         elif isinstance(statement, (st.Reject, Tail)):
             if isinstance(statement, Tail) and statement.kind == "set_update":
                 context.plain(self.set_update(statement))
+            elif isinstance(statement, Tail) and statement.kind == "meter":
+                context.plain(self.meter(statement))
+            elif isinstance(statement, Tail) and statement.kind == "chain":
+                context.plain(st.VerdictStatement(Verdict(statement.value[0], statement.value[1], loc=statement.loc), loc=statement.loc))
             else:
                 self.reject(statement)
         elif isinstance(statement, st.ObjectRef):
             context.plain(self.object_ref(statement))
-        elif isinstance(statement, st.Refused):
-            raise Unsupported(f"nft: {statement.what} is not emulated")
-        elif isinstance(statement, st.Dup):
-            context.plain(self.dup(statement))
+        elif type(statement) in _ELSEWHERE:
+            context.plain(getattr(self, _ELSEWHERE[type(statement)])(statement))
         else:
             context.plain(self.counting(statement))
 
@@ -96,23 +105,40 @@ class RuleEvaluator(NatEvaluator):
                 word = self.constants.resolve(statement.prefix)
                 statement = dataclasses.replace(statement, prefix=getattr(word, "word", str(word)))
             if len(statement.prefix or "") > 127:
-                raise NftError("log prefix is too long", statement.loc)
-        if isinstance(statement, st.ConnLimit) and self.family == "bridge":
-            raise refused("Protocol error", statement.loc)
+                self.refuse("Numerical result out of range", statement.loc)
+            more = (statement.prefix, statement.group, statement.snaplen, statement.threshold)
+            if statement.level == 8 and (any(one is not None for one in more) or statement.flags):
+                raise NftError("log level audit doesn't support any further options", statement.loc)
+            if statement.flags and statement.group is not None:
+                raise NftError("flags and group are mutually exclusive", statement.loc)
+        if isinstance(statement, st.Quota) and statement.used > statement.bytes:
+            self.refuse("Invalid argument", statement.loc)
+        if isinstance(statement, st.Limit) and statement.in_bytes and statement.rate + statement.burst >= 1 << 64:
+            self.refuse("Value too large for defined data type", statement.loc)
+        if isinstance(statement, st.ConnLimit) and self.family in ("bridge", "netdev", "arp"):
+            self.refuse("Protocol error", statement.loc)
         return statement
 
     # -- matches ----------------------------------------------------------------------------
     def match(self, statement: st.Match) -> None:
         left = self.lhs(statement.left)
         right = self.constants.resolve(statement.right)
-        if getattr(left, "key", "") in ("nftrace", "event") and isinstance(left, (Meta, Ct)):
-            raise refused("Operation not supported", left.loc)
         if isinstance(statement.left, RawPayload) and isinstance(left, Payload):
             right = numeric(right)
         op = "" if statement.op == "==" and types_of(left)[0].base != "bitmask" else statement.op
         if isinstance(left, Payload) and (left.protocol, left.name) in ICMP_IMPLIED:
             self._imply_icmp(left)
+        if isinstance(left, RawPayload) and left.length > 128:
+            self.refuse("Value too large for defined data type", statement.loc)
+        known = TCP_FIELDS.get(left.name, {"length": None}) if isinstance(left, Option) and left.header == "tcp option" else None
+        if known is not None and left.part and left.part not in known:  # type: ignore[attr-defined]
+            raise NftError("No symbol type information", getattr(right, "loc", None))
+        if isinstance(left, (Meta, Ct)) and left.key == "secmark" and not isinstance(right, SetRef):
+            self._constants_of(right, left)
+            raise NftError("Cannot be used with right hand side constant value", right.loc, left.loc)
         if isinstance(right, SetRef):
+            if op in ("<", ">", "<=", ">="):
+                raise NftError(f"Relational expression ({op}) is undefined for set reference expressions", right.loc, _between(left, right))
             self.context.matched(dataclasses.replace(statement, left=left, op=op, right=self.set_reference(right, left)))
             return
         if isinstance(right, SetExpr):
@@ -130,6 +156,10 @@ class RuleEvaluator(NatEvaluator):
             left = dataclasses.replace(left, exists=True)
         self.context.matched(self._compare(statement, left, op, right))
 
+    def _constants_of(self, right: Any, left: Expr) -> None:
+        for one in right.elements if isinstance(right, SetExpr) else (Element(right),):
+            self.constants.constant(one.key, left.type, left.bits)
+
     def _compare(self, statement: st.Match, left: Expr, op: str, right: Any) -> st.Match:
         kind, bits = left.type, left.bits
         if kind.base == "bitmask" and isinstance(right, SlashExpr):
@@ -138,11 +168,17 @@ class RuleEvaluator(NatEvaluator):
             return folded_match(st.Match(_and(left, mask), op or "==", Value(kind, value, bits), loc=statement.loc))
         if isinstance(left, Binop) and left.op in ("<<", ">>") and kind.name != "integer":
             raise NftError(f"datatype mismatch, expected {kind.description}, expression has type integer", right.loc, left.loc)
+        if isinstance(left, RawPayload) and not left.length and isinstance(right, Integer):
+            raise NftError(f"Value {right.value} exceeds valid range 0-0", right.loc)
         typed = self.constants.constant(right, kind, bits)
+        if isinstance(left, RawPayload) and isinstance(typed, Value) and (left.offset % 8 or left.length % 8):
+            return st.Match(*_whole_bytes(left, op, typed), loc=statement.loc)
         if op in ("<", ">", "<=", ">=") and not isinstance(typed, Value):
             raise NftError(f"Relational expression ({op}) is undefined for {_kind(typed)} expressions", typed.loc, _between(left, typed))
         if op == "!" and kind.base != "bitmask":
             raise NftError("negation can only be used with singleton bitmask values", left.loc, typed.loc)
+        if kind.name == "hour" and isinstance(typed, Range) and typed.low > typed.high:
+            return st.Match(left, "" if op == "!=" else "!=", Range(kind, typed.high, typed.low), loc=statement.loc)
         return folded_match(st.Match(left, op, typed, loc=statement.loc))
 
     def _imply_icmp(self, left: Payload) -> None:
@@ -181,6 +217,7 @@ class RuleEvaluator(NatEvaluator):
 
     def anonymous(self, expr: SetExpr, left: Expr) -> SetExpr:
         """{ … } on the right of a match: typed, merged where intervals meet, in order."""
+        self.no_short_address(left)
         types = types_of(left)
         elements = self.constants.elements(expr, types, widths_of(left))
         self.context.typed_keys = [element.key for element in elements]
@@ -194,6 +231,11 @@ class RuleEvaluator(NatEvaluator):
     def verdict_map(self, statement: st.VerdictMap) -> st.VerdictMap:
         key = self.lhs(statement.key)
         mappings = self.mappings(statement.mappings, key, (VERDICT,), (0,))
+        found = self.sets.get(mappings.name) if isinstance(mappings, SetRef) else None
+        if found is not None and found.data_types and found.data_types[0] is not VERDICT:
+            raise NftError(
+                f"datatype mismatch: expected netfilter verdict, expression has type {described(found.data_types)}", statement.loc
+            )
         return dataclasses.replace(statement, key=key, mappings=mappings)
 
     def object_ref(self, statement: st.ObjectRef) -> st.ObjectRef:
@@ -206,46 +248,91 @@ class RuleEvaluator(NatEvaluator):
     def set_update(self, tail: Tail) -> st.SetUpdate:
         op, name, where, element, inner = tail.value
         found = self.find_set(SetRef(name, loc=where))
+        key = self._element_key(element, found, tail)
         if element.comment:
             raise NftError("Key expression comments are not supported", element.key.loc)
-        key = self.lhs(element.key)
-        self._same_types(key, found, SetRef(name, loc=where))
         data = None
         if element.data is not None:
             if not found.data_types:
                 raise NftError("set is not a map", where)
             data = self.stmt_value(element.data, found.data_types[0], 0, tail)
-        if inner:
-            if op == "delete":
-                raise refused("Operation not supported", tail.loc)
-            if found.statements:
-                raise refused("Invalid argument", tail.loc)
-        if element.timeout is not None and "timeout" not in found.flags:
-            raise refused("Operation not supported", tail.loc)
-        if found.data_types and data is None and op != "delete":
-            raise refused("Invalid argument", tail.loc)
         typed = Element(key, data, element.timeout, loc=element.loc)
+        self._update_refused(tail, found, typed, inner)
         return st.SetUpdate(op, name, typed, tuple(inner), loc=tail.loc)
+
+    def _element_key(self, element: Element, found: Any, tail: Tail) -> Expr:
+        """The key, which may be a constant; of the set's types."""
+        key = self.constants.resolve(element.key)
+        if isinstance(key, CONSTANTS):
+            return self.constants.constant(key, found.types[0], found.widths[0])
+        key = self.lhs(key)
+        have, want = [kind.name for kind in types_of(key)], [kind.name for kind in found.types]
+        if have != want and not (have == ["integer"] and len(want) == 1):
+            raise NftError(
+                f"datatype mismatch: expected {described(found.types)}, expression has type {described(types_of(key))}",
+                key.loc or element.loc, tail.loc,
+            )  # fmt: skip
+        return key
+
+    def _update_refused(self, tail: Tail, found: Any, element: Element, inner: Any) -> None:
+        """nft_dynset_init()."""
+        if found.interval or element.timeout is not None and "timeout" not in found.flags:
+            self.refuse("Operation not supported", tail.loc)
+        if element.data is None and found.data_types and tail.value[0] != "delete":
+            self.refuse("Invalid argument", tail.loc)
+        if inner and tail.value[0] == "delete":
+            self.refuse("Operation not supported", tail.loc)
+        elif inner and (found.statements or "dynamic" not in found.flags):
+            self.refuse("Invalid argument", tail.loc)
+        elif any(isinstance(one, st.ConnLimit) for one in inner) and "timeout" in found.flags:
+            self.refuse("Operation not supported", tail.loc)
+
+    def meter(self, tail: Tail) -> st.Meter:
+        """The set that it counts in comes with the rule."""
+        name, size, element, inner = tail.value
+        if element.comment:
+            raise NftError("Meter key expression can not contain comments", element.loc)
+        key = self.lhs(element.key)
+        if not isinstance(inner, (st.Counter, st.Limit, st.Quota, st.ConnLimit, st.ObjectRef)) or isinstance(inner, st.ObjectRef):
+            raise NftError("meter statement must be stateful", getattr(inner, "loc", None), tail.loc)
+        inner = self.counting(inner)
+        before = self.sets.get(name)
+        where = element.loc
+        if before is not None:
+            self.element_refusals.append(refused("Operation not supported" if before.meter else "File exists", where))
+            self.refuse("Device or resource busy" if before.meter else "Invalid argument", tail.loc)
+        elif isinstance(inner, st.ConnLimit) and element.timeout is not None:
+            self.refuse("Operation not supported", tail.loc)
+        return st.Meter(name, size or 65535, Element(key, None, element.timeout, loc=element.loc), inner, loc=tail.loc)
 
     # -- setting ----------------------------------------------------------------------------
     def assign(self, statement: st.Assign) -> st.Assign:
-        target = self.lhs(statement.target)
-        kind = getattr(target, "key", "")
-        name = type(target).__name__
-        if name == "Meta" and kind not in SETTABLE_META or name == "Ct" and kind not in SETTABLE_CT:
-            raise refused("Operation not supported", statement.loc)
-        if kind == "secmark":
-            raise Unsupported("nft: security marks are not emulated")
+        target = statement.target
+        kind, name = getattr(target, "key", ""), type(target).__name__
+        if isinstance(target, Ct) and kind in ("saddr", "daddr", "proto-src", "proto-dst"):
+            target = self._ct(target)
+            self.refusals.clear()
+            if target.unknown or not target.direction and target.short:
+                raise NftError("Can't parse symbolic invalid expressions", getattr(statement.value, "loc", None))
+        elif not isinstance(target, (Meta, Ct)):
+            target = self.lhs(target)
         value = self.stmt_value(statement.value, target.type, target.bits, statement)
+        if kind == "secmark" and isinstance(value, Value):
+            raise NftError("ct secmark must not be set to constant value", statement.loc)
+        if name == "Meta" and kind not in SETTABLE_META or name == "Ct" and kind not in SETTABLE_CT:
+            self.refuse("Operation not supported", statement.loc)
+        if isinstance(target, Ct) and self.family in ("bridge", "netdev", "arp"):
+            self.refuse("Protocol error", statement.loc)
+        if isinstance(target, Option) and (target.bits not in (16, 32) or target.header == "ip option"):
+            self.refuse("Operation not supported", target.loc)
         return dataclasses.replace(statement, target=target, value=value)
 
-    def dup(self, statement: st.Dup) -> st.Dup:
-        kind = TYPES["ipv6_addr" if self.family == "ip6" else "ipv4_addr"]
-        if self.family not in ("ip", "ip6"):
-            raise Unsupported("nft: dup is emulated in families ip and ip6 only")
-        address = self.stmt_value(statement.address, kind, kind.bits, statement)
-        device = self.stmt_value(statement.device, TYPES["iface_index"], 32, statement) if statement.device is not None else None
-        return dataclasses.replace(statement, address=address, device=device)
+
+#: Statements that send packets elsewhere, by the method that looks at them (evaluate_elsewhere.py).
+_ELSEWHERE = {
+    st.Dup: "dup", st.Fwd: "fwd", st.Tproxy: "tproxy", st.Synproxy: "synproxy", st.Queue: "queue", st.FlowOffload: "flow_offload",
+    st.ResetOption: "reset_option",
+}  # fmt: skip
 
 
 def _kind(typed: Expr) -> str:
@@ -257,6 +344,15 @@ def _between(left: Expr, right: Expr) -> Any:
     if left.loc is None or right.loc is None:
         return None
     return left.loc[1] + 1, right.loc[0] - 1
+
+
+def _whole_bytes(left: RawPayload, op: str, right: Value) -> tuple[Expr, str, Expr]:
+    """A field that does not fill its bytes is loaded with its neighbours, which are masked."""
+    start, end = left.offset // 8 * 8, (left.offset + left.length + 7) // 8 * 8
+    shift = end - left.offset - left.length
+    mask = ((1 << left.length) - 1) << shift
+    whole = RawPayload(left.base, start, end - start)
+    return Binop("&", whole, Value(right.kind, mask, end - start)), op or "==", Value(right.kind, right.value << shift, end - start)
 
 
 def numeric(right: Any) -> Any:

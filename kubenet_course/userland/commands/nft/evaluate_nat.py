@@ -16,7 +16,7 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Symbol,
     Value,
 )
-from kubenet_course.userland.commands.nft.errors import NftError, refused
+from kubenet_course.userland.commands.nft.errors import NftError
 from kubenet_course.userland.commands.nft.lhs import LeftSides
 from kubenet_course.userland.commands.nft.pieces import Tail
 from kubenet_course.userland.commands.nft.typed import Integer
@@ -78,7 +78,7 @@ class NatEvaluator(LeftSides):
     def reject(self, statement: Any) -> None:
         context = self.context
         if self.family == "bridge":
-            raise refused("No such file or directory", statement.loc)
+            self.refuse("No such file or directory", statement.loc)
         if self.family == "arp":
             raise NftError("cannot use reject in arp", statement.loc)
         if isinstance(statement, Tail):

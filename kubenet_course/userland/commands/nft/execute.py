@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.kernel.netfilter.nf_tables.datatypes import Style
 from kubenet_course.kernel.netfilter.nf_tables.objects import CounterState, NamedObject, QuotaState, state_of
-from kubenet_course.kernel.netfilter.nf_tables.rule import NftRule
+from kubenet_course.kernel.netfilter.nf_tables.rule import ANONYMOUS, NftRule
 from kubenet_course.kernel.netfilter.nf_tables.statements import Reject
 from kubenet_course.kernel.netfilter.nf_tables.transaction import Refusal, Transaction
 from kubenet_course.kernel.netfilter.nf_tables.validate import Invalid
@@ -16,6 +17,7 @@ from kubenet_course.userland.commands.nft.commands import Command, Definition, O
 from kubenet_course.userland.commands.nft.errors import NftError, Problem, Unsupported, no_such, refused
 from kubenet_course.userland.commands.nft.evaluate import RuleEvaluator
 from kubenet_course.userland.commands.nft.execute_chains import chain_arguments
+from kubenet_course.userland.commands.nft.execute_objects import details
 from kubenet_course.userland.commands.nft.execute_sets import SetCommands
 from kubenet_course.userland.commands.nft.rhs import Constants
 from kubenet_course.userland.commands.nft.show import Show
@@ -24,7 +26,7 @@ from kubenet_course.userland.commands.nft.suggest import suggestion
 if TYPE_CHECKING:
     from kubenet_course.userland.commands.nft.values import Names
 
-FLAT = ("limit", "quota", "counter", "ct helper", "ct timeout", "ct expectation")
+FLAT = ("limit", "quota", "counter", "ct helper", "ct timeout", "ct expectation", "synproxy", "secmark", "flowtable")
 
 
 class Executor(SetCommands):
@@ -101,8 +103,6 @@ class Executor(SetCommands):
         if isinstance(command, Definition):
             self.define(command)
             return
-        if command.obj in ("flowtable", "synproxy", "secmark", "ct timeout", "ct expectation") and command.op != "list":
-            raise Unsupported(f"nft: {command.obj} is not emulated")
         kind = command.obj if command.obj not in FLAT else "object"
         action = getattr(self, f"{command.op}_{kind.replace(' ', '_')}", None)
         if action is None:
@@ -145,7 +145,7 @@ class Executor(SetCommands):
             self._try(lambda command: self.define(command.data), command)
         for command in commands(("chain",)):
             self._try(lambda command: self._chain_only(command, nested=True), command)
-        for command in commands((*FLAT, "flowtable", "synproxy", "secmark")):
+        for command in commands(FLAT):
             self._try(self.one, command)
         for command in commands(("set", "map")):
             self._try(self.add_set, command)
@@ -232,12 +232,29 @@ class Executor(SetCommands):
         spec = command.spec
         table = self.ruleset.table(spec.af, spec.table)
         evaluator = RuleEvaluator(spec.af, table.sets if table is not None else {}, self.constants)
+        if table is not None:
+            data = self._inner_chains(command, table, data)
         statements = evaluator.rule(data)
         if spec.af in ("bridge", "netdev") and any(isinstance(statement, Reject) for statement in statements):
             raise Unsupported(f"nft: reject is not emulated in family {spec.af}")
         if table is not None:
             self._grow_sets(table, statements)
         return NftRule(statements, data.comment)
+
+    def _inner_chains(self, command: Command, table: Table, data: RuleData) -> RuleData:
+        """Chains in braces after jump or goto: made with their rules, under names that nobody sees."""
+        found = []
+        for statement in data.statements:
+            if getattr(statement, "kind", "") == "chain":
+                verb, rules = statement.value
+                name = next(name for number in range(1 << 16) if (name := f"{ANONYMOUS}{number}") not in table.chains)
+                self.transaction.add_chain(table, name, None)
+                spec = dataclasses.replace(command.spec, name=name, position=None, index=None, handle=None)
+                for rule in rules:
+                    self.add_rule(Command("add", "rule", spec, rule, rule.loc))
+                statement = statement._replace(value=(verb, name))
+            found.append(statement)
+        return dataclasses.replace(data, statements=found)
 
     def _place(self, command: Command, chain: Chain) -> int:
         """Where a rule goes: behind (add) or before (insert) another, else at the end or the front."""
@@ -280,11 +297,10 @@ class Executor(SetCommands):
         if table is None:
             raise Refusal(errno.ENOENT, "table")
         data: ObjectData = command.data
-        statement = data.statement
-        if command.obj == "ct helper":
-            made = NamedObject(command.obj, spec.name, None, comment=data.comment)
-            helper, protocol = (statement or {}).get("helper", ("", "tcp"))
-            made.details = (helper, protocol, (statement or {}).get("l3proto", table.family))
+        statement = data.statement if data is not None else None
+        if command.obj not in ("counter", "quota", "limit"):
+            made = NamedObject(command.obj, spec.name, None, comment=data.comment if data is not None else "")
+            made.details = details(command, statement or {}, table.family, self.constants)
         else:
             if statement is None:
                 if command.obj != "counter":
@@ -351,15 +367,25 @@ class Executor(SetCommands):
     def list_set(self, command: Command) -> None:
         table = self._table_there(command.spec)
         found = table.sets.get(command.spec.name)
-        if found is None or (command.obj == "map") != found.is_map:
+        if found is None or found.meter or (command.obj == "map") != found.is_map:
             raise self._missing(command)
         self.show.set(found)
 
     list_map = list_set
 
     def list_meter(self, command: Command) -> None:
-        self._table_there(command.spec)
-        raise self._missing(command)
+        table = self._table_there(command.spec)
+        found = table.sets.get(command.spec.name)
+        if found is None or not found.meter:
+            raise self._missing(command)
+        self.show.set(found)
+
+    def flush_meter(self, command: Command) -> None:
+        table = self._table_there(command.spec)
+        found = table.sets.get(command.spec.name)
+        if found is None or not found.meter:
+            raise self._missing(command)
+        self.transaction.flush_set(found)
 
     def list_object(self, command: Command) -> None:
         table = self._table_there(command.spec)
@@ -397,6 +423,19 @@ class Executor(SetCommands):
 
     def list_flowtables(self, command: Command) -> None:
         self.show.objects(command.spec, "flowtable")
+
+    def _list_ct(self, command: Command, kind: str) -> None:
+        self._filtered(command)
+        self.show.objects(command.spec, kind)
+
+    def list_ct_helpers(self, command: Command) -> None:
+        self._list_ct(command, "ct helper")
+
+    def list_ct_timeouts(self, command: Command) -> None:
+        self._list_ct(command, "ct timeout")
+
+    def list_ct_expectations(self, command: Command) -> None:
+        self._list_ct(command, "ct expectation")
 
     def list_secmarks(self, command: Command) -> None:
         self.show.objects(command.spec, "secmark")

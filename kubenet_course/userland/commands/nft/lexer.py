@@ -40,7 +40,9 @@ _IP6 = re.compile(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?:(?<=:)\d{1,3}(?
 _IP4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _HEX = re.compile(r"0[xX][0-9A-Fa-f]+")
 _TIME = re.compile(r"(?:\d+d)?(?:\d+h)?(?:\d+m(?!s))?(?:\d+s)?(?:\d+ms)?")
-_CLASSID = re.compile(r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}")
+_CLASSID = re.compile(r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}(?=[ \t\n:\-},])")
+_TAGGED = re.compile(r"8021(?:q|ad)")
+_OCTAL = re.compile(r"0[0-7]*|0[xX][0-9A-Fa-f]+")
 _DECIMAL = re.compile(r"\d+")
 _STRING = re.compile(r"[A-Za-z_.][A-Za-z0-9/\-_.]*")
 _ASTERISK = re.compile(r"[A-Za-z_.][A-Za-z0-9/\-_.]*(?:\\?\*)")
@@ -49,7 +51,7 @@ _OPERATORS = (
     ("==", "REL_OP"), ("!=", "REL_OP"), ("<=", "REL_OP"), (">=", "REL_OP"), ("<<", "LSHIFT"), (">>", "RSHIFT"),
     ("<", "REL_OP"), (">", "REL_OP"), ("&", "AMPERSAND"), ("|", "PIPE"), ("^", "CARET"), ("!", "NOT"), ("/", "SLASH"),
     ("*", "ASTERISK"), ("-", "DASH"), ("@", "AT"), ("+", "PLUS"), ("$", "DOLLAR"), ("=", "EQUALS"), ("}", "RBRACE"),
-    ("(", "LPAR"), (")", "RPAR"), (":", "COLON"), (",", "COMMA"), (".", "DOT"),
+    ("(", "LPAR"), (")", "RPAR"), ("[", "LBRACKET"), ("]", "RBRACKET"), (":", "COLON"), (",", "COMMA"), (".", "DOT"),
 )  # fmt: skip
 
 
@@ -141,23 +143,28 @@ class Scanner:
             if end > at + 1 and end > best[1]:
                 best = ("STRING", end)
         if text[at].isdigit():
-            for pattern, kind in ((_IP4, "STRING"), (_HEX, "NUM"), (_DECIMAL, "NUM"), (_TIME, "STRING"), (_CLASSID, "STRING")):
+            for pattern, kind in ((_IP4, "STRING"), (_HEX, "NUM"), (_DECIMAL, "NUM"), (_TIME, "STRING"), (_TAGGED, "STRING")):
                 found = pattern.match(text, at)
                 if found is not None and found.end() > max(best[1], at):
                     best = (kind, found.end())
+        found = _CLASSID.match(text, at)
+        if found is not None and found.end() > max(best[1], at):
+            best = ("STRING", found.end())
         if not best[0]:
             return None
         string = _STRING.match(text, at)
         if string is not None and string.end() > best[1]:
             return None
         kind, end = best
+        if kind == "NUM" and text[at] == "0" and not _OCTAL.fullmatch(text, at, end):
+            kind = "STRING"  # strtoull() does not read it to the end
         return Word(kind, text[at:end], at, end)
 
     def _string(self, at: int, takes: Takes) -> Word:
         text = self.text
         found = _ASTERISK.match(text, at)
         if found is not None:
-            return Word("ASTERISK_STRING", found[0].replace("\\*", "*"), at, found.end())
+            return Word("ASTERISK_STRING", found[0], at, found.end())
         found = _STRING.match(text, at)
         assert found is not None
         word, end = found[0], found.end()

@@ -12,22 +12,27 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Ct,
     Expr,
     Hash,
+    Ipsec,
     ListExpr,
     MapExpr,
     Meta,
+    Numgen,
+    Option,
     Payload,
     Prefix,
     RawPayload,
     Rt,
     SetExpr,
     SetRef,
+    Socket,
     Symbol,
     Value,
     Variable,
 )
+from kubenet_course.kernel.netfilter.nf_tables.exthdrs import EXTENSION_HEADERS
 from kubenet_course.kernel.netfilter.nf_tables.statements import Match
 from kubenet_course.userland.commands.nft.context import ProtocolContext
-from kubenet_course.userland.commands.nft.errors import NftError, Unsupported, no_such, refused
+from kubenet_course.userland.commands.nft.errors import NftError, no_such, refused
 from kubenet_course.userland.commands.nft.rhs import PREFIXED, Constants, conflict, is_interval, ordered
 from kubenet_course.userland.commands.nft.typed import Integer, RangeExpr, SlashExpr
 
@@ -42,6 +47,13 @@ class LeftSides:
         self.sets = sets
         self.constants = constants
         self.context = ProtocolContext(family)
+        #: What the kernel will say of the rule, found while it is looked at, and before it of the sets that it brings.
+        self.refusals: list[NftError] = []
+        self.element_refusals: list[NftError] = []
+
+    def refuse(self, reason: str, place: Any) -> None:
+        """The kernel refuses this: said only if nft itself has nothing to say."""
+        self.refusals.append(refused(reason, place))
 
     def lhs(self, expr: Any) -> Any:
         expr = self.constants.resolve(expr)
@@ -53,33 +65,54 @@ class LeftSides:
         if isinstance(expr, Meta):
             if expr.key == "nfproto" and self.family != "inet":
                 raise NftError("meta nfproto is only useful in the inet family", expr.loc)
-            if expr.key in ("ibrname", "obrname", "ibrpvid", "ibrvproto") and self.family != "bridge":
-                raise refused("Operation not supported", expr.loc)
-            if expr.key in ("ipsec", "secmark"):
-                raise Unsupported(f"nft: meta {expr.key} is not emulated")
+            if expr.key == "nftrace" or expr.key in ("ibrname", "obrname", "ibrpvid", "ibrvproto") and self.family != "bridge":
+                self.refuse("Operation not supported", expr.loc)
             return expr
         if isinstance(expr, Ct):
             return self._ct(expr)
         if isinstance(expr, Rt):
             return self._rt(expr)
+        if isinstance(expr, Option) and (expr.header == "exthdr" or expr.header in EXTENSION_HEADERS):
+            if self.context.l3 not in (None, "ip6"):
+                raise NftError(f"cannot use exthdr with {self.context.l3}", expr.loc)
+            return expr
         if isinstance(expr, Concat):
+            for part in expr.parts:
+                kind = part.type if isinstance(part, Ct) else None
+                if kind is not None and kind.name == "string":
+                    raise NftError("can not use variable sized data types (string) in concat expressions", part.loc, expr.loc)
             return dataclasses.replace(expr, parts=tuple(self.lhs(part) for part in expr.parts))
         if isinstance(expr, Binop):
             return self.binop(expr)
         if isinstance(expr, Hash) and expr.expr is not None:
+            if not expr.mod:
+                self.refuse("Numerical result out of range", expr.loc)
             return dataclasses.replace(expr, expr=self.lhs(expr.expr))
         if isinstance(expr, MapExpr):
             return self.map_expr(expr, None, 0)
         if isinstance(expr, (Symbol, Integer, ListExpr)):
             raise NftError("No symbol type information", expr.loc)
-        if getattr(expr, "what", ""):
-            raise Unsupported(f"nft: {expr.what} is not emulated")
+        if isinstance(expr, Socket) and self.family not in ("ip", "ip6", "inet"):
+            self.refuse("Operation not supported", expr.loc)
+        if isinstance(expr, Ipsec) and self.family not in ("ip", "ip6", "inet"):
+            raise NftError("ipsec expression is only valid in ip/ip6/inet tables", expr.loc)
+        if isinstance(expr, (Hash, Numgen)) and not expr.mod:
+            self.refuse("Numerical result out of range", expr.loc)
         return expr
 
     def _ct(self, expr: Ct) -> Ct:
-        if self.family == "bridge":
-            raise refused("Protocol error", expr.loc)
+        if self.family in ("bridge", "netdev", "arp"):
+            self.refuse("Protocol error", expr.loc)
         key, direction = expr.key, expr.direction
+        if key == "event":
+            self.refuse("Operation not supported", expr.loc)
+        if key[:3] in ("ip ", "ip6"):
+            named = key.split()[0]
+            if self.context.l3 is not None and self.context.l3 != named:
+                raise NftError(f"conflicting protocols specified: {self.context.l3} vs. {named}", expr.loc)
+            return expr
+        if not direction and key in ("saddr", "daddr", "proto-src", "proto-dst"):
+            self.refuse("Invalid argument", expr.loc)
         if key in ("saddr", "daddr"):
             if self.context.l3 not in ("ip", "ip6"):
                 raise NftError(
@@ -96,6 +129,8 @@ class LeftSides:
             if self.context.l3 not in ("ip", "ip6"):
                 raise NftError('cannot determine ip protocol version, use "ip nexthop" or "ip6 nexthop" instead', expr.loc)
             return Rt(f"{self.context.l3} nexthop", loc=expr.loc)
+        if expr.key.endswith(" nexthop") and self.family in ("ip", "ip6") and expr.key.split()[0] != self.family:
+            raise NftError(f"{expr.key} will not match", expr.loc)
         return expr
 
     def binop(self, expr: Binop) -> Any:
@@ -115,6 +150,7 @@ class LeftSides:
             if found is None:
                 raise no_such(expr.loc)
             have, want = [kind.name for kind in types_of(key)], [kind.name for kind in found.types]
+            self.no_short_address(key)
             if not found.is_map:
                 raise NftError("Expression is not a map", expr.loc)
             if have != want and have != ["integer"]:
@@ -125,12 +161,19 @@ class LeftSides:
             return expr
         if not isinstance(expr, SetExpr):
             raise NftError("Expression is not a map", getattr(expr, "loc", None))
+        self.no_short_address(key)
         parts = key.parts if isinstance(key, Concat) else (key,)
         elements = self.constants.elements(
             expr, types_of(key), tuple(part.bits for part in parts), data=data, data_widths=widths, is_map=True
         )
         self.no_conflict(elements, len(parts))
         return SetExpr(ordered(elements), loc=expr.loc)
+
+    def no_short_address(self, key: Expr) -> None:
+        """ct saddr without ip or ip6 is good for one value only."""
+        for part in key.parts if isinstance(key, Concat) else (key,):
+            if isinstance(part, Ct) and part.short:
+                raise NftError("specify either ip or ip6 for address matching", part.loc)
 
     def no_conflict(self, elements: list[Any], parts: int) -> None:
         from kubenet_course.kernel.netfilter.nf_tables.sets import key_of
@@ -143,7 +186,7 @@ class LeftSides:
         for element in elements:
             before = seen.setdefault(key_of(element.key), element)
             if before is not element and before.data != element.data:
-                raise refused("File exists", element.loc)
+                self.element_refusals.append(refused("File exists", element.loc))
 
     def map_expr(
         self, expr: MapExpr, kind: DataType | None, bits: int, *, types: tuple[DataType, ...] = ()
@@ -173,7 +216,14 @@ class LeftSides:
     ) -> Any:
         expr = self.constants.resolve(expr)
         if isinstance(expr, MapExpr):
-            return self.map_expr(expr, kind, bits, types=types)
+            mapped = self.map_expr(expr, kind, bits, types=types)
+            have = mapped.data.type if mapped.data is not None and not isinstance(mapped.data, Concat) else kind
+            if isinstance(mapped.mappings, SetRef) and not types and kind.base != "string" and have.name not in (kind.name, "integer"):
+                raise NftError(
+                    f"datatype mismatch: expected {kind.description}, expression has type {have.description}",
+                    expr.loc, getattr(statement, "loc", None),
+                )  # fmt: skip
+            return mapped
         if isinstance(expr, (*TYPED, Variable)):
             return self.constants.constant(expr, kind, bits)
         if isinstance(expr, Binop) and is_constant(expr):

@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from kubenet_course.kernel.netfilter.nf_tables.datatypes import Style, time_text
-from kubenet_course.kernel.netfilter.nf_tables.objects import NamedObject
+from kubenet_course.kernel.netfilter.nf_tables.objects import (
+    CtExpectation,
+    CtHelper,
+    CtTimeout,
+    NamedObject,
+)
+from kubenet_course.kernel.netfilter.nf_tables.rule import ANONYMOUS
 from kubenet_course.kernel.netfilter.nf_tables.sets import NftSet
 from kubenet_course.kernel.netfilter.tables import DROP, Base, Chain, Rule, Table
 from kubenet_course.userland.commands.nft.xt_rules import native_text
@@ -90,7 +96,8 @@ class Listing:
             if not item.meter:
                 yield lambda item=item: self.set(item)
         for chain in table.chains.values():
-            yield lambda chain=chain: self.chain(chain)
+            if not chain.name.startswith(ANONYMOUS):
+                yield lambda chain=chain: self.chain(chain)
 
     def only(self, table: Table, blocks: Iterable[Any]) -> None:
         """A table with some of its contents, without blank lines between."""
@@ -112,9 +119,8 @@ class Listing:
             self.lines.append(f"{indent}\t{shown.words(self.style)}")  # type: ignore[attr-defined]
         elif item.kind == "limit" and shown is not None:
             self.lines.append(f"{indent}\t{shown.words()}")  # type: ignore[attr-defined]
-        elif item.kind == "ct helper":
-            helper, protocol, l3 = item.details
-            self.lines += [f'{indent}\ttype "{helper}" protocol {protocol}', f"{indent}\tl3proto {l3}"]
+        elif item.details is not None:
+            self.lines += [f"{indent}\t{line}" for line in details_lines(item.details, self.style)]
         self.lines.append(f"{indent}}}")
 
     # -- sets -------------------------------------------------------------------------------
@@ -184,6 +190,25 @@ class Listing:
 
     def rule(self, rule: Rule) -> str:
         return native_text(rule, self.style) + self._handle(rule.handle)
+
+
+def details_lines(details: Any, style: Style) -> list[str]:
+    """The lines of an object that counts nothing."""
+    if isinstance(details, CtHelper):
+        return [f'type "{details.helper}" protocol {details.protocol}', f"l3proto {details.l3}"]
+    if isinstance(details, CtTimeout):
+        policy = ", ".join(f"{state} : {seconds}" for state, seconds in details.policy)
+        return [f"protocol {details.protocol}", f"l3proto {details.l3}", f"policy = {{ {policy} }}"]
+    if isinstance(details, CtExpectation):
+        return [
+            f"protocol {details.protocol}", f"dport {details.dport}", f"timeout {time_text(details.timeout, style)}",
+            f"size {details.size}", f"l3proto {details.l3}",
+        ]  # fmt: skip
+    lines = [f"mss {details.mss}", f"wscale {details.wscale}"]
+    words = details.flag_words()
+    if words:  # each word has its place, also where the other is not there
+        lines.append(f"{'timestamp' if 'timestamp' in words else ''} {'sack-perm' if 'sack-perm' in words else ''}")
+    return lines
 
 
 def flag_words(item: NftSet) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter.nf_tables.datatypes import Style
 from kubenet_course.kernel.netfilter.tables import Ruleset, ruleset
-from kubenet_course.userland.commands.nft import json_out
+from kubenet_course.userland.commands.nft import json_expressions, json_out
 from kubenet_course.userland.commands.nft.commands import Command
 from kubenet_course.userland.commands.nft.listing import Listing
 from kubenet_course.userland.commands.nft.trace import TraceText
@@ -105,7 +105,7 @@ class EventText:
                 return {"set": {key: fields[key] for key in ("family", "name", "table")} | {"type": "invalid", "handle": subject.handle}}
         elif kind == "element":
             owner = more[0]
-            elements = {"set": [json_out.element_json(subject)]}
+            elements = {"set": [json_expressions.element_json(subject)]}
             return {"element": {"family": owner.table.family, "table": owner.table.name, "name": owner.name, "elem": elements}}
         else:
             writer.object(subject, more[0])

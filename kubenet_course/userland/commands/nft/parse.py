@@ -216,11 +216,9 @@ def _expecting(entries: Any) -> str:
     kinds = [kind for kind in kinds if kind not in _HIDDEN]
     if not 0 < count <= 4:
         return ""
-    place = {kind: number for number, kind in enumerate(ORDER)}
-    words: list[str] = []
-    for kind in sorted(kinds, key=lambda kind: place.get(kind, len(ORDER))):
-        group = CONTEXTUAL.get(kind) or GLOBAL_CLASSES.get(kind)
-        for word in group or (SHOWN.get(kind) or GLOBAL.get(kind) or kind.lower(),):
-            if word not in words:
-                words.append(word)
+    place = {word: number for number, word in enumerate(ORDER)}
+    found: set[str] = set()
+    for kind in kinds:
+        found.update(CONTEXTUAL.get(kind) or GLOBAL_CLASSES.get(kind) or (SHOWN.get(kind) or GLOBAL.get(kind) or kind.lower(),))
+    words = sorted(found, key=lambda word: place.get(word, len(ORDER)))
     return ", expecting " + " or ".join(words)

@@ -44,7 +44,7 @@ def span(children: list[Any]) -> Loc | None:
 
 
 def number(token: Any) -> int:
-    return int(token, 16 if str(token)[:2] in ("0x", "0X") else 10)
+    return int(token, 16 if str(token)[:2] in ("0x", "0X") else 8 if str(token)[0] == "0" else 10)
 
 
 def sized(value: int, unit: str, loc: Loc | None) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from kubenet_course.kernel.netfilter.nf_tables.datatypes import Style
 from kubenet_course.kernel.netfilter.nf_tables.objects import NamedObject
+from kubenet_course.kernel.netfilter.nf_tables.rule import ANONYMOUS
 from kubenet_course.kernel.netfilter.nf_tables.sets import NftSet
 from kubenet_course.kernel.netfilter.tables import Chain, Ruleset, Table
 from kubenet_course.userland.commands.nft.commands import Spec
@@ -59,7 +60,7 @@ class Show:
         from kubenet_course.userland.commands.nft import json_out
 
         self.used = True
-        return json_out.Writer(self.objects_json, self.style)
+        return json_out.Writer(self.objects_json, self.style, self.warnings)
 
     # -- what can be asked for ----------------------------------------------------------------
     def ruleset(self, family: str | None) -> None:
@@ -85,9 +86,11 @@ class Show:
         for table in self._tables(family):
             if self.json:
                 for chain in table.chains.values():
-                    self._json().chain(chain)
+                    if not chain.name.startswith(ANONYMOUS):
+                        self._json().chain(chain)
                 continue
-            blocks = [lambda listing, chain=chain: listing.chain(chain, rules=False) for chain in table.chains.values()]
+            named = [chain for chain in table.chains.values() if not chain.name.startswith(ANONYMOUS)]
+            blocks = [lambda listing, chain=chain: listing.chain(chain, rules=False) for chain in named]
             self._only(table, blocks)
 
     def chain(self, chain: Chain) -> None:

@@ -45,7 +45,7 @@ def parse_word(word: str, kind: DataType, bits: int, names: Names, loc: Loc | No
 
 def number(word: str) -> int | None:
     try:
-        return int(word, 16 if word[:2] in ("0x", "0X") else 10)
+        return int(word, 16 if word[:2] in ("0x", "0X") else 8 if word[:1] == "0" else 10)
     except ValueError:
         return None
 
@@ -132,9 +132,11 @@ def _name(word: str, kind: DataType, bits: int, names: Names, loc: Loc | None) -
     if not word:
         raise NftError("Empty string is not allowed", loc)
     size = (bits or kind.bits or 128) // 8
-    if len(word.encode()) > size - (0 if word.endswith("*") else 1) and kind.name == "ifname":
+    if word == "*":
+        raise NftError("All-wildcard strings are not supported", loc)
+    if len(word.encode()) > size - (0 if word.endswith("*") else 1) and size and kind.name in ("ifname", "string"):
         raise NftError(f"String exceeds maximum length of {size}", loc)
-    return word
+    return re.sub(r"\\+\*$", r"\\*", word)
 
 
 def _user(word: str, kind: DataType, bits: int, names: Names, loc: Loc | None) -> int:

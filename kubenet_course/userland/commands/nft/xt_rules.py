@@ -38,7 +38,7 @@ def native_text(rule: Rule, style: Style) -> str:
 
 
 def json_of(rule: Rule) -> list[Any]:
-    from kubenet_course.userland.commands.nft.json_out import statement_json
+    from kubenet_course.userland.commands.nft.json_statements import statement_json
 
     found = []
     for statement in statements_of(rule):
