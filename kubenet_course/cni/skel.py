@@ -139,7 +139,7 @@ async def call(plugin: Plugin, here: Surroundings) -> None:
     command = here.env.get("CNI_COMMAND", "")
     environment(here, command)
     if command == "VERSION":
-        data = {"cniVersion": plugin.supported[-1], "supportedVersions": list(plugin.supported)}
+        data = {"cniVersion": versions.CURRENT, "supportedVersions": list(plugin.supported)}
         here.out(gojson.dumps(data, indent=None) + "\n")
         return
     env = here.env.get

@@ -58,6 +58,7 @@ DNAT, SETMARK, MASQ = "CNI-HOSTPORT-DNAT", "CNI-HOSTPORT-SETMARK", "CNI-HOSTPORT
 DEFAULT_MARK_BIT = 13
 #: As many ports as one multiport match takes.
 PORTS_IN_A_RULE = 15
+LONGEST_COMMENT = 255
 
 
 def load(text: bytes, ifname: str) -> tuple[dict[str, Any], Result | None]:
@@ -123,7 +124,8 @@ def dnat_chain(fields: dict[str, Any], container_id: str, address: Prefix | None
 
 
 def _entry_rules(fields: dict[str, Any], container_id: str, version: int) -> list[list[str]]:
-    comment = f'dnat name: "{fields["name"]}" id: "{container_id}"'[:255]
+    comment = f'dnat name: "{fields["name"]}" id: "{container_id}"'
+    comment = comment if len(comment) <= LONGEST_COMMENT else f"{comment[: LONGEST_COMMENT - 2]}..."
     conditions = fields[f"conditionsV{version}"] or []
     ports: dict[str, list[int]] = {}
     for item in fields["mappings"]:
