@@ -33,24 +33,21 @@ class PortError(Exception):
 
 
 def parse_publish(spec: str) -> list[Wanted]:
-    """[HOST-IP:][HOST-PORT[-END]:]CONTAINER-PORT[-END][/PROTOCOL]."""
-    rest, _, protocol = spec.partition("/")
-    protocol = (protocol or "tcp").lower()
-    if protocol not in PROTOCOLS:
-        raise PortError(f"invalid proto: {protocol}")
-    rest, _, container = rest.rpartition(":")
+    """[HOST-IP:][HOST-PORT[-END]:]CONTAINER-PORT[-END][/PROTOCOL], or published=…,target=…,protocol=…."""
+    if "=" in spec:
+        spec = _standard_notation(spec)
+    rest, _, container = spec.rpartition(":")
+    protocol, container = split_protocol(container)
     host_ip, host = "", ""
     if rest:
         host_ip, _, host = rest.rpartition(":")
-    if host_ip.startswith("[") and host_ip.endswith("]"):
-        host_ip = host_ip[1:-1]
-    if host_ip:
-        try:
-            host_ip = str(ipaddress.ip_address(host_ip))
-        except ValueError:
-            raise PortError(f"invalid IP address: {host_ip}") from None
     if not container:
         raise PortError(f"no port specified: {spec}<empty>")
+    if protocol.lower() not in PROTOCOLS:
+        raise PortError(f"invalid proto: {protocol.lower()}")
+    protocol = protocol.lower()
+    if host_ip:
+        host_ip = _host_address(host_ip)
     start, end = _range(container, "containerPort")
     if not host:
         return [Wanted(protocol, port, host_ip, 0, 0) for port in range(start, end + 1)]
@@ -64,31 +61,72 @@ def parse_publish(spec: str) -> list[Wanted]:
     ]
 
 
-def _range(text: str, what: str) -> tuple[int, int]:
-    first, dash, last = text.partition("-")
+def _standard_notation(spec: str) -> str:
+    """As services are published: of the words, those for a container count."""
+    words = {"protocol": "tcp"}
+    for word in spec.split(","):
+        name, *values = word.split("=")
+        if not values:
+            raise PortError(f"invalid publish opts format (should be name=value but got '{word}')")
+        words[name] = values[0]
+    return f"{words.get('published', '')}:{words.get('target', '')}/{words['protocol']}"
+
+
+def _host_address(text: str) -> str:
+    if text.startswith("["):
+        end = text.find("]")
+        if end != len(text) - 1:
+            problem = "missing ']' in address" if end < 0 else "missing port in address"
+            raise PortError(f"invalid IP address {text}: address {text}:: {problem}")
+        text = text[1:-1]
     try:
-        start, end = int(first), int(last) if dash else int(first)
+        if "%" in text:
+            raise ValueError(text)
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise PortError(f"invalid IP address: {text}") from None
+
+
+def split_protocol(text: str) -> tuple[str, str]:
+    """nat.SplitProtoPort: "80/udp" → ("udp", "80"); nothing without a port."""
+    port, *more = text.split("/")
+    return ((more[0] if more else "") or "tcp", port) if port else ("", "")
+
+
+def parse_range(text: str) -> tuple[int, int]:
+    """nat.ParsePortRange: 80 or 80-82. ValueError in the words of Go's strconv."""
+    if not text:
+        raise ValueError("empty string specified for ports")
+    first, dash, last = text.partition("-")
+    numbers = []
+    for word in (first, last if dash else first):
+        if not (word.isascii() and word.isdigit()):
+            raise ValueError(f'strconv.ParseUint: parsing "{word}": invalid syntax')
+        if int(word) > 65535:
+            raise ValueError(f'strconv.ParseUint: parsing "{word}": value out of range')
+        numbers.append(int(word))
+    if numbers[1] < numbers[0]:
+        raise ValueError(f"invalid range specified for port: {text}")
+    return numbers[0], numbers[1]
+
+
+def _range(text: str, what: str) -> tuple[int, int]:
+    try:
+        return parse_range(text)
     except ValueError:
         raise PortError(f"invalid {what}: {text}") from None
-    if not 0 <= start <= 65535 or not 0 <= end <= 65535 or end < start:
-        raise PortError(f"invalid {what}: {text}")
-    return start, end
 
 
 def parse_expose(spec: str) -> list[str]:
     """`--expose 80-82/udp` → ["80/udp", …]."""
-    text, _, protocol = spec.partition("/")
-    protocol = (protocol or "tcp").lower()
-    if protocol not in PROTOCOLS or ":" in text:
+    if ":" in spec:
         raise PortError(f"invalid port format for --expose: {spec}")
-    first, dash, last = text.partition("-")
+    protocol, port = split_protocol(spec)
     try:
-        start, end = int(first), int(last) if dash else int(first)
-        if not 0 < start <= end <= 65535:
-            raise ValueError
-    except ValueError:
-        raise PortError(f"invalid range format for --expose: {spec}, error: invalid port '{text}'") from None
-    return [f"{port}/{protocol}" for port in range(start, end + 1)]
+        start, end = parse_range(port)
+    except ValueError as problem:
+        raise PortError(f"invalid range format for --expose: {spec}, error: {problem}") from None
+    return [f"{number}/{protocol}" for number in range(start, end + 1)]
 
 
 def sort_key(port: str) -> tuple[int, str]:

@@ -110,8 +110,8 @@ def _internal_rules(net: Bridge) -> list[Rule]:
     name, family = net.name, net.family
     but_in, but_out = (f"! -i {name} ", f" ! -o {name}") if family == 6 else ("", "")
     return [
-        Rule(family, "filter", f"DOCKER-INTERNAL ! -s {net.subnet} {but_in}-o {name} -j DROP"),
-        Rule(family, "filter", f"DOCKER-INTERNAL ! -d {net.subnet} -i {name}{but_out} -j DROP"),
+        Rule(family, "filter", f"DOCKER-INTERNAL ! -d {net.subnet} -i {name}{but_out} -j DROP", True),
+        Rule(family, "filter", f"DOCKER-INTERNAL ! -s {net.subnet} {but_in}-o {name} -j DROP", True),
         Rule(family, "filter", f"DOCKER-FORWARD -i {name} -o {name} -j {'ACCEPT' if net.icc else 'DROP'}"),
     ]
 

@@ -98,6 +98,96 @@ def test_the_rules_of_a_whole_host(dump: dict[str, Any]) -> None:
         assert good(lab, f"iptables -t {name} -S {chain}").splitlines() == table["S"], table["table"]
 
 
+HOST = """
+-P INPUT ACCEPT
+-P FORWARD ACCEPT
+-P OUTPUT ACCEPT
+-N DOCKER
+-N DOCKER-BRIDGE
+-N DOCKER-CT
+-N DOCKER-FORWARD
+-N DOCKER-INTERNAL
+-N DOCKER-USER
+-A FORWARD -j DOCKER-USER
+-A FORWARD -j DOCKER-FORWARD
+"""
+NAT = """
+-P PREROUTING ACCEPT
+-P INPUT ACCEPT
+-P OUTPUT ACCEPT
+-P POSTROUTING ACCEPT
+-N DOCKER
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
+"""
+#: Scenarios of moby's iptablesdoc that are not among the dumps: networks, publications, what each table holds.
+SCENARIOS = {
+    "usernet-portmap-lo": (
+        ["bridge1 192.0.2.0/24"],
+        "-p 127.0.0.1:8080:80",
+        HOST + """
+-A DOCKER -d 192.0.2.2/32 ! -i bridge1 -o bridge1 -p tcp -m tcp --dport 80 -j ACCEPT
+-A DOCKER ! -i docker0 -o docker0 -j DROP
+-A DOCKER ! -i bridge1 -o bridge1 -j DROP
+-A DOCKER-BRIDGE -o docker0 -j DOCKER
+-A DOCKER-BRIDGE -o bridge1 -j DOCKER
+-A DOCKER-CT -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A DOCKER-CT -o bridge1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A DOCKER-FORWARD -j DOCKER-CT
+-A DOCKER-FORWARD -j DOCKER-INTERNAL
+-A DOCKER-FORWARD -j DOCKER-BRIDGE
+-A DOCKER-FORWARD -i docker0 -j ACCEPT
+-A DOCKER-FORWARD -i bridge1 -j ACCEPT
+""",
+        NAT + """
+-A POSTROUTING -s 192.0.2.0/24 ! -o bridge1 -j MASQUERADE
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+-A DOCKER -d 127.0.0.1/32 ! -i bridge1 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.0.2.2:80
+""",
+        """
+-P PREROUTING ACCEPT
+-P OUTPUT ACCEPT
+-A PREROUTING -d 192.0.2.2/32 ! -i bridge1 -j DROP
+-A PREROUTING -d 127.0.0.1/32 ! -i lo -p tcp -m tcp --dport 8080 -j DROP
+""",
+    ),
+    "usernet-internal": (
+        ["bridgeICC 192.0.2.0/24 --internal", f"bridgeNoICC 198.51.100.0/24 --internal -o {BRIDGE}.enable_icc=false"],
+        "",
+        HOST + """
+-A DOCKER ! -i docker0 -o docker0 -j DROP
+-A DOCKER-BRIDGE -o docker0 -j DOCKER
+-A DOCKER-CT -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A DOCKER-FORWARD -j DOCKER-CT
+-A DOCKER-FORWARD -j DOCKER-INTERNAL
+-A DOCKER-FORWARD -j DOCKER-BRIDGE
+-A DOCKER-FORWARD -i docker0 -j ACCEPT
+-A DOCKER-FORWARD -i bridgeICC -o bridgeICC -j ACCEPT
+-A DOCKER-FORWARD -i bridgeNoICC -o bridgeNoICC -j DROP
+-A DOCKER-INTERNAL ! -s 198.51.100.0/24 -o bridgeNoICC -j DROP
+-A DOCKER-INTERNAL ! -d 198.51.100.0/24 -i bridgeNoICC -j DROP
+-A DOCKER-INTERNAL ! -s 192.0.2.0/24 -o bridgeICC -j DROP
+-A DOCKER-INTERNAL ! -d 192.0.2.0/24 -i bridgeICC -j DROP
+""",
+        NAT + "-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\n",
+        "-P PREROUTING ACCEPT\n-P OUTPUT ACCEPT\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_rules_of_another_host(name: str) -> None:
+    networks, published, *tables = SCENARIOS[name]
+    lab = docker_host({"ip6tables": False})
+    good(lab, "docker info")
+    for network in networks:
+        bridge, subnet, *more = network.split()
+        good(lab, f"docker network create -o {BRIDGE}.name={bridge} --subnet {subnet} {' '.join(more)} {bridge}")
+        good(lab, f"docker run -d --network {bridge} {published} nginx")
+    for table, expected in zip(("filter", "nat", "raw"), tables, strict=True):
+        assert good(lab, f"iptables -t {table} -S").splitlines() == [line for line in expected.splitlines() if line]
+
+
 def test_what_cannot_be_is_named() -> None:
     changed = [case["source"] for case in FACTS["cases"] if reachable(case) != case["rules"]]
     assert len(changed) == 53 and all("gwm=routed" in source for source in changed)
