@@ -22,6 +22,8 @@ class PidNamespace:
 
     def __init__(self, parent: PidNamespace | None = None, first: int = 1, inode: int = FIRST_INODE):
         self.parent = parent
+        #: This one, its parent, and so on up to the first.
+        self.ancestry: tuple[PidNamespace, ...] = (self, *(parent.ancestry if parent is not None else ()))
         self.members: dict[int, Process] = {}
         self.next = first
         self.inode = inode
@@ -31,10 +33,6 @@ class PidNamespace:
     def ended(self) -> bool:
         """Its init is gone: no process can be made here any more."""
         return self.init is not None and self.init.returncode is not None
-
-    def ancestry(self) -> list[PidNamespace]:
-        """This one, its parent, and so on up to the first."""
-        return [self, *(self.parent.ancestry() if self.parent is not None else ())]
 
     def take(self, process: Process) -> int:
         """Give `process` the next number."""
@@ -64,7 +62,7 @@ class PidNamespace:
 
     def leave(self, process: Process) -> None:
         """A process of this namespace has ended; with init all others end."""
-        for space in self.ancestry():
+        for space in self.ancestry:
             space.members.pop(process.numbers.get(space, 0), None)
         if process is self.init and self.parent is not None:
             for other in self.sorted():

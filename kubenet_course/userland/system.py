@@ -115,7 +115,7 @@ class System:
             user=user or (base.user if base else "root"),
         )
         process.script = argv is not given
-        process.numbers = {space: space.take(process) for space in pidns.ancestry()}
+        process.numbers = {space: space.take(process) for space in pidns.ancestry}
         process.start(program)
         return process
 

@@ -52,7 +52,12 @@ class ForwardingDatabase:
     def fdb_find(self: Bridge, mac: int, vlan: int = 0) -> FdbEntry | None:  # type: ignore[misc]
         """The entry, or None where there is none or its age is up."""
         entry = self.fdb.get((mac, vlan))
-        if entry is not None and not entry.static and self.fdb_expired(entry):
+        if (
+            entry is not None
+            and not entry.static
+            and entry.updated + self.ageing_time <= self.net.loop.now
+            and not entry.extern_learn
+        ):
             del self.fdb[(mac, vlan)]
             return None
         return entry
@@ -60,9 +65,6 @@ class ForwardingDatabase:
     def fdb_entries(self: Bridge) -> list[FdbEntry]:  # type: ignore[misc]
         """Entries that have not aged out, oldest first."""
         return [entry for key in list(self.fdb) if (entry := self.fdb_find(*key)) is not None]
-
-    def fdb_expired(self: Bridge, entry: FdbEntry) -> bool:  # type: ignore[misc]
-        return not entry.extern_learn and entry.updated + self.ageing_time <= self.net.loop.now
 
     # -- local entries ----------------------------------------------------------------------
     def fdb_add_local(self: Bridge, mac: MacAddress, port: BridgePort | None) -> None:  # type: ignore[misc]

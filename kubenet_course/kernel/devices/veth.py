@@ -144,29 +144,27 @@ class Veth(NetDevice):
 
     def xmit(self, skb: SkBuff) -> None:
         """veth_xmit() and __dev_forward_skb()."""
-        peer = self.peer
+        peer, size, net = self.peer, skb.len, self.net
         if peer is None or not peer.up:
             self.tx_dropped += 1
             skb.drop("NO_CARRIER", self)
             return
-        if skb.len > peer.mtu + 4:  # is_skb_forwardable(): the other end's MTU, with room for a VLAN tag
+        if size > peer.mtu + 4:  # is_skb_forwardable(): the other end's MTU, with room for a VLAN tag
             self.tx_dropped += 1
             skb.drop("PKT_TOO_BIG", peer)
             return
         self.tx_packets += 1
-        self.tx_bytes += skb.len + 14
-        skb.dst = None
-        skb.nfct = skb.physin = skb.physout = None
+        self.tx_bytes += size + 14
+        skb.dst = skb.nfct = skb.physin = skb.physout = None
         skb.nf_flags = 0
-        if peer.net is not self.net:
+        if peer.net is not net:
             skb.mark = 0
             skb.sk = None
         skb.dev = peer
-        loop = self.net.loop
         if self.delay:
-            loop.call_later(self.delay, netif_receive, peer, skb)
+            net.loop.call_later(self.delay, netif_receive, peer, skb)
         else:
-            loop._soon.append((netif_receive, (peer, skb)))
+            net.loop._soon.append((netif_receive, (peer, skb)))
 
 
 def join(own: Veth, peer: Veth) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kubenet_course.errno import EACCES, EISDIR, ELOOP, ENOENT, ENOEXEC
 from kubenet_course.errors import KernelError
-from kubenet_course.userland.files.nodes import Directory, Node, Symlink
+from kubenet_course.userland.files.nodes import Directory, Node
 
 if TYPE_CHECKING:
     from kubenet_course.userland.files.tree import FileView
@@ -32,23 +32,8 @@ def which(name: str, path: str, cwd: str, files: FileView) -> str | None:
     """The path that execvp(3) would try for `name`, or None; a name with a slash is itself."""
     if "/" in name:
         return name
-    found = _search(name, path, cwd, files)
+    found = files.executable(name, path, cwd)
     return found[0] if found is not None else None
-
-
-def _search(name: str, path: str, cwd: str, files: FileView) -> tuple[str, Node] | None:
-    """The first executable file called `name` in the directories of `path`, and how it was named."""
-    for directory in path.split(":"):
-        folder = files.plain_directory(directory)
-        node = folder.get(name, None) if folder is not None else None
-        if folder is None or isinstance(node, Symlink):
-            try:
-                node = files.find(f"{directory or '.'}/{name}", cwd).node
-            except KernelError:
-                continue
-        if node is not None and node.mode & 0o111 and not isinstance(node, Directory):
-            return f"{directory or '.'}/{name}", node
-    return None
 
 
 def load_program(
@@ -61,7 +46,7 @@ def load_program(
     name = argv[0]
     if "/" in name:
         return load_file(system, name, argv, cwd, files)
-    found = _search(name, env.get("PATH", "/usr/local/bin:/usr/bin:/bin"), cwd, files) if name else None
+    found = files.executable(name, env.get("PATH", "/usr/local/bin:/usr/bin:/bin"), cwd) if name else None
     if found is None:
         raise KernelError(ENOENT)
     return _load_node(system, found[1], found[0], argv, cwd, files, 0)

@@ -31,6 +31,8 @@ class Node:
 
     __slots__ = ("mode", "uid", "gid", "mtime", "nlink", "ino")
     kind = _stat.S_IFREG
+    #: No directory, or one in which is what `get` and `names` say, depending on who asks and when.
+    computed = True
 
     def __init__(self, mode: int = 0o644, mtime: int = IMAGE_TIME, ino: int = 0):
         self.mode = mode
@@ -90,7 +92,6 @@ class Directory(Node):
 
     __slots__ = ("entries",)
     kind = _stat.S_IFDIR
-    #: What is in it depends on who asks, or on when: only `get` and `names` tell.
     computed = False
 
     def __init__(self, mode: int = 0o755, mtime: int = IMAGE_TIME, ino: int = 0):

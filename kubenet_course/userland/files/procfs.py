@@ -252,7 +252,7 @@ def _process_directory(tree: FileTree, whose: Process, thread: bool = False) -> 
 
 def _numbers_below(shown: PidNamespace, whose: Process) -> str:
     """NSpid: a process's number here and in each namespace below, down to its own."""
-    spaces = whose.pidns.ancestry()
+    spaces = whose.pidns.ancestry
     return "\t".join(str(space.number(whose)) for space in reversed(spaces[: spaces.index(shown) + 1]))
 
 

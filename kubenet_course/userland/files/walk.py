@@ -43,10 +43,13 @@ def _join(trail: list[tuple[str, Node]], name: str = "") -> str:
     return "/" + "/".join(parts)
 
 
-@lru_cache(1024)
-def _parts(path: str) -> list[str]:
-    """The names in an absolute path, not to be changed; an empty one where two slashes follow each other."""
-    return path.split("/")[1:] if path[:1] == "/" else [""]
+@lru_cache(256)
+def _folders(path: str) -> list[tuple[str, list[str]]]:
+    """The directories of a PATH, each with the names on the way to it; not to be changed.
+
+    An empty name, which no directory has, where two slashes follow each other and where it does not begin with one.
+    """
+    return [(folder, folder.split("/")[1:] if folder[:1] == "/" else [""]) for folder in path.split(":")]
 
 
 class PathWalker:
@@ -135,7 +138,7 @@ class PathWalker:
         parts = path.split("/")
         last = len(parts) - 1
         for at in range(1, last):
-            if not isinstance(here, Directory) or here.computed:
+            if here is None or here.computed:
                 return None
             here = here.entries.get(parts[at])
         name = parts[last]
@@ -144,16 +147,23 @@ class PathWalker:
         child = here.get(name, proc)
         return None if isinstance(child, Symlink) else Found(child, here, name, path)
 
-    def plain_directory(self, path: str) -> Directory | None:
-        """The directory at an absolute path, if there is no mount, link or dot on the way; else None, and `find` knows."""
-        if self._has_mounts():
-            return None
-        here: Any = self.tree.root
-        for name in _parts(path):
-            if not isinstance(here, Directory) or here.computed:
-                return None
-            here = here.entries.get(name)
-        return here if isinstance(here, Directory) else None
+    def executable(self, name: str, path: str, cwd: str) -> tuple[str, Node] | None:
+        """execvp(3): the first executable file called `name` in the directories of `path`, and how it was named."""
+        mounted, root = self._has_mounts(), self.tree.root
+        for folder, parts in _folders(path):
+            here: Any = None if mounted else root
+            for part in parts:
+                if here is None or here.computed:
+                    here = None
+                    break
+                here = here.entries.get(part)
+            quick = isinstance(here, Directory)  # neither a mount, a link nor a dot on the way
+            node: Node | None = here.get(name, None) if quick else None
+            if not quick or isinstance(node, Symlink):
+                node = self._try(f"{folder or '.'}/{name}", None, cwd)
+            if node is not None and node.mode & 0o111 and not isinstance(node, Directory):
+                return f"{folder or '.'}/{name}", node
+        return None
 
     def node(
         self, path: str, cwd: str | None = None, proc: Process | None = None, follow: bool = True

@@ -371,8 +371,10 @@ class PingSession:
         """finish(): the last lines, and the exit status."""
         spent = self.last_send - self.start
         text = f"\n--- {self.hostname} ping statistics ---\n{self.transmitted} packets transmitted, {self.received} received"
-        for count, word in ((self.repeats, "duplicates"), (self.errors, "errors")):
-            text += f", +{count} {word}" if count else ""
+        if self.repeats:
+            text += f", +{self.repeats} duplicates"
+        if self.errors:
+            text += f", +{self.errors} errors"
         if self.transmitted:
             loss = (self.transmitted - self.received) * 100.0 / self.transmitted
             text += f", {loss:.6g}% packet loss, time {(spent + MILLISECOND // 2) // MILLISECOND}ms"
@@ -387,7 +389,7 @@ class PingSession:
             number = self.received + self.repeats
             mean = self.total // number
             deviation = isqrt(max(self.squares // number - mean * mean, 0))
-            times = "/".join(_ms(time) for time in (self.lowest, mean, self.highest, deviation))
+            times = f"{_ms(self.lowest)}/{_ms(mean)}/{_ms(self.highest)}/{_ms(deviation)}"
             parts.append(f"rtt min/avg/max/mdev = {times} ms")
         if self.pipe > 1:
             parts.append(f"pipe {self.pipe}")
