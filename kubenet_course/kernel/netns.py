@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet.state import InetState
+from kubenet_course.kernel.mib import IpMib
 from kubenet_course.kernel.neighbour import NeighbourTable
 from kubenet_course.kernel.sysctl import Sysctl
 
@@ -39,6 +40,7 @@ class NetNamespace:
         self.taps: list[Any] = []
         self.sysctl = Sysctl(self)
         self.counters: dict[str, int] = {}
+        self.mib4, self.mib6 = IpMib(), IpMib()
         self.netfilter = Netfilter(self)
         #: Hook functions by hook number, per family; an empty tuple costs one test per packet.
         self.nf4: list[tuple] = self.netfilter.hooks4

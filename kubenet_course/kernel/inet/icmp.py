@@ -8,6 +8,7 @@ from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
 from kubenet_course.kernel.inet.route import Rtable, ip_route_output, update_pmtu, update_redirect
+from kubenet_course.kernel.mib import count_icmp, count_unsent
 from kubenet_course.kernel.packets import decode_network, decode_transport
 from kubenet_course.kernel.skbuff import PACKET_HOST
 from kubenet_course.sim.loop import SECOND
@@ -66,14 +67,14 @@ def icmp_send(net: NetNamespace, skb: SkBuff, kind: int, code: int, info: int = 
         from kubenet_course.kernel.netfilter.conntrack import nf_ct_attach
 
         nf_ct_attach(answer, skb)
-    net.count("IcmpOutMsgs")
     icmp_push_reply(net, answer)
 
 
 def icmp_push_reply(net: NetNamespace, skb: SkBuff) -> None:
     """Send under icmp_xmit_lock(): what stops this message on its way out raises no ICMP error of its own."""
+    count_icmp(net, "Out", skb.transport.type)
     net.ipv4.icmp_sending = True
-    ip_local_out(net, skb)
+    count_unsent(net, ip_local_out(net, skb), 4)
     net.ipv4.icmp_sending = False
 
 
@@ -85,7 +86,10 @@ def _may_send(net: NetNamespace, kind: int, code: int, rt: Rtable) -> bool:
         return True
     interval = net.sysctl.get_int("net", "ipv4", "icmp_ratelimit") * SECOND // 1000
     now = net.loop.now
-    return net.ipv4.peers.of(int(rt.destination), now).allow(now, interval)
+    allowed = net.ipv4.peers.of(int(rt.destination), now).allow(now, interval)
+    if not allowed:
+        net.count("IcmpOutRateLimitHost")
+    return allowed
 
 
 def icmp_rcv(net: NetNamespace, skb: SkBuff) -> None:
@@ -94,7 +98,7 @@ def icmp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if not isinstance(header, IcmpHeader):
         skb.drop("PKT_TOO_SMALL", net)
         return
-    net.count("IcmpInMsgs")
+    count_icmp(net, "In", header.type)
     if header.type == ICMP_ECHO:
         _echo(net, skb, header)
     elif header.type == ICMP_ECHOREPLY:
@@ -115,6 +119,7 @@ def _echo(net: NetNamespace, skb: SkBuff, header: IcmpHeader) -> None:
     rt: Any = skb.dst
     group = rt is not None and rt.type in (fib.BROADCAST, fib.MULTICAST) or skb.network.destination.is_multicast
     if group and sysctl.get_int("net", "ipv4", "icmp_echo_ignore_broadcasts"):
+        net.count("IcmpInErrors")
         skb.drop("NOT_SPECIFIED", net)
         return
     ip = skb.network

@@ -14,6 +14,7 @@ from kubenet_course import errno
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_output import ip_output
 from kubenet_course.kernel.inet.route import input_key, ip_route_input
+from kubenet_course.kernel.mib import count_group
 from kubenet_course.kernel.netfilter.hooks import (
     NF_INET_FORWARD,
     NF_INET_LOCAL_IN,
@@ -27,6 +28,7 @@ from kubenet_course.wire.ipv4 import (
     IP_MF,
     IP_OFFSET,
     IPPROTO_ICMP,
+    IPPROTO_IGMP,
     IPPROTO_TCP,
     IPPROTO_UDP,
     Ipv4Header,
@@ -58,6 +60,11 @@ def ip_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if skb.pkt_type == PACKET_OTHERHOST:
         skb.drop("OTHERHOST", skb.dev)
         return
+    mib = net.mib4
+    mib.in_receives += 1
+    mib.in_octets += skb.len
+    if skb.network[7] & 3:
+        mib.in_ecn[skb.network[7] & 3] += 1
     if net.nf4[NF_INET_PRE_ROUTING] and not nf_hook(net, 4, NF_INET_PRE_ROUTING, skb, skb.in_dev, None):
         return
     ip_rcv_finish(net, skb)
@@ -77,6 +84,8 @@ def ip_rcv_finish(net: NetNamespace, skb: SkBuff) -> None:
     if kind == fib.UNICAST and rt.forward:
         ip_forward(net, skb, rt)
     elif kind == fib.LOCAL or kind == fib.BROADCAST or kind == fib.MULTICAST:
+        if kind != fib.LOCAL:
+            count_group(net, skb, "In", kind, 4)
         if kind == fib.LOCAL and skb.pkt_type != PACKET_HOST and not skb.network.destination.is_multicast:
             if net.sysctl.conf("ipv4", skb.in_dev.name, "drop_unicast_in_l2_multicast"):  # type: ignore[union-attr]
                 skb.drop("UNICAST_IN_L2_MULTICAST", skb.in_dev)
@@ -93,7 +102,7 @@ def ip_error(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
     dev = rt.iif
     if dev is None or not rt.forward:
         if rt.error == errno.ENETUNREACH:
-            net.count("IpInNoRoutes")
+            net.count("IpExtInNoRoutes")
             skb.drop("IP_INNOROUTES", dev)
         else:
             net.count("IpInAddrErrors")
@@ -107,7 +116,7 @@ def ip_error(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
         errno.EACCES: wire_icmp.ICMP_PKT_FILTERED,
     }.get(rt.error)
     if rt.error == errno.ENETUNREACH:
-        net.count("IpInNoRoutes")
+        net.count("IpExtInNoRoutes")
     if code is not None and net.ipv4.peers.of(int(skb.network.source), net.loop.now).allow_error(net.loop.now):
         icmp_send(net, skb, wire_icmp.ICMP_DEST_UNREACH, code)
     skb.drop(drop_reason, dev)
@@ -127,6 +136,7 @@ def ip_forward(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
         icmp_send(net, skb, wire_icmp.ICMP_TIME_EXCEEDED, wire_icmp.ICMP_EXC_TTL)
         skb.drop("IP_INHDR", skb.in_dev)
         return
+    net.mib4.forwarded += 1
     out = rt.dev
     if skb.len > out.mtu or rt.pmtu:  # type: ignore[union-attr]
         mtu = rt.mtu if net.sysctl.get_int("net", "ipv4", "ip_forward_use_pmtu") else out.mtu  # type: ignore[union-attr]
@@ -144,8 +154,6 @@ def ip_forward(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
         return
     if skb.trace is not None:
         skb.trace.stage(skb, "ip_forward", net)
-    counters = net.counters
-    counters["IpForwDatagrams"] = counters.get("IpForwDatagrams", 0) + 1
     ip_output(net, skb, rt)
 
 
@@ -179,11 +187,14 @@ def ip_local_deliver_finish(net: NetNamespace, skb: SkBuff) -> None:
     taken = net.sockets.raw_deliver(skb, 4) if net.sockets.raw else False
     handler: Any = net.ipv4.protocols.get(protocol)
     if handler is not None:
+        net.mib4.in_delivers += 1
         handler(net, skb)
-    elif taken:
+    elif taken or protocol == IPPROTO_IGMP:
+        net.mib4.in_delivers += 1
         skb.consume(net)
     else:
         from kubenet_course.kernel.inet.icmp import icmp_send
 
+        net.count("IpInUnknownProtos")
         icmp_send(net, skb, wire_icmp.ICMP_DEST_UNREACH, wire_icmp.ICMP_PROT_UNREACH)
         skb.drop("IP_NOPROTO", net)

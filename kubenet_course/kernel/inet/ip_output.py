@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.inet import fib
+from kubenet_course.kernel.mib import count_group
 from kubenet_course.kernel.netfilter.hooks import NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, nf_hook
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.wire import icmp as wire_icmp
 from kubenet_course.wire.ethernet import ETH_P_IP
-from kubenet_course.wire.ipv4 import IP_DF, IP_MF, Ipv4Header
+from kubenet_course.wire.ipv4 import IP_DF, IP_MF, IPPROTO_TCP, Ipv4Header
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.inet.route import Rtable
@@ -60,8 +61,14 @@ def ip_build(
 def ip_local_out(net: NetNamespace, skb: SkBuff) -> bool:
     """Send a packet of this host's own; False where a rule of LOCAL_OUT dropped it (EPERM)."""
     net.loop.now += SEND_TIME
+    net.mib4.out_requests += 1
     if skb.trace is not None:
         skb.trace.local_out(skb, net)
+    return ip_local_out_finish(net, skb)
+
+
+def ip_local_out_finish(net: NetNamespace, skb: SkBuff) -> bool:
+    """LOCAL_OUT and what follows; for itself where connection tracking had held the packet back."""
     if net.nf4[NF_INET_LOCAL_OUT] and not nf_hook(net, 4, NF_INET_LOCAL_OUT, skb, None, skb.dst.dev):
         return False
     ip_output(net, skb, skb.dst)
@@ -74,6 +81,8 @@ def ip_output(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
     if rt.type != fib.UNICAST and rt.type in (fib.BROADCAST, fib.MULTICAST) and not rt.dev.is_loopback:  # type: ignore[union-attr]
         _loop_back(net, skb, rt)
     if net.nf4[NF_INET_POST_ROUTING] and not nf_hook(net, 4, NF_INET_POST_ROUTING, skb, skb.in_dev, rt.dev):
+        if skb.in_dev is None and skb.network.protocol != IPPROTO_TCP:
+            net.count("IpOutDiscards")  # the error comes back to ip_send_skb(), which TCP does without
         return
     ip_finish_output(net, skb, rt)
 
@@ -102,6 +111,11 @@ def ip_finish_output(net: NetNamespace, skb: SkBuff, rt: Rtable) -> None:
         # Connection tracking put it together: it leaves in pieces no larger than it came in.
         ip_fragment(net, skb, rt, min(skb.cb["frag_max_size"], rt.dev.mtu))  # type: ignore[union-attr]
         return
+    mib = net.mib4
+    mib.out_transmits += 1
+    mib.out_octets += skb.len
+    if rt.type == fib.MULTICAST or rt.type == fib.BROADCAST:
+        count_group(net, skb, "Out", rt.type, 4)
     neigh = rt.neigh
     if neigh is None or neigh.eth is None or neigh.state == "FAILED":
         neigh = rt.neighbour()
@@ -138,6 +152,8 @@ def ip_fragment(net: NetNamespace, skb: SkBuff, rt: Rtable, mtu: int) -> None:
             part.cb = {key: value for key, value in skb.cb.items() if key != "frag_max_size"}
         offset += len(piece)
         net.count("IpFragCreates")
+        net.mib4.out_transmits += 1
+        net.mib4.out_octets += part.len
         rt.neighbour().output(part)
     net.count("IpFragOKs")
     skb.consume(net)

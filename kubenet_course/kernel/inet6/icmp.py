@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet6.output import ip6_build, ip6_local_out
 from kubenet_course.kernel.inet6.route import Rt6Info, ip6_route_output, update_pmtu
+from kubenet_course.kernel.mib import count_icmp6, count_unsent
 from kubenet_course.kernel.packets import decode_network, decode_transport
 from kubenet_course.kernel.skbuff import PACKET_HOST
 from kubenet_course.sim.loop import MILLISECOND
@@ -74,15 +75,13 @@ def icmpv6_send(
         from kubenet_course.kernel.netfilter.conntrack import nf_ct_attach
 
         nf_ct_attach(answer, skb)
-    net.count("Icmp6OutMsgs")
-    net.count("Icmp6OutErrors")
     icmpv6_push(net, answer)
 
 
 def icmpv6_push(net: NetNamespace, skb: SkBuff) -> None:
     """Send under icmpv6_xmit_lock(): what stops this message on its way out raises no error of its own."""
     net.ipv6.icmp_sending = True
-    ip6_local_out(net, skb)
+    count_unsent(net, ip6_local_out(net, skb), 6)
     net.ipv6.icmp_sending = False
 
 
@@ -107,7 +106,10 @@ def _may_send(net: NetNamespace, kind: int, rt: Rt6Info) -> bool:
     if rt.route is not None:
         interval >>= (128 - rt.route.prefix.prefixlen) >> 5
     now = net.loop.now
-    return net.ipv6.peers.of(int(rt.destination), now).allow(now, interval)
+    allowed = net.ipv6.peers.of(int(rt.destination), now).allow(now, interval)
+    if not allowed:
+        net.count("Icmp6OutRateLimitHost")
+    return allowed
 
 
 def icmpv6_rcv(net: NetNamespace, skb: SkBuff) -> None:
@@ -116,7 +118,7 @@ def icmpv6_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if not isinstance(header, Icmpv6Header):
         skb.drop("PKT_TOO_SMALL", net)
         return
-    net.count("Icmp6InMsgs")
+    count_icmp6(net, "In", header.type)
     kind = header.type
     if kind == ICMPV6_ECHO_REQUEST:
         _echo(net, skb, header)
@@ -160,7 +162,6 @@ def _echo(net: NetNamespace, skb: SkBuff, header: Icmpv6Header) -> None:
     if skb.trace is not None:
         skb.trace.caused(skb, reply)
     skb.consume(net)
-    net.count("Icmp6OutMsgs")
     icmpv6_push(net, reply)
 
 

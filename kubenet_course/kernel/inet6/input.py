@@ -15,6 +15,7 @@ from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_input import RECEIVE_TIME
 from kubenet_course.kernel.inet6.output import ip6_output
 from kubenet_course.kernel.inet6.route import ip6_route_input
+from kubenet_course.kernel.mib import count_group
 from kubenet_course.kernel.netfilter.hooks import (
     NF_INET_FORWARD,
     NF_INET_LOCAL_IN,
@@ -55,6 +56,11 @@ def ipv6_rcv(net: NetNamespace, skb: SkBuff) -> None:
         return
     dev = skb.in_dev
     ip = skb.network
+    mib = net.mib6
+    mib.in_receives += 1
+    mib.in_octets += skb.len
+    if ip.traffic_class & 3:
+        mib.in_ecn[ip.traffic_class & 3] += 1
     idev = net.ipv6.devices.get(dev)  # type: ignore[arg-type]
     if idev is None or idev.disabled:
         skb.drop("IPV6DISABLED", dev)
@@ -162,8 +168,7 @@ def ip6_forward(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
         return
     if skb.trace is not None:
         skb.trace.stage(skb, "ip6_forward", net)
-    counters = net.counters
-    counters["Ip6OutForwDatagrams"] = counters.get("Ip6OutForwDatagrams", 0) + 1
+    net.mib6.forwarded += 1
     ip6_output(net, skb, rt)
 
 
@@ -186,10 +191,10 @@ def _forward_proxy(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> bool:
 
 def ip6_mc_input(net: NetNamespace, skb: SkBuff) -> None:
     """ip6_mc_input(): for a group that the device has joined."""
+    count_group(net, skb, "In", fib.MULTICAST, 6)
     if net.ipv6.joined(skb.in_dev, skb.network.destination):  # type: ignore[arg-type]
         ip6_input(net, skb)
     else:
-        net.count("Ip6InMcastPkts")
         skb.drop("IP_INVALID_DEST", skb.in_dev)
 
 
@@ -213,8 +218,10 @@ def ip6_input_finish(net: NetNamespace, skb: SkBuff) -> None:
     taken = net.sockets.raw_deliver(skb, 6)
     handler: Any = net.ipv6.protocols.get(protocol)
     if handler is not None:
+        net.mib6.in_delivers += 1
         handler(net, skb)
     elif taken or protocol == NEXTHDR_NONE:
+        net.mib6.in_delivers += 1
         skb.consume(net)
     else:
         from kubenet_course.kernel.inet6.icmp import icmpv6_send

@@ -11,10 +11,12 @@ from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_output import SEND_TIME
+from kubenet_course.kernel.mib import count_group, count_icmp6
 from kubenet_course.kernel.netfilter.hooks import NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, nf_hook
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.wire.ethernet import ETH_P_IPV6
 from kubenet_course.wire.icmpv6 import ICMPV6_PKT_TOOBIG
+from kubenet_course.wire.ipv4 import IPPROTO_ICMPV6, IPPROTO_TCP
 from kubenet_course.wire.ipv6 import NEXTHDR_FRAGMENT, FragmentHeader, Ipv6Header
 
 if TYPE_CHECKING:
@@ -85,8 +87,16 @@ def make_flow_label(source: int, destination: int, protocol: int, transport: Any
 def ip6_local_out(net: NetNamespace, skb: SkBuff) -> bool:
     """Send a packet of this host's own; False where a rule of LOCAL_OUT dropped it (EPERM)."""
     net.loop.now += SEND_TIME
+    net.mib6.out_requests += 1
+    if skb.network.protocol == IPPROTO_ICMPV6:
+        count_icmp6(net, "Out", getattr(skb.transport, "type", -1))
     if skb.trace is not None:
         skb.trace.local_out(skb, net)
+    return ip6_local_out_finish(net, skb)
+
+
+def ip6_local_out_finish(net: NetNamespace, skb: SkBuff) -> bool:
+    """LOCAL_OUT and what follows; for itself where connection tracking had held the packet back."""
     if net.nf6[NF_INET_LOCAL_OUT] and not nf_hook(net, 6, NF_INET_LOCAL_OUT, skb, None, skb.dst.dev):
         return False
     ip6_output(net, skb, skb.dst)
@@ -125,7 +135,6 @@ def control_output(
     )
     if cause is not None and cause.trace is not None:
         cause.trace.caused(cause, skb)
-    net.count("Icmp6OutMsgs")
     ip6_local_out(net, skb)
 
 
@@ -138,6 +147,8 @@ def ip6_output(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
         skb.drop("IPV6DISABLED", dev)
         return
     if net.nf6[NF_INET_POST_ROUTING] and not nf_hook(net, 6, NF_INET_POST_ROUTING, skb, skb.in_dev, dev):
+        if skb.in_dev is None and skb.network.protocol != IPPROTO_TCP:
+            net.count("Ip6OutDiscards")  # the error comes back to ip6_send_skb(), which TCP does without
         return
     ip6_finish_output(net, skb, rt)
 
@@ -178,11 +189,15 @@ def _finish2(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
         destination = skb.network.destination
         loops = skb.sk is None or skb.sk.options.get("multicast_loop", True)
         # The protocol's own packets (ndisc, MLD) come from a socket that does not listen to itself.
+        count_group(net, skb, "Out", fib.MULTICAST, 6)
         if not dev.is_loopback and net.ipv6.joined(dev, destination) and loops and not _is_control(skb):
             _loop_back(net, skb, dev)
         if destination >> 112 & 0xF <= 1 and not dev.is_loopback:
             skb.consume(dev)
             return
+    mib = net.mib6
+    mib.out_transmits += 1
+    mib.out_octets += skb.len
     neigh = rt.neigh
     if neigh is None or neigh.eth is None or neigh.state == "FAILED":
         neigh = rt.neighbour()

@@ -331,9 +331,9 @@ def defrag4(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, 
 
         ip_rcv(net, whole)
     else:
-        from kubenet_course.kernel.inet.ip_output import ip_local_out
+        from kubenet_course.kernel.inet.ip_output import ip_local_out_finish
 
-        ip_local_out(net, whole)
+        ip_local_out_finish(net, whole)
     return False
 
 
@@ -353,9 +353,9 @@ def defrag6(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, 
 
         ipv6_rcv(net, whole)
     else:
-        from kubenet_course.kernel.inet6.output import ip6_local_out
+        from kubenet_course.kernel.inet6.output import ip6_local_out_finish
 
-        ip6_local_out(net, whole)
+        ip6_local_out_finish(net, whole)
     return False
 
 

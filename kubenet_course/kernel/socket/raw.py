@@ -8,8 +8,10 @@ from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
 from kubenet_course.kernel.inet.route import ip_route_output
+from kubenet_course.kernel.mib import count_icmp, count_no_route, count_unsent
 from kubenet_course.kernel.socket.base import Datagram, Socket
 from kubenet_course.wire.addresses import IpAddress
+from kubenet_course.wire.ipv4 import IPPROTO_ICMP
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
@@ -41,6 +43,14 @@ class RawSocket(Socket):
             self.local = rt.source
 
     def _route(self, address: IpAddress, scope: str = "") -> Any:
+        """As connect(2) looks it up: that there is none is counted."""
+        try:
+            return self._look_up(address, scope)
+        except KernelError as error:
+            count_no_route(self.net, error, self.family)
+            raise
+
+    def _look_up(self, address: IpAddress, scope: str) -> Any:
         if self.family == 4:
             return ip_route_output(
                 self.net, address, self.local or 0, oif=self.device, mark=self.mark, tos=self.tos, protocol=self.protocol  # type: ignore[arg-type]
@@ -56,9 +66,10 @@ class RawSocket(Socket):
         target = address if address is not None else self.remote
         if target is None:
             raise KernelError(errno.EDESTADDRREQ)
-        rt = self._route(target, scope)
+        # raw_sendmsg() counts no missing route, rawv6_sendmsg() does.
+        rt = self._look_up(target, scope) if self.family == 4 else self._route(target, scope)
         sent = (self._send6 if self.family == 6 else self._send4)(rt, transport, payload)
-        if not sent:
+        if not count_unsent(self.net, sent, self.family):
             raise KernelError(errno.EPERM)
 
     def _send4(self, rt: Any, transport: Any, payload: bytes) -> bool:
@@ -78,6 +89,8 @@ class RawSocket(Socket):
             self.net, rt, self.protocol, transport, payload, source=self.local, ttl=self.ttl, tos=self.tos,  # type: ignore[arg-type]
             df=df, ident=0 if self.dont_fragment else None, mark=self.mark, sk=self,
         )  # fmt: skip
+        if self.protocol == IPPROTO_ICMP:
+            count_icmp(self.net, "Out", transport.type)
         return ip_local_out(self.net, skb)
 
     def _send6(self, rt: Any, transport: Any, payload: bytes) -> bool:

@@ -413,6 +413,10 @@ class TcpSocket(Socket):
     def done(self) -> None:
         """tcp_done(): CLOSE, out of the tables, no more timers."""
         tables = self.net.sockets
+        if self.state in ("SYN_SENT", "SYN_RECV"):
+            self.net.count("TcpAttemptFails")
+        elif self.state in ("ESTABLISHED", "CLOSE_WAIT"):
+            self.net.count("TcpEstabResets")
         if self.remote is not None and tables.tcp_established.get(self.key) is self:
             del tables.tcp_established[self.key]
         tables.unbind(self)
@@ -430,6 +434,7 @@ class TcpSocket(Socket):
         if state == "FIN_WAIT2":
             timeout = self.net.sysctl.get_int("net", "ipv4", "tcp_fin_timeout") * SECOND
         tables = self.net.sockets
+        self.net.count("TcpExtTW")
         small = TcpTimeWait(self, state, timeout)
         self.done()
         tables.tcp_established[small.key] = small

@@ -95,6 +95,8 @@ def _clean_queue(sk: TcpSocket, ack: int, options: TcpOptions) -> int:
         count += 1
         if seg.sacked:
             snd.sacked -= 1
+        else:
+            sk.net.count("TcpExtTCPDelivered")
         if seg.lost:
             snd.lost -= 1
         if seg.retransmitted:
@@ -163,6 +165,7 @@ def _tag_sacked(sk: TcpSocket, options: TcpOptions) -> int:
         for seg in snd.rtx:
             if seg.seq >= start and seg.end <= end and not seg.sacked:
                 seg.sacked = True
+                sk.net.count("TcpExtTCPDelivered")
                 snd.sacked += 1
                 fresh += 1
                 if seg.lost:

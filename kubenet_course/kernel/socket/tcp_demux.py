@@ -252,7 +252,10 @@ def tcp_err(net: NetNamespace, family: int, error: SocketError, hard: bool) -> N
         return
     key = (inner.destination, header.destination_port, inner.source, header.source_port, family)
     sk = net.sockets.tcp_established.get(key)
-    if sk is None or isinstance(sk, TcpTimeWait):
+    if sk is None:
+        net.count("IcmpInErrors" if family == 4 else "Icmp6InErrors")
+        return
+    if isinstance(sk, TcpTimeWait):
         return
     if isinstance(sk, TcpRequest):
         unreachable = error.code in (0, 1) if family == 4 else error.code in (0, 3)

@@ -141,7 +141,6 @@ def _store_ts_recent(sk: TcpSocket, options: TcpOptions, seq: int) -> None:
 def tcp_reset(sk: TcpSocket) -> None:
     """tcp_reset(): the other side gave up."""
     code = {"SYN_SENT": errno.ECONNREFUSED, "CLOSE_WAIT": errno.EPIPE}.get(sk.state, errno.ECONNRESET)
-    sk.net.count("TcpEstabResets")
     sk.fail(code)
 
 

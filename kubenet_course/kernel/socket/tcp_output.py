@@ -8,10 +8,13 @@ Length: what may be sent when is one set of rules.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.mib import count_no_route
 from kubenet_course.kernel.socket.tcp_state import MASK, MAX_TCP_WINDOW, TCP_ATO_MIN, TCP_DELACK_MAX, Segment
 from kubenet_course.sim.loop import MILLISECOND
 from kubenet_course.wire.ipv4 import IPPROTO_TCP
@@ -33,13 +36,19 @@ def route_output(
     if version == 4:
         from kubenet_course.kernel.inet.route import ip_route_connect, ip_route_output
 
-        return (ip_route_connect if connect else ip_route_output)(
-            net, remote, local or 0, oif=device, mark=mark, tos=tos,
+        look_up: Callable[[], Any] = partial(
+            ip_route_connect if connect else ip_route_output, net, remote, local or 0, oif=device, mark=mark, tos=tos,
             protocol=IPPROTO_TCP, source_port=ports[0], destination_port=ports[1],
         )  # fmt: skip
-    from kubenet_course.kernel.inet6.route import ip6_route_output
+    else:
+        from kubenet_course.kernel.inet6.route import ip6_route_output
 
-    return ip6_route_output(net, remote, local or 0, oif=device, mark=mark)
+        look_up = partial(ip6_route_output, net, remote, local or 0, oif=device, mark=mark)
+    try:
+        return look_up()
+    except KernelError as error:
+        count_no_route(net, error, version)
+        raise
 
 
 def send_segment(
@@ -391,6 +400,7 @@ def write_xmit(sk: TcpSocket) -> bool:
         snd.unsent.popleft()
         first = not snd.rtx
         snd.rtx.append(seg)
+        sk.net.count("TcpExtTCPOrigDataSent")
         snd.nxt = max(snd.nxt, seg.end)
         seg.sent = now
         if small and seg.data:
@@ -510,6 +520,7 @@ def send_probe(sk: TcpSocket) -> bool:
                 seg = snd.unsent[0]
             snd.unsent.popleft()
             snd.rtx.append(seg)
+            sk.net.count("TcpExtTCPOrigDataSent")
             snd.nxt = max(snd.nxt, seg.end)
             seg.sent = sk.net.loop.now
             seg.flags |= PSH

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.mib import count_no_route, count_udp, count_unsent
 from kubenet_course.kernel.socket.base import Datagram, Socket, SocketError
 from kubenet_course.wire import icmp as wire_icmp
 from kubenet_course.wire import icmpv6 as wire_icmpv6
@@ -72,6 +73,13 @@ class UdpSocket(Socket):
     def _route(
         self, address: IpAddress, port: int, scope: str = "", source: IpAddress | None = None, *, connect: bool = False
     ) -> Any:
+        try:
+            return self._look_up(address, port, scope, source, connect)
+        except KernelError as error:
+            count_no_route(self.net, error, address.family)
+            raise
+
+    def _look_up(self, address: IpAddress, port: int, scope: str, source: IpAddress | None, connect: bool) -> Any:
         local = source or self.local or 0
         if isinstance(address, IPv4Address):
             from kubenet_course.kernel.inet.route import ip_route_connect, ip_route_output
@@ -115,8 +123,8 @@ class UdpSocket(Socket):
             sent = ip6_local_out(self.net, skb)
         else:
             sent = self._send4(rt, header, data, source if isinstance(source, IPv4Address) else None)
-        self.net.count("UdpOutDatagrams")
-        if not sent:
+        count_udp(self.net, "OutDatagrams", target.family)
+        if not count_unsent(self.net, sent, target.family):
             raise KernelError(errno.EPERM)
 
     def _send4(self, rt: Any, header: UdpHeader, data: bytes, source: IPv4Address | None) -> bool:
@@ -196,10 +204,10 @@ def udp_rcv(net: NetNamespace, skb: SkBuff) -> None:
         return
     sock = udp_lookup(net, ip.source, header.source_port, ip.destination, header.destination_port, skb.in_dev)
     if sock is not None:
-        net.count("UdpInDatagrams")
+        count_udp(net, "InDatagrams", ip.destination.family)
         _deliver(net, sock, skb, header)
         return
-    net.count("UdpNoPorts")
+    count_udp(net, "NoPorts", ip.destination.family)
     if ip.destination.family == 4:
         from kubenet_course.kernel.inet.icmp import icmp_send
 
@@ -217,6 +225,8 @@ def _deliver(net: NetNamespace, sock: UdpSocket, skb: SkBuff, header: UdpHeader)
     if sock.deliver(datagram):
         skb.consume(sock)
     else:
+        count_udp(net, "RcvbufErrors", ip.destination.family)
+        count_udp(net, "InErrors", ip.destination.family)
         skb.drop("SOCKET_RCVBUFF", net)
 
 
@@ -237,6 +247,7 @@ def _deliver_group(net: NetNamespace, skb: SkBuff, header: UdpHeader) -> None:
     if took:
         skb.consume(net)
     else:
+        count_udp(net, "IgnoredMulti", ip.destination.family)
         skb.drop("NO_SOCKET", net)
 
 
@@ -249,6 +260,7 @@ def udp_err(net: NetNamespace, family: int, error: SocketError, hard: bool) -> N
             if candidate.local is None or candidate.local == inner.source:
                 sock = candidate
     if sock is None:
+        net.count("IcmpInErrors" if family == 4 else "Icmp6InErrors")
         return
     if sock.recv_errors or hard and sock.remote is not None:
         sock.report(error, hard)

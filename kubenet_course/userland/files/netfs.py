@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.userland.files import mibfs
 from kubenet_course.userland.files.fib_trie import fib_trie
 from kubenet_course.userland.files.nodes import Directory, VirtualDirectory, VirtualFile
 from kubenet_course.wire.addresses import IPv4Address
@@ -37,12 +38,13 @@ def proc_net(whose: Process) -> Directory:
         "if_inet6": if_inet6,
         "igmp": igmp,
         "ipv6_route": ipv6_route,
-        "netstat": netstat,
+        "netstat": mibfs.netstat,
         "packet": packet,
         "raw": lambda net: sockets(net, 4, "raw"),
         "raw6": lambda net: sockets(net, 6, "raw"),
         "route": route,
-        "snmp": snmp,
+        "snmp": mibfs.snmp,
+        "snmp6": mibfs.snmp6,
         "sockstat": sockstat,
         "tcp": lambda net: sockets(net, 4, "tcp"),
         "tcp6": lambda net: sockets(net, 6, "tcp"),
@@ -294,67 +296,3 @@ def sockstat(net: Any) -> str:
         f"UDP: inuse {len(_endpoints(net, 4, 'udp'))} mem 0\nUDPLITE: inuse 0\n"
         f"RAW: inuse {len(_endpoints(net, 4, 'raw'))}\nFRAG: inuse 0 memory 0\n"
     )
-
-
-_SNMP = {
-    "Ip": "Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos "
-    "InDiscards "
-    "InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs "
-    "FragFails "
-    "FragCreates OutTransmits",
-    "Icmp": "InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects "
-    "InEchos "
-    "InEchoReps InTimestamps InTimestampReps InAddrMasks InAddrMaskReps OutMsgs OutErrors OutRateLimitGlobal "
-    "OutRateLimitHost OutDestUnreachs OutTimeExcds OutParmProbs OutSrcQuenchs OutRedirects OutEchos "
-    "OutEchoReps "
-    "OutTimestamps OutTimestampReps OutAddrMasks OutAddrMaskReps",
-    "Tcp": "RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets "
-    "CurrEstab InSegs "
-    "OutSegs RetransSegs InErrs OutRsts InCsumErrors",
-    "Udp": "InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti "
-    "MemErrors",
-    "UdpLite": "InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors "
-    "IgnoredMulti "
-    "MemErrors",
-}
-_NETSTAT = {
-    "TcpExt": "SyncookiesSent SyncookiesRecv SyncookiesFailed EmbryonicRsts PruneCalled RcvPruned OfoPruned "
-    "OutOfWindowIcmps LockDroppedIcmps ArpFilter TW DelayedACKs DelayedACKLocked DelayedACKLost "
-    "ListenOverflows "
-    "ListenDrops TCPSackRecovery TCPTimeouts TCPLossProbes TCPAbortOnData TCPAbortOnClose TCPChallengeACK",
-    "IpExt": "InNoRoutes InTruncatedPkts InMcastPkts OutMcastPkts InBcastPkts OutBcastPkts InOctets "
-    "OutOctets "
-    "InMcastOctets OutMcastOctets InBcastOctets OutBcastOctets InCsumErrors InNoECTPkts InECT1Pkts "
-    "InECT0Pkts "
-    "InCEPkts ReasmOverlaps",
-}
-
-
-def _counters(net: Any, groups: dict[str, str]) -> str:
-    fixed = {
-        "IpForwarding": 1 if net.sysctl.get_int("net", "ipv4", "ip_forward") else 2,
-        "IpDefaultTTL": net.sysctl.get_int("net", "ipv4", "ip_default_ttl"),
-        "TcpRtoAlgorithm": 1,
-        "TcpRtoMin": 200,
-        "TcpRtoMax": 120000,
-        "TcpMaxConn": -1,
-        "TcpCurrEstab": sum(
-            getattr(s, "state", "") == "ESTABLISHED" for s in net.sockets.tcp_established.values()
-        ),
-    }
-    text = ""
-    for group, names in groups.items():
-        words = names.split()
-        values = [str(fixed.get(group + word, net.counters.get(group + word, 0))) for word in words]
-        text += f"{group}: {names}\n{group}: {' '.join(values)}\n"
-    return text
-
-
-def snmp(net: Any) -> str:
-    """/proc/net/snmp."""
-    return _counters(net, _SNMP)
-
-
-def netstat(net: Any) -> str:
-    """/proc/net/netstat, the counters that the emulated kernel knows."""
-    return _counters(net, _NETSTAT)

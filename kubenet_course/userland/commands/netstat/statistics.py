@@ -1,85 +1,61 @@
-"""netstat -s: the counters of /proc/net/snmp and /proc/net/netstat in words (statistics.c).
+"""netstat -s: the counters of /proc/net/snmp, netstat and snmp6 in words (net-tools 2.10, statistics.c).
 
-A counter with words of its own is always shown if they are in `ALWAYS`, else where it is not 0; one
+statistics.json has the words, by group and counter, each with its kind: a ``number`` is always shown, an ``optional``
+one where it is not 0, one of the ``input`` or ``output`` histogram deeper and below that histogram's title. A counter
 without words is shown by its name where it is not 0.
 """
 
 from __future__ import annotations
 
+import json
+from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
 
-ALWAYS: dict[str, dict[str, str]] = {
-    "Ip": {
-        "Forwarding": "Forwarding: {}", "ForwDatagrams": "{} forwarded", "InDelivers": "{} incoming packets delivered",
-        "InDiscards": "{} incoming packets discarded", "InReceives": "{} total packets received",
-        "OutRequests": "{} requests sent out",
-    },
-    "Icmp": {
-        "InMsgs": "{} ICMP messages received", "InErrors": "{} input ICMP message failed",
-        "OutMsgs": "{} ICMP messages sent", "OutErrors": "{} ICMP messages failed",
-    },
-    "Tcp": {
-        "ActiveOpens": "{} active connection openings", "PassiveOpens": "{} passive connection openings",
-        "AttemptFails": "{} failed connection attempts", "EstabResets": "{} connection resets received",
-        "CurrEstab": "{} connections established", "InSegs": "{} segments received", "OutSegs": "{} segments sent out",
-        "RetransSegs": "{} segments retransmitted", "InErrs": "{} bad segments received", "OutRsts": "{} resets sent",
-    },
-    "Udp": {
-        "InDatagrams": "{} packets received", "NoPorts": "{} packets to unknown port received",
-        "InErrors": "{} packet receive errors", "OutDatagrams": "{} packets sent",
-        "RcvbufErrors": "{} receive buffer errors", "SndbufErrors": "{} send buffer errors",
-    },
-    "TcpExt": {"TCPHPHits": "{} packet headers predicted"},
-}  # fmt: skip
-OPTIONAL = {
-    "Ip": {
-        "FragCreates": "{} fragments created", "FragFails": "{} fragments failed", "FragOKs": "{} fragments received ok",
-        "InAddrErrors": "{} with invalid addresses", "InHdrErrors": "{} with invalid headers",
-        "InUnknownProtos": "{} with unknown protocol", "OutDiscards": "{} outgoing packets dropped",
-        "OutNoRoutes": "{} dropped because of missing route", "ReasmFails": "{} packet reassemblies failed",
-        "ReasmOKs": "{} packets reassembled ok", "ReasmReqds": "{} reassemblies required",
-        "ReasmTimeout": "{} fragments dropped after timeout",
-    },
-}  # fmt: skip
 #: Counters that are no statistics.
 STATIC = frozenset({"DefaultTTL", "RtoAlgorithm", "RtoMin", "RtoMax", "MaxConn"})
-HISTOGRAM = {
-    "AddrMaskReps": "address mask replies", "AddrMasks": "address mask requests", "DestUnreachs": "destination unreachable",
-    "EchoReps": "echo replies", "Echos": "echo requests", "ParmProbs": "wrong parameters", "Redirects": "redirects",
-    "SrcQuenchs": "source quenches", "TimeExcds": "timeout in transit", "TimestampReps": "timestamp replies",
-    "Timestamps": "timestamp requests",
+#: The groups in their order, with the letters that ask for them.
+GROUPS = {
+    "Ip": "w", "Icmp": "w", "IcmpMsg": "tuw", "Tcp": "t", "Udp": "u", "UdpLite": "tuw", "TcpExt": "t", "IpExt": "tuw",
+    "MPTcpExt": "tuw",
 }  # fmt: skip
-#: Titles of each kind; the last three are always there.
-OF_KIND = {"t": ("Tcp", "TcpExt"), "u": ("Udp",), "w": ("Ip", "Icmp", "IcmpMsg")}
-COMMON = ("UdpLite", "IpExt", "MPTcpExt")
-ORDER = ("Ip", "Icmp", "IcmpMsg", "Tcp", "Udp", "UdpLite", "TcpExt", "IpExt", "MPTcpExt")
+GROUPS6 = {"Ip6": "w", "Icmp6": "w", "Udp6": "u", "UdpLite6": "tuw", "Tcp": "t"}
+PLAIN, DEEP = 4, 8
+
+
+@cache
+def _words() -> dict[str, dict[str, tuple[str, str]]]:
+    found: dict[str, dict[str, tuple[str, str]]] = json.loads(
+        resources.files(__package__).joinpath("statistics.json").read_text()
+    )
+    return found
 
 
 def show(proc: Process, letters: set[str]) -> int:
-    """parsesnmp(): what `letters` (t u w, or all) ask for."""
-    if "6" in letters:
-        proc.error("kubenet: netstat: the statistics of IPv6 are not emulated")
-        return 1
+    """parsesnmp() or parsesnmp6(): what `letters` (t u w, or all; 6) ask for."""
+    wanted = letters & set("tuw") or set("tuw")
     counters = _counters(proc)
-    kinds = [letter for letter in "tuw" if letter in letters] or ["t", "u", "w"]
-    wanted = {title for kind in kinds for title in OF_KIND[kind]} | set(COMMON)
-    for title in ORDER:
-        if title in wanted:
-            proc.print(f"{title}:")
-            for line in _icmp(counters) if title == "Icmp" else _lines(title, counters.get(title, {})):
-                proc.print(line)
+    if "6" in letters:
+        counters = {"Tcp": counters["Tcp"], **_counters6(proc)}
+    indent = PLAIN
+    for title, asked in (GROUPS6 if "6" in letters else GROUPS).items():
+        if title not in counters or not wanted & set(asked):
+            continue
+        proc.print(f"{title}:")
+        # The ICMP types follow the histograms, and stand as deep as those.
+        lines, indent = _lines(title, counters[title], indent if title == "IcmpMsg" else PLAIN)
+        for line in lines:
+            proc.print(line)
     return 0
 
 
 def _counters(proc: Process) -> dict[str, dict[str, int]]:
-    """Both files: pairs of lines, names and numbers, under a title."""
+    """Both files: pairs of lines, names and numbers, under a title; the types of ICMP are there where there were any."""
     found: dict[str, dict[str, int]] = {}
     for path in ("/proc/net/snmp", "/proc/net/netstat"):
-        if not proc.files.exists(path, proc):
-            continue
         lines = proc.files.read_text(path, proc).splitlines()
         for names, numbers in zip(lines[::2], lines[1::2]):
             title, _, rest = names.partition(":")
@@ -88,31 +64,28 @@ def _counters(proc: Process) -> dict[str, dict[str, int]]:
     return found
 
 
-def _lines(title: str, counters: dict[str, int]) -> list[str]:
+def _counters6(proc: Process) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {title: {} for title in GROUPS6 if title != "Tcp"}
+    for line in proc.files.read_text("/proc/net/snmp6", proc).splitlines():
+        name, number = line.split()
+        title = next(title for title in found if name.startswith(title))
+        found[title][name] = int(number)
+    return found
+
+
+def _lines(title: str, counters: dict[str, int], indent: int) -> tuple[list[str], int]:
+    """The lines of one group, and how deep the last of them stands."""
     lines = []
-    if title == "TcpExt":
-        counters = {"TCPHPHits": 0, **counters}
-    deep = "        " if title == "IcmpMsg" else "    "
+    histogram = ""
     for name, value in counters.items():
-        always = ALWAYS.get(title, {}).get(name)
-        words = always or OPTIONAL.get(title, {}).get(name)
-        if name in STATIC or (not value and not always):
+        kind, words = _words().get(title, {}).get(name, ("", name + ": {}"))
+        if name in STATIC:
             continue
-        lines.append(deep + (words.format(value) if words else f"{name}: {value}"))
-    return lines
-
-
-def _icmp(counters: dict[str, dict[str, int]]) -> list[str]:
-    """The messages by type follow as two histograms."""
-    icmp = counters.get("Icmp", {})
-    words = ALWAYS["Icmp"]
-    lines = []
-    for direction, title in (("In", "input"), ("Out", "output")):
-        for name in (f"{direction}Msgs", f"{direction}Errors"):
-            lines.append("    " + words[name].format(icmp.get(name, 0)))
-        lines.append(f"    ICMP {title} histogram:")
-        for name, value in icmp.items():
-            kind = name.removeprefix(direction)
-            if name.startswith(direction) and kind in HISTOGRAM and value:
-                lines.append(f"        {HISTOGRAM[kind]}: {value}")
-    return lines
+        if kind in ("input", "output") and kind != histogram:
+            lines.append(" " * indent + f"ICMP {kind} histogram:")
+            histogram, indent = kind, DEEP
+        elif kind in ("number", "optional"):
+            histogram, indent = "", PLAIN
+        if value or kind == "number":
+            lines.append(" " * indent + words.format(value))
+    return lines, indent

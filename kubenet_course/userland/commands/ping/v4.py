@@ -5,6 +5,7 @@ from __future__ import annotations
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet.route import ip_route_connect
+from kubenet_course.kernel.mib import count_no_route
 from kubenet_course.kernel.packets import decode_network, decode_transport
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.kernel.socket import AF_INET, SOCK_RAW, make_socket
@@ -101,6 +102,7 @@ class Ping4(PingSession):
                     2, "Do you want to ping broadcast? Then -b. If not, check your local firewall rules"
                 )
         except KernelError as failure:
+            count_no_route(net, failure, 4)
             if failure.errno == errno.EACCES and not options.broadcast:
                 raise Fatal(
                     2, "Do you want to ping broadcast? Then -b. If not, check your local firewall rules"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet6.route import ip6_route_output
+from kubenet_course.kernel.mib import count_no_route
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.kernel.socket import AF_INET6, SOCK_RAW, make_socket
 from kubenet_course.kernel.socket.base import Datagram, SocketError
@@ -66,6 +67,7 @@ class Ping6(PingSession):
         try:
             rt = ip6_route_output(net, self.target, oif=device, mark=options.mark)  # type: ignore[arg-type]
         except KernelError as failure:
+            count_no_route(net, failure, 6)
             raise Fatal(2, f"connect: {failure.strerror}") from None
         if options.device:
             # iputils asks getifaddrs(3) for an address that fits; a link-local one never does.
