@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubenet_course.docker import events
 from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.store import Record
@@ -36,6 +37,7 @@ async def connect(engine: Engine, record: Record, network: Record, endpoint: Rec
         engine.check_address(network, endpoint)
         await engine.balance(record, network)
         await engine.sandbox.attach(record, network, endpoint)
+        events.of_network(engine.store, network, "connect", record["id"])
     record["endpoints"][network["name"]] = endpoint
     await _changed(engine, record)
 
@@ -51,7 +53,10 @@ async def disconnect(engine: Engine, record: Record, network: Record, force: boo
     if record.get("published_on") == network["name"]:
         await engine.publisher.close(record, network)
         record["published_on"] = ""
+    there = bool(endpoint["endpoint_id"])
     await engine.sandbox.detach(record, network, endpoint)
+    if there:
+        events.of_network(engine.store, network, "disconnect", record["id"])
     del record["endpoints"][network["name"]]
     await _changed(engine, record)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kubenet_course.docker import config as daemon_config
-from kubenet_course.docker import images, names
+from kubenet_course.docker import events, images, names
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import Firewall
 from kubenet_course.docker.networks import PREDEFINED, Networks
@@ -84,6 +84,7 @@ class Creator:
             self.dns_names(record, endpoint)
         self._layer(record, wanted["spec"])
         self.store.save(record)
+        events.of_container(self.store, record, "create")
         return record
 
     def free_name(self, wanted: str, containers: list[Record]) -> str:

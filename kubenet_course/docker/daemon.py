@@ -7,6 +7,7 @@ docker.socket does); when dockerd ends, its containers end with it.
 
 from __future__ import annotations
 
+from kubenet_course.docker import events
 from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import start
@@ -64,6 +65,7 @@ async def _begin(here: Surroundings, agent: Agent) -> Engine:
     engine = Engine(here)
     await engine.store.lock()
     try:
+        events.forget(engine.store)
         await engine.firewall.set_up()
         if engine.config["ip-forward"]:
             await engine.networks.forward(4)

@@ -10,6 +10,7 @@ import json
 import signal as signals
 from typing import Any
 
+from kubenet_course.docker import events
 from kubenet_course.docker.creation import Creator, new_state
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import start
@@ -22,6 +23,7 @@ from kubenet_course.docker.store import (
     VOLUMES,
     Record,
     attached_path,
+    seconds_of,
 )
 from kubenet_course.docker.swarm.balancer import Balancers
 from kubenet_course.docker.swarm.state import TASK_LABEL, Swarm
@@ -53,6 +55,7 @@ class Engine(Creator):
             self.store.save(record)
             raise
         self.store.save(record)
+        events.of_container(self.store, record, "start")
 
     async def _network_up(self, record: Record) -> None:
         mode = record["host_config"]["NetworkMode"]
@@ -116,6 +119,7 @@ class Engine(Creator):
             await self.balance(record, network)
             await self.sandbox.attach(record, network, endpoint)
             self.store.save(record)
+            events.of_network(self.store, network, "connect", record["id"])
 
     async def balance(self, record: Record, network: Record) -> None:
         """Who comes into an overlay network finds its load balancer there; only an attachable one takes anybody."""
@@ -162,6 +166,7 @@ class Engine(Creator):
 
     async def _launch(self, record: Record, stdin: bytes) -> None:
         await self._executable(record, [record["path"], *record["args"]])
+        self._volumes(record, "mount")
         if stdin:
             self.here.write(f"{CONTAINERS}/{record['id']}/stdin", stdin, mode=0o600)
         self.store.save(record)
@@ -237,10 +242,13 @@ class Engine(Creator):
             if record is None:
                 return
             await self._network_down(record)
+            self._volumes(record, "unmount")
             record["state"] = {
                 **record["state"], "Status": "exited", "Running": False, "Paused": False, "Pid": 0,
                 "ExitCode": status, "FinishedAt": self.store.now(),
             }  # fmt: skip
+            lasted = int(self.here.time() - seconds_of(record["state"]["StartedAt"]))
+            events.of_container(self.store, record, "die", exitCode=str(status), execDuration=str(lasted))
             again = self._restarts(record, status)
             if again:
                 record["restarts"] += 1
@@ -285,12 +293,17 @@ class Engine(Creator):
             await self.here.run(["kill", str(record["resolver"])])
             record["resolver"] = 0
         for name, endpoint in record["endpoints"].items():
-            await self.sandbox.detach(record, networks.get(name), endpoint)
+            network = networks.get(name)
+            there = bool(endpoint["endpoint_id"])
+            await self.sandbox.detach(record, network, endpoint)
+            if network is not None and there:
+                events.of_network(self.store, network, "disconnect", record["id"])
         await self.sandbox.drop_gateway(record)
         await self.sandbox.destroy(record)
 
     def remove(self, record: Record) -> None:
         """Forget a container that does not run, with its files."""
+        events.of_container(self.store, record, "destroy")
         self.store.remove_tree(f"{CONTAINERS}/{record['id']}")
         self.store.remove_tree(f"{LAYERS}/{record['id']}")
         for mount in record["mounts"]:
@@ -305,6 +318,7 @@ class Engine(Creator):
         (pid_namespaces(7)): that is why `docker stop` of a `sleep` takes ten seconds.
         """
         pid = record["state"]["Pid"]
+        events.of_container(self.store, record, "kill", signal=str(signum))
         if signum not in (9, 18, 19) and not self._catches(pid, signum):
             return False
         await self.here.run(["kill", f"-{signum}", str(pid)])
@@ -328,6 +342,20 @@ class Engine(Creator):
             await self.signal(left, 9)
             await self.wait_for_end(record, 10.0)
         await self.settled()
+        events.of_container(self.store, record, "stop")
+
+    def _volumes(self, record: Record, action: str) -> None:
+        for mount in record["mounts"]:
+            if mount["Type"] != "volume":
+                continue
+            more = {"container": record["id"], "driver": "local"}
+            if action == "mount":
+                more |= {
+                    "destination": mount["Destination"],
+                    "propagation": "",
+                    "read/write": str(mount["RW"]).lower(),
+                }
+            events.note(self.store, "volume", action, mount["Name"], **more)
 
     async def settled(self) -> None:
         """Until the shim has tidied up (it holds the lock meanwhile)."""

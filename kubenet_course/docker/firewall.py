@@ -85,7 +85,9 @@ class Firewall:
         """Flush a chain of nat and filter, where it is."""
         if self.manages(4):
             there = await self._saved(4)
-            chains = {table: [f":{chain} - [0:0]"] for table in ("nat", "filter") if (table, f":{chain}") in there}
+            chains = {
+                table: [f":{chain} - [0:0]"] for table in ("nat", "filter") if (table, f":{chain}") in there
+            }
             await self._restore(4, {}, chains)
 
     # -- the tools --------------------------------------------------------------------------

@@ -313,6 +313,8 @@ def field(value: Any, path: str) -> Any:
                 value = value[name]
             elif getattr(value, "open", False):
                 value = MISSING
+            elif getattr(value, "go_type", ""):
+                raise TemplateError(f"can't evaluate field {name} in type {getattr(value, 'go_type', '')}")
             else:
                 raise TemplateError(f'map has no entry for key "{name}"')
         elif value is None or value is MISSING:

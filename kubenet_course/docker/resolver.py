@@ -201,11 +201,15 @@ class Resolver:
                 tasks = [
                     task["addresses"][key]
                     for task in swarm.tasks_of(service)
-                    if task["state"] == "running" and task["desired"] == "running" and key in task["addresses"]
+                    if task["state"] == "running"
+                    and task["desired"] == "running"
+                    and key in task["addresses"]
                 ]
                 vip = service["vips"].get(key)
                 wanted = service["spec"]["TaskTemplate"].get("Networks") or []
-                aliases = [alias for one in wanted if one["Target"] == key for alias in one.get("Aliases", [])]
+                aliases = [
+                    alias for one in wanted if one["Target"] == key for alias in one.get("Aliases", [])
+                ]
                 name = service["spec"]["Name"]
                 found += [(network, one, [vip] if vip else tasks) for one in (name, *aliases)]
                 found.append((network, f"tasks.{name}", tasks))

@@ -18,7 +18,10 @@ from kubenet_course.docker.gotemplate import TemplateError
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.surroundings import Surroundings
 
-MODULES = ("run", "listing", "containers", "looking", "execute", "networks", "images", "system", "swarm", "services")
+MODULES = (
+    "run", "listing", "containers", "looking", "execute", "files", "usage", "networks", "images", "system", "prune", "events",
+    "swarm", "services",
+)  # fmt: skip
 VERSION = "28.5.2"
 NO_DAEMON = (
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
@@ -27,7 +30,7 @@ Handler = Callable[["Session", dict[str, Any], list[str]], Awaitable[int]]
 #: Docker's other commands: known, and not emulated.
 ABSENT = (
     "build builder buildx checkpoint commit compose config context export history import load login logout manifest "
-    "plugin push save search secret stack trust update"
+    "plugin push save search secret stack trust"
 ).split()
 GROUPS = {
     "container": "Manage containers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from kubenet_course.docker import events
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.output import Follower
@@ -76,6 +77,7 @@ async def restart(session: Session, options: dict[str, Any], words: list[str]) -
         record = session.engine.store.container(word)
         record["host_config"]["AutoRemove"] = auto
         await session.locked(lambda: session.engine.start(record))
+        events.of_container(session.engine.store, record, "restart")
 
     return await session.each(words, one)
 
@@ -125,6 +127,7 @@ async def _pause(session: Session, word: str, paused: bool) -> None:
     await session.here.run(["kill", "-STOP" if paused else "-CONT", *processes(session.here, record["id"])])
     state["Paused"], state["Status"] = paused, "paused" if paused else "running"
     session.engine.store.save(record)
+    events.of_container(session.engine.store, record, "pause" if paused else "unpause")
 
 
 async def remove(session: Session, options: dict[str, Any], words: list[str]) -> int:
@@ -183,8 +186,9 @@ async def rename(session: Session, options: dict[str, Any], words: list[str]) ->
         name = session.engine.free_name(words[1], store.containers())
         for endpoint in record["endpoints"].values():
             endpoint["dns_names"] = [name if one == record["name"] else one for one in endpoint["dns_names"]]
-        record["name"] = name
+        old, record["name"] = record["name"], name
         store.save(record)
+        events.of_container(store, record, "rename", oldName=f"/{old}")
 
     await session.locked(change)
     return 0
@@ -202,30 +206,6 @@ async def wait(session: Session, options: dict[str, Any], words: list[str]) -> i
         done = await session.engine.wait_for_end(record)
         session.line(str((done or record)["state"]["ExitCode"]))
     return status
-
-
-async def prune(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    if not options.get("force"):
-        answer = await confirmed(
-            session,
-            "WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ",
-        )
-        if not answer:
-            session.out("Total reclaimed space: 0B\n")
-            return 0
-    gone = [one for one in session.engine.store.containers() if not one["state"]["Running"]]
-    for record in gone:
-        await session.locked(partial(_remove, session, record))
-    if gone:
-        session.out("Deleted Containers:\n" + "".join(f"{one['id']}\n" for one in gone) + "\n")
-    session.out("Total reclaimed space: 0B\n")
-    return 0
-
-
-async def confirmed(session: Session, question: str) -> bool:
-    session.out(question)
-    answer = (await session.here.stdin()).decode("utf-8", "replace").strip().lower()
-    return answer in ("y", "yes")
 
 
 # -- looking ------------------------------------------------------------------------------------
@@ -264,8 +244,4 @@ COMMANDS = [
     (Command("docker rename", "CONTAINER NEW_NAME", "Rename a container", "", 2, 2, aliases=_own("rename")), rename),
     (Command("docker wait", _NAMES,
         "Block until one or more containers stop, then print their exit codes", "", 1, aliases=_own("wait")), wait),
-    (Command("docker container prune", "[OPTIONS]", "Remove all stopped containers", """
-      --filter filter   Provide filter values (e.g. "until=<timestamp>")
-  -f, --force           Do not prompt for confirmation
-""", 0, 0), prune),
 ]  # fmt: skip

@@ -16,7 +16,18 @@ from kubenet_course.errors import KubenetError
 _LINE = re.compile(
     r"^\s+(?:-(?P<short>\w), |    )--(?P<long>[\w-]+)(?: (?P<kind>[a-z][\w-]*))?\s{2,}(?P<text>\S.*)$"
 )
-LISTS = ("list", "map", "stringArray", "strings", "filter", "port", "ulimit", "mount", "network", "ipNetSlice")
+LISTS = (
+    "list",
+    "map",
+    "stringArray",
+    "strings",
+    "filter",
+    "port",
+    "ulimit",
+    "mount",
+    "network",
+    "ipNetSlice",
+)
 TRUE = ("1", "t", "T", "true", "TRUE", "True")
 FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
@@ -70,7 +81,12 @@ def ratio(text: str) -> float:
 
 UNITS = {"ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}
 #: What a value of this kind is read as; ValueError with Go's words.
-CHECKS: dict[str, Callable[[str], Any]] = {"uint": unsigned, "uint32": unsigned, "duration": duration, "float": ratio}
+CHECKS: dict[str, Callable[[str], Any]] = {
+    "uint": unsigned,
+    "uint32": unsigned,
+    "duration": duration,
+    "float": ratio,
+}
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
+from kubenet_course.docker import events
 from kubenet_course.docker import images as catalogue
 from kubenet_course.docker.cli import Session
-from kubenet_course.docker.cli.flags import Command, UsageError
+from kubenet_course.docker.cli.events import moment
+from kubenet_course.docker.cli.flags import Command
 from kubenet_course.docker.cli.looking import show_objects
 from kubenet_course.docker.cli.tables import Listing
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.inspect import human_duration, human_size
 from kubenet_course.docker.store import Record, seconds_of
 
+_HEADERS = {
+    "ID": "IMAGE ID", "Repository": "REPOSITORY", "Tag": "TAG", "CreatedSince": "CREATED",
+    "Size": "SIZE", "Digest": "DIGEST", "CreatedAt": "CREATED AT",
+}  # fmt: skip
 LISTING = Listing(
-    {"ID": "IMAGE ID", "Repository": "REPOSITORY", "Tag": "TAG", "CreatedSince": "CREATED",
-     "Size": "SIZE", "Digest": "DIGEST", "CreatedAt": "CREATED AT"},
+    _HEADERS,
     "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
-)  # fmt: skip
+    go_type="*formatter.imageContext",
+)
+DIGESTS = Listing(
+    _HEADERS,
+    "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+    go_type="*formatter.imageContext",
+)
+FILTERS = ("before", "dangling", "label", "reference", "since", "until")
 
 
 async def images(session: Session, options: dict[str, Any], words: list[str]) -> int:
@@ -25,8 +38,12 @@ async def images(session: Session, options: dict[str, Any], words: list[str]) ->
     if words:
         repository, _, tag = words[0].partition(":")
         records = [
-            one for one in records if one["repository"] == repository and (not tag or one["tag"] == tag)
+            one
+            for one in records
+            if fnmatchcase(one["repository"], repository) and (not tag or fnmatchcase(one["tag"], tag))
         ]
+    filters = _filters(options)
+    records = [one for one in records if _passes(session, one, filters)]
     full = options.get("no-trunc", False)
     age = f"{human_duration(max(0.0, session.here.time() - seconds_of(catalogue.BUILT)))} ago"
     entries = [
@@ -41,8 +58,35 @@ async def images(session: Session, options: dict[str, Any], words: list[str]) ->
         }
         for one in sorted(records, key=lambda one: (one["repository"], one["tag"]))
     ]
-    session.out(LISTING.text(entries, options.get("format", ""), options.get("quiet", False)))
+    listing = DIGESTS if options.get("digests") else LISTING
+    session.out(listing.text(entries, options.get("format", ""), options.get("quiet", False)))
     return 0
+
+
+def _filters(options: dict[str, Any]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in options.get("filter", []):
+        key, _, value = text.partition("=")
+        if key not in FILTERS:
+            raise DaemonError(f"invalid filter '{key}'", 400)
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _passes(session: Session, record: Record, filters: dict[str, list[str]]) -> bool:
+    image = catalogue.catalogued(record["of"])
+    labels = image.labels if image else {}
+    name = f"{record['repository']}:{record['tag']}"
+    built = seconds_of(catalogue.BUILT)
+    tests = {
+        "dangling": lambda value: value in ("0", "false"),  # nothing is built here, so every image has a name
+        "reference": lambda value: fnmatchcase(name, value if ":" in value else f"{value}:*"),
+        "label": lambda value: value in labels or value in {f"{key}={text}" for key, text in labels.items()},
+        "until": lambda value: built <= moment(value, session.here.time()),
+        "before": lambda value: False,  # all are of one moment
+        "since": lambda value: False,
+    }  # fmt: skip
+    return all(any(tests[key](value) for value in values) for key, values in filters.items())
 
 
 async def pull(session: Session, options: dict[str, Any], words: list[str]) -> int:
@@ -56,6 +100,7 @@ async def pull(session: Session, options: dict[str, Any], words: list[str]) -> i
     except DaemonError as problem:
         session.complain(problem)
         return 1
+    events.note(session.engine.store, "image", "pull", f"{repository}:{tag}", name=repository)
     full = f"docker.io/{repository if '/' in repository else 'library/' + repository}:{tag}"
     if not options.get("quiet"):
         session.line(f"{tag}: Pulling from {full.removeprefix('docker.io/').rpartition(':')[0]}")
@@ -92,7 +137,9 @@ async def remove(session: Session, options: dict[str, Any], words: list[str]) ->
             continue
         store.save([one for one in store.all() if one is not record and one != record])
         session.line(f"Untagged: {record['repository']}:{record['tag']}")
+        events.note(session.engine.store, "image", "untag", record["id"], name=record["id"])
         if len(same) == 1:
+            events.note(session.engine.store, "image", "delete", record["id"], name=record["id"])
             session.line(f"Deleted: {record['id']}")
     return status
 
@@ -106,6 +153,7 @@ async def tag(session: Session, options: dict[str, Any], words: list[str]) -> in
     repository, new = catalogue.split(words[1])
     others = [one for one in store.all() if (one["repository"], one["tag"]) != (repository, new)]
     store.save([*others, {**found[0], "repository": repository, "tag": new}])
+    events.note(session.engine.store, "image", "tag", found[0]["id"], name=f"{repository}:{new}")
     return 0
 
 
@@ -122,13 +170,6 @@ async def inspect(session: Session, options: dict[str, Any], words: list[str]) -
     for word in missing:
         session.err(f"Error response from daemon: No such image: {word}\n")
     return 1 if missing else 0
-
-
-async def prune(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    if options.get("all"):
-        raise UsageError("kubenet: docker image prune --all: not emulated; use docker rmi", 1)
-    session.out("Total reclaimed space: 0B\n")
-    return 0
 
 
 COMMANDS = [
@@ -154,9 +195,5 @@ COMMANDS = [
     (Command("docker image inspect", "[OPTIONS] IMAGE [IMAGE...]", "Display detailed information on one or more images", """
   -f, --format string   Format output using a custom template
 """, 1), inspect),
-    (Command("docker image prune", "[OPTIONS]", "Remove unused images", """
-  -a, --all             Remove all unused images, not just dangling ones
-  -f, --force           Do not prompt for confirmation
-""", 0, 0), prune),
 ]  # fmt: skip
 __all__ = ["COMMANDS", "Record"]

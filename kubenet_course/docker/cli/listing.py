@@ -6,21 +6,22 @@ import json
 import re
 from typing import Any
 
-from kubenet_course.docker import inspect, ports
+from kubenet_course.docker import images, inspect, layers, ports
 from kubenet_course.docker.cli import Session
-from kubenet_course.docker.cli.flags import Command
+from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.tables import Listing
 from kubenet_course.docker.errors import DaemonError
+from kubenet_course.docker.gotemplate import TemplateError
 from kubenet_course.docker.store import Record, seconds_of
 
-LISTING = Listing(
-    {
+_HEADERS = {
         "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "RunningFor": "CREATED", "CreatedAt": "CREATED AT",
         "Status": "STATUS", "State": "STATE", "Ports": "PORTS", "Names": "NAMES", "Labels": "LABELS", "Mounts": "MOUNTS",
         "LocalVolumes": "LOCAL VOLUMES", "Networks": "NETWORKS", "Size": "SIZE", "Platform": "PLATFORM",
-    },
-    "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
-)  # fmt: skip
+}  # fmt: skip
+_DEFAULT = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
+LISTING = Listing(_HEADERS, _DEFAULT, go_type="*formatter.ContainerContext")
+SIZED = Listing(_HEADERS, _DEFAULT + "\t{{.Size}}", go_type="*formatter.ContainerContext")
 
 
 FILTERS = (
@@ -40,8 +41,14 @@ async def ps(session: Session, options: dict[str, Any], words: list[str]) -> int
         records = records[:last]
     now = session.here.time()
     full = options.get("no-trunc", False)
-    entries = [_entry(session, one, now, full) for one in records]
-    session.out(LISTING.text(entries, options.get("format", ""), options.get("quiet", False)))
+    sized = bool(options.get("size")) or "{{.Size}}" in options.get("format", "").replace(" ", "")
+    entries = [_entry(session, one, now, full, sized) for one in records]
+    listing = SIZED if options.get("size") else LISTING
+    try:
+        session.out(listing.text(entries, options.get("format", ""), options.get("quiet", False)))
+    except TemplateError as problem:
+        verb = "execute" if "executing" in str(problem) else "parse"
+        raise UsageError(f"failed to {verb} template: template: {problem}", 1) from None
     return 0
 
 
@@ -80,7 +87,7 @@ def _has_label(labels: dict[str, str], wanted: str) -> bool:
     return key in labels and (not equals or labels[key] == value)
 
 
-def _entry(session: Session, record: Record, now: float, full: bool) -> dict[str, Any]:
+def _entry(session: Session, record: Record, now: float, full: bool, sized: bool = False) -> dict[str, Any]:
     command = " ".join([record["path"], *record["args"]])
     if not full and len(command) > 20:
         command = command[:19] + "…"
@@ -98,9 +105,15 @@ def _entry(session: Session, record: Record, now: float, full: bool) -> dict[str
         "Mounts": ",".join(mount.get("Name") or mount["Source"] for mount in record["mounts"]),
         "LocalVolumes": str(sum("Name" in mount for mount in record["mounts"])),
         "Networks": ",".join(sorted(record["endpoints"])) or record["host_config"]["NetworkMode"],
-        "Size": "0B",
+        "Size": _size(session, record) if sized else "0B",
         "Platform": None,
     }
+
+
+def _size(session: Session, record: Record) -> str:
+    image = images.catalogued(record["image_of"])
+    own = layers.size(session.engine.store, record)
+    return f"{inspect.human_size(own)} (virtual {inspect.human_size(own + (image.size if image else 0))})"
 
 
 def _image_name(name: str, image_id: str) -> str:

@@ -5,25 +5,36 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kubenet_course.docker import images, inspect, ports
+from kubenet_course.docker import images, inspect, layers, ports
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.output import Follower
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.gotemplate import Template
 from kubenet_course.docker.process import log_paths, processes
+from kubenet_course.docker.store import VOLUMES
+from kubenet_course.docker.swarm import services
+from kubenet_course.docker.swarm.state import Swarm
+
+KINDS = ("container", "image", "network", "volume", "service", "task", "node")
+UNKNOWN_KINDS = ("plugin", "secret", "config")
 
 
 async def inspect_any(session: Session, options: dict[str, Any], words: list[str]) -> int:
     kind = options.get("type", "")
-    if kind not in ("", "container", "image", "network", "volume"):
-        raise UsageError(
-            f'"{kind}" is not a valid value for --type' if False else f'unknown type: "{kind}"', 1
-        )
+    if kind in UNKNOWN_KINDS:
+        raise UsageError(f"kubenet: docker inspect: --type {kind} is not emulated", 1)
+    if kind not in ("", *KINDS):
+        raise UsageError(f'unknown type: "{kind}"', 1)
     found, missing = [], []
     for word in words:
-        record = _any(session, word, kind)
-        found.append(record) if record is not None else missing.append(word)
+        one = next((one for name in KINDS if kind in ("", name) and (one := _one(session, word, name))), None)
+        if one is not None and options.get("size") and "SandboxID" in one.get("NetworkSettings", {}):
+            record = session.engine.store.container(one["Id"])
+            image = images.catalogued(record["image_of"])
+            size = layers.size(session.engine.store, record)
+            one |= {"SizeRw": size, "SizeRootFs": size + (image.size if image else 0)}
+        found.append(one) if one is not None else missing.append(word)
     show_objects(session, found, options.get("format", ""))
     for word in missing:
         session.err(
@@ -34,27 +45,33 @@ async def inspect_any(session: Session, options: dict[str, Any], words: list[str
     return 1 if missing else 0
 
 
-def _any(session: Session, word: str, kind: str) -> dict[str, Any] | None:
+def _one(session: Session, word: str, kind: str) -> dict[str, Any] | None:
+    """The object of that kind and name."""
     engine = session.engine
-    if kind in ("", "container"):
-        try:
+    try:
+        if kind == "container":
             return inspect.container(engine.store.container(word))
-        except DaemonError:
-            if kind:
-                return None
-    if kind in ("", "image"):
-        try:
+        if kind == "image":
             found = engine.images.find(word)
-        except DaemonError:
-            found = None
-        if found is not None:
-            return images.inspect(found[0], found[1], [f"{found[0]['repository']}:{found[0]['tag']}"])
-    if kind in ("", "network"):
-        try:
+            return found and images.inspect(
+                found[0], found[1], [f"{found[0]['repository']}:{found[0]['tag']}"]
+            )
+        if kind == "network":
             return engine.networks.inspect(engine.networks.find(word))
-        except DaemonError:
+        if kind == "volume":
+            from kubenet_course.docker.cli.system import volume_object
+
+            return volume_object(word) if engine.here.isdir(f"{VOLUMES}/{word}") else None
+        swarm = Swarm(engine.store)
+        if not swarm.active:
             return None
-    return None
+        if kind == "service":
+            return services.inspect(swarm, swarm.service(word))
+        if kind == "task":
+            return services.inspect_task(swarm, services.find_task(swarm, word))
+        return services.inspect_node(swarm) if swarm.find_node(word) else None
+    except DaemonError:
+        return None
 
 
 def show_objects(session: Session, found: list[dict[str, Any]], layout: str) -> None:

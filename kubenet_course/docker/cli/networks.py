@@ -7,9 +7,9 @@ import re
 from functools import partial
 from typing import Any
 
-from kubenet_course.docker import attachment
+from kubenet_course.docker import attachment, events
 from kubenet_course.docker.cli import Session
-from kubenet_course.docker.cli.containers import confirmed
+from kubenet_course.docker.cli.confirm import confirmed
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.looking import show_objects
 from kubenet_course.docker.cli.options import endpoint as new_endpoint
@@ -29,6 +29,7 @@ LISTING = Listing(
         "Internal": "INTERNAL", "Labels": "LABELS", "CreatedAt": "CREATED AT",
     },
     "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
+    go_type="*network.networkContext",
 )  # fmt: skip
 INGRESS_WARNING = (
     "WARNING! Before removing the routing-mesh network, make sure all the nodes in your swarm run the same docker engine "
@@ -110,7 +111,9 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
     driver = options.get("driver", "bridge")
     scope = options.get("scope", "")
     if scope not in ("", "swarm" if driver == "overlay" else "local"):
-        raise UsageError(f"kubenet: docker network create: --scope {scope} is not emulated for the driver {driver}", 1)
+        raise UsageError(
+            f"kubenet: docker network create: --scope {scope} is not emulated for the driver {driver}", 1
+        )
     swarm = Swarm(session.engine.store)
     if driver == "overlay":
         if not swarm.active:
@@ -118,10 +121,13 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
         there = swarm.ingress()
         if options.get("ingress") and there:
             raise DaemonError(
-                f"rpc error: code = AlreadyExists desc = ingress network ({there['id']}) is already present", 409
+                f"rpc error: code = AlreadyExists desc = ingress network ({there['id']}) is already present",
+                409,
             )
         if options.get("ipv6") or "encrypted" in " ".join(options.get("opt", [])):
-            raise UsageError("kubenet: docker network create: overlay networks are IPv4 and not encrypted here", 1)
+            raise UsageError(
+                "kubenet: docker network create: overlay networks are IPv4 and not encrypted here", 1
+            )
     elif options.get("ingress"):
         said = "rpc error: code = InvalidArgument desc = ingress network must use the overlay driver"
         raise DaemonError(said if swarm.active else NO_SWARM)
@@ -132,7 +138,9 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
 
     async def work() -> Record:
         if driver == "overlay":
-            make: Any = partial(swarm_network, Swarm(session.engine.store), ingress=options.get("ingress", False))
+            make: Any = partial(
+                swarm_network, Swarm(session.engine.store), ingress=options.get("ingress", False)
+            )
         else:
             make = partial(new_network, session.engine.store, driver=driver, user_subnet=bool(pools))
         network: Record = make(
@@ -154,6 +162,7 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
         return network
 
     network = await session.locked(work)
+    events.of_network(session.engine.store, network, "create")
     if network.get("ingress"):
         await knock(session.here)
     session.line(network["id"])
@@ -258,11 +267,13 @@ async def disconnect(session: Session, options: dict[str, Any], words: list[str]
 
 async def remove(session: Session, options: dict[str, Any], words: list[str]) -> int:
     async def one(word: str) -> None:
-        await session.locked(lambda: _remove(session, word))
+        await session.locked(lambda: remove_network(session, word))
 
     status = 0
     for word in words:
-        if any(net.get("ingress") and word in (net["name"], net["id"]) for net in session.engine.store.networks()):
+        if any(
+            net.get("ingress") and word in (net["name"], net["id"]) for net in session.engine.store.networks()
+        ):
             if not await confirmed(session, INGRESS_WARNING):
                 continue
         try:
@@ -277,28 +288,14 @@ async def remove(session: Session, options: dict[str, Any], words: list[str]) ->
     return status
 
 
-async def _remove(session: Session, word: str) -> None:
+async def remove_network(session: Session, word: str) -> None:
     network = session.engine.networks.find(word)
     await session.engine.networks.remove(network)
+    events.of_network(session.engine.store, network, "destroy")
     if network.get("scope") == "swarm":
         swarm = Swarm(session.engine.store)
         await Balancers(session.engine, swarm).take_down(network)
         swarm.save()
-
-
-async def prune(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    if not options.get("force") and not await confirmed(
-        session,
-        "WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue? [y/N] ",
-    ):
-        return 0
-    engine = session.engine
-    gone = engine.networks.unused()
-    for network in gone:
-        await session.locked(partial(_remove, session, network["name"]))
-    if gone:
-        session.out("Deleted Networks:\n" + "".join(f"{one['name']}\n" for one in gone) + "\n")
-    return 0
 
 
 COMMANDS = [
@@ -346,8 +343,4 @@ COMMANDS = [
     (Command("docker network rm", "NETWORK [NETWORK...]", "Remove one or more networks", """
   -f, --force   Do not error if the network does not exist
 """, 1, aliases=("docker network remove",)), remove),
-    (Command("docker network prune", "[OPTIONS]", "Remove all unused networks", """
-      --filter filter   Provide filter values (e.g. "until=<timestamp>")
-  -f, --force           Do not prompt for confirmation
-""", 0, 0), prune),
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from typing import Any
 
+from kubenet_course.docker import events
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import UsageError
 from kubenet_course.docker.engine import blank_endpoint
@@ -180,6 +181,8 @@ def mounts(session: Session, options: dict[str, Any]) -> list[Record]:
         path = f"{VOLUMES}/{name}/_data" if name else absolute(here.cwd, source)
         if not here.exists(path):
             here.mkdir(path)
+            if name:
+                events.note(session.engine.store, "volume", "create", name, driver="local")
         if not here.exists(target):
             try:
                 here.mkdir(target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubenet_course.docker import images
+from kubenet_course.docker import events, images
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.options import MORE, extra_host, mounts, networks, restart
@@ -111,6 +111,7 @@ async def run(session: Session, options: dict[str, Any], words: list[str]) -> in
     follower = Follower(session.here, record["id"])
     if not detached:
         follower.attach(record)
+        events.of_container(session.engine.store, record, "attach")
     try:
         await session.locked(lambda: session.engine.start(record, stdin))
     except DaemonError as problem:
@@ -183,6 +184,7 @@ def _image(session: Session, options: dict[str, Any], reference: str) -> tuple[R
     if not quiet:
         session.err(f"Unable to find image '{repository}:{tag}' locally\n")
     record, image, fresh = store.pull(reference)
+    events.note(session.engine.store, "image", "pull", f"{repository}:{tag}", name=repository)
     if not quiet:
         full = repository if "/" in repository else f"library/{repository}"
         session.err(f"{tag}: Pulling from {full}\nDigest: {record['digest']}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from kubenet_course.docker import events
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.looking import show_objects
@@ -26,6 +27,7 @@ from kubenet_course.userland.versions import version_key
 LISTING = Listing(
     {"ID": "ID", "Name": "NAME", "Mode": "MODE", "Replicas": "REPLICAS", "Image": "IMAGE", "Ports": "PORTS"},
     "{{.ID}}\t{{.Name}}\t{{.Mode}}\t{{.Replicas}}\t{{.Image}}\t{{.Ports}}",
+    go_type="*service.serviceContext",
 )
 FILTERS = ("id", "label", "mode", "name", "runtime")
 
@@ -37,6 +39,7 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
         return services.create(swarm, from_options(session, options, words))
 
     service = await session.locked(work)
+    _note(session, service, "create")
     session.line(service["id"])
     return await follow(session, service["id"], service["id"], options)
 
@@ -256,7 +259,12 @@ async def _change(session: Session, word: str, options: dict[str, Any]) -> Recor
         return service
 
     found: Record = await session.locked(work)
+    _note(session, found, "update")
     return found
+
+
+def _note(session: Session, service: Record, action: str) -> None:
+    events.note(session.engine.store, "service", action, service["id"], "swarm", name=service["name"])
 
 
 async def update(session: Session, options: dict[str, Any], words: list[str]) -> int:
@@ -273,10 +281,13 @@ async def rollback(session: Session, options: dict[str, Any], words: list[str]) 
 
 async def remove(session: Session, options: dict[str, Any], words: list[str]) -> int:
     async def one(word: str) -> None:
-        async def work() -> None:
-            services.remove(Swarm(session.engine.store), word)
+        async def work() -> Record:
+            swarm = Swarm(session.engine.store)
+            service = swarm.service(word)
+            services.remove(swarm, word)
+            return service
 
-        await session.locked(work)
+        _note(session, await session.locked(work), "remove")
 
     status = await session.each(words, one)
     await knock(session.here)

@@ -21,6 +21,7 @@ LISTING = Listing(
     {"ID": "ID", "Hostname": "HOSTNAME", "Status": "STATUS", "Availability": "AVAILABILITY",
      "ManagerStatus": "MANAGER STATUS", "EngineVersion": "ENGINE VERSION", "TLSStatus": "TLS STATUS", "Self": ""},
     "{{.ID}} {{if .Self}}*{{else}} {{ end }}\t{{.Hostname}}\t{{.Status}}\t{{.Availability}}\t{{.ManagerStatus}}\t{{.EngineVersion}}",
+    go_type="*node.nodeContext",
 )  # fmt: skip
 ALONE = "kubenet: {path}: a swarm has one node here; others cannot join it"
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
+from kubenet_course.docker import events
 from kubenet_course.docker.cli import VERSION, Session
-from kubenet_course.docker.cli.containers import confirmed
-from kubenet_course.docker.cli.flags import Command, UsageError
+from kubenet_course.docker.cli.flags import Command
 from kubenet_course.docker.cli.looking import show_objects
-from kubenet_course.docker.cli.networks import _remove as remove_network
 from kubenet_course.docker.cli.swarm import facts, info_text
 from kubenet_course.docker.cli.tables import Listing
 from kubenet_course.docker.errors import DaemonError
@@ -19,7 +17,18 @@ from kubenet_course.docker.swarm.state import Swarm
 
 API = "1.51"
 BUILD = {"GoVersion": "go1.24.8", "Os": "linux", "Arch": "amd64", "BuildTime": "Wed Oct  8 12:17:26 2025"}
-VOLUME_LISTING = Listing({"Driver": "DRIVER", "Name": "VOLUME NAME"}, "{{.Driver}}\t{{.Name}}", "Name")
+VOLUME_LISTING = Listing(
+    {
+        "Driver": "DRIVER",
+        "Name": "VOLUME NAME",
+        "Scope": "SCOPE",
+        "Mountpoint": "MOUNTPOINT",
+        "Labels": "LABELS",
+    },
+    "{{.Driver}}\t{{.Name}}",
+    "Name",
+    go_type="*formatter.volumeContext",
+)
 
 
 def _versions() -> dict[str, Any]:
@@ -82,7 +91,10 @@ def _facts(session: Session) -> dict[str, Any]:
         "NCPU": 2,
         "DockerRootDir": "/var/lib/docker",
         "FirewallBackend": {"Driver": "iptables"},
-        "Plugins": {"Network": ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"], "Volume": ["local"]},
+        "Plugins": {
+            "Network": ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
+            "Volume": ["local"],
+        },
         "Swarm": facts(Swarm(engine.store)),
         "IPv4Forwarding": read("/proc/sys/net/ipv4/ip_forward") == "1",
     }
@@ -109,42 +121,39 @@ async def info(session: Session, options: dict[str, Any], words: list[str]) -> i
     return 0
 
 
-async def prune(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    if not options.get("force") and not await confirmed(
-        session,
-        "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n"
-        "  - all dangling images\n  - unused build cache\n\nAre you sure you want to continue? [y/N] ",
-    ):
-        return 0
-    engine = session.engine
-    stopped = [one for one in engine.store.containers() if not one["state"]["Running"]]
-    for record in stopped:
-        engine.remove(record)
-    networks = engine.networks.unused()
-    for network in networks:
-        await session.locked(partial(remove_network, session, network["name"]))
-    if stopped:
-        session.out("Deleted Containers:\n" + "".join(f"{one['id']}\n" for one in stopped) + "\n")
-    if networks:
-        session.out("Deleted Networks:\n" + "".join(f"{one['name']}\n" for one in networks) + "\n")
-    session.out("Total reclaimed space: 0B\n")
-    return 0
-
-
-async def absent(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    raise UsageError(f"kubenet: {session.path}: not emulated", 1)
-
-
 # -- volumes ------------------------------------------------------------------------------------
 async def volume_ls(session: Session, options: dict[str, Any], words: list[str]) -> int:
     names = session.here.listdir(VOLUMES) if session.here.isdir(VOLUMES) else []
-    entries = [{"Driver": "local", "Name": name} for name in names]
+    used = {mount.get("Name") for one in session.engine.store.containers() for mount in one["mounts"]}
+    for text in options.get("filter", []):
+        key, _, value = text.partition("=")
+        tests: dict[str, Any] = {
+            "dangling": lambda name, value=value: (name not in used) == (value in ("1", "true")),
+            "driver": lambda name, value=value: value == "local",
+            "label": lambda name: False,
+            "name": lambda name, value=value: value in name,
+        }
+        if key not in tests:
+            raise DaemonError(f"invalid filter '{key}'", 400)
+        names = [name for name in names if tests[key](name)]
+    entries = [
+        {
+            "Driver": "local",
+            "Name": name,
+            "Scope": "local",
+            "Mountpoint": f"{VOLUMES}/{name}/_data",
+            "Labels": "",
+        }
+        for name in names
+    ]
     session.out(VOLUME_LISTING.text(entries, options.get("format", ""), options.get("quiet", False)))
     return 0
 
 
 async def volume_create(session: Session, options: dict[str, Any], words: list[str]) -> int:
     name = words[0] if words else session.here.random(32).hex()
+    if not session.here.isdir(f"{VOLUMES}/{name}"):
+        events.note(session.engine.store, "volume", "create", name, driver="local")
     session.here.mkdir(f"{VOLUMES}/{name}/_data")
     session.line(name)
     return 0
@@ -162,27 +171,27 @@ async def volume_rm(session: Session, options: dict[str, Any], words: list[str])
         if users:
             raise DaemonError(f"remove {word}: volume is in use - [{', '.join(users)}]", 409)
         session.engine.store.remove_tree(f"{VOLUMES}/{word}")
+        events.note(session.engine.store, "volume", "destroy", word, driver="local")
 
     return await session.each(words, one)
 
 
+def volume_object(name: str) -> dict[str, Any]:
+    """What `docker volume inspect` tells."""
+    return {
+        "CreatedAt": "",
+        "Driver": "local",
+        "Labels": None,
+        "Mountpoint": f"{VOLUMES}/{name}/_data",
+        "Name": name,
+        "Options": None,
+        "Scope": "local",
+    }
+
+
 async def volume_inspect(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    found, missing = [], []
-    for word in words:
-        if session.here.isdir(f"{VOLUMES}/{word}"):
-            found.append(
-                {
-                    "CreatedAt": "",
-                    "Driver": "local",
-                    "Labels": None,
-                    "Mountpoint": f"{VOLUMES}/{word}/_data",
-                    "Name": word,
-                    "Options": None,
-                    "Scope": "local",
-                }
-            )
-        else:
-            missing.append(word)
+    found = [volume_object(word) for word in words if session.here.isdir(f"{VOLUMES}/{word}")]
+    missing = [word for word in words if not session.here.isdir(f"{VOLUMES}/{word}")]
     show_objects(session, found, options.get("format", ""))
     for word in missing:
         session.err(f"Error response from daemon: get {word}: no such volume\n")
@@ -195,13 +204,8 @@ _FORMAT = """
 COMMANDS = [
     (Command("docker version", "[OPTIONS]", "Show the Docker version information", _FORMAT, 0, 0), version),
     (Command("docker info", "[OPTIONS]", "Display system-wide information", _FORMAT, 0, 0, aliases=("docker system info",)), info),
-    (Command("docker system prune", "[OPTIONS]", "Remove unused data", """
-  -a, --all             Remove all unused images not just dangling ones
-      --filter filter   Provide filter values (e.g. "label=<key>=<value>")
-  -f, --force           Do not prompt for confirmation
-      --volumes         Prune anonymous volumes
-""", 0, 0), prune),
     (Command("docker volume ls", "[OPTIONS]", "List volumes", """
+  -f, --filter filter   Provide filter values (e.g. "dangling=true")
       --format string   Format output using a custom template
   -q, --quiet           Only display volume names
 """, 0, 0, aliases=("docker volume list",)), volume_ls),
@@ -210,14 +214,4 @@ COMMANDS = [
         "Remove one or more volumes", "", 1, aliases=("docker volume remove",)), volume_rm),
     (Command("docker volume inspect", "[OPTIONS] VOLUME [VOLUME...]",
         "Display detailed information on one or more volumes", _FORMAT, 1), volume_inspect),
-    *(
-        (Command(f"docker {name}", use, about, "", 0, stop_at_first=True), absent)
-        for name, use, about in (
-            ("stats", "[OPTIONS] [CONTAINER...]", "Display a live stream of container(s) resource usage statistics"),
-            ("diff", "CONTAINER", "Inspect changes to files or directories on a container's filesystem"),
-            ("events", "[OPTIONS]", "Get real time events from the server"),
-            ("system df", "[OPTIONS]", "Show docker disk usage"),
-            ("system events", "[OPTIONS]", "Get real time events from the server"),
-        )
-    ),
 ]  # fmt: skip

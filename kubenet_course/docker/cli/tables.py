@@ -26,9 +26,17 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 class Listing:
-    """`headers` maps a field of the templates to its column's title; `default` is the table's template."""
+    """`headers` maps a field of the templates to its column's title; `default` is the table's template, `go_type` what
+    an unknown field's error calls an entry."""
 
-    def __init__(self, headers: Mapping[str, str], default: str, quiet_field: str = "ID"):
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        default: str,
+        quiet_field: str = "ID",
+        go_type: str = "*formatter.context",
+    ):
+        self.go_type = go_type
         self.headers = headers
         self.default = default
         self.quiet_field = quiet_field
@@ -49,12 +57,17 @@ class Listing:
             layout = f"table {self.default}"
         if not layout.startswith("table"):
             template = self._template(layout)
-            return "".join(template.render(_Entry(entry)) + "\n" for entry in entries)
+            return "".join(template.render(self._entry(entry)) + "\n" for entry in entries)
         columns = layout[5:].strip().replace("\\t", "\t")
         template = self._template(columns)
-        rows = [template.render(_Entry(self.headers)).split("\t")]
-        rows += [template.render(_Entry(entry)).split("\t") for entry in entries]
+        rows = [template.render(self._entry(self.headers)).split("\t")]
+        rows += [template.render(self._entry(entry)).split("\t") for entry in entries]
         return table(rows)
+
+    def _entry(self, fields: Mapping[str, Any]) -> _Entry:
+        entry = _Entry(fields)
+        entry.go_type = self.go_type
+        return entry
 
     @staticmethod
     def _template(text: str) -> Template:
@@ -70,6 +83,8 @@ class Listing:
 
 class _Entry(dict[str, Any]):
     """One entry's fields; an unknown one is an error, as a method of Go's formatters would be."""
+
+    go_type = ""
 
 
 __all__ = ["Listing", "table"]

@@ -20,6 +20,7 @@ LISTING = Listing(
     {"ID": "ID", "Name": "NAME", "Image": "IMAGE", "Node": "NODE", "DesiredState": "DESIRED STATE",
      "CurrentState": "CURRENT STATE", "Error": "ERROR", "Ports": "PORTS"},
     "{{.ID}}\t{{.Name}}\t{{.Image}}\t{{.Node}}\t{{.DesiredState}}\t{{.CurrentState}}\t{{.Error}}\t{{.Ports}}",
+    go_type="*task.taskContext",
 )  # fmt: skip
 MOST_ERROR = 30
 FILTERS = ("id", "name", "node", "desired-state", "service", "label", "_up-to-date")
