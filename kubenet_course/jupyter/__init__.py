@@ -22,6 +22,7 @@ _HOST_ALONE = re.compile(r"^\s*%host(\s+[\w.-]+)?\s*$")
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics and the completion; a second time nothing happens."""
+    from kubenet_course.errors import KubenetError
     from kubenet_course.jupyter.completion import install
     from kubenet_course.jupyter.magics import LabMagics
     from kubenet_course.jupyter.session import NotebookSession
@@ -32,9 +33,17 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magics(LabMagics(shell, shell.kubenet))
     install(shell, shell.kubenet)
     shell.input_transformers_cleanup.append(cell_of_commands)
+    shell.set_custom_exc((KubenetError,), _in_one_sentence)
     for name in ROOMS_WITH_MAGICS:
         if importlib.util.find_spec(name) is not None:
             importlib.import_module(name).register(shell, shell.kubenet)
+
+
+def _in_one_sentence(shell: Any, kind: Any, error: BaseException, trace: Any, tb_offset: Any = None) -> list[str]:
+    """An error of ours in a cell of Python: its sentence, without the traceback that leads into the package."""
+    words = [f"{kind.__name__}: {error}"]
+    shell._showtraceback(kind, error, words)
+    return words
 
 
 def cell_of_commands(lines: list[str]) -> list[str]:
@@ -54,6 +63,7 @@ def unload_ipython_extension(shell: Any) -> None:
     if session is not None:
         session.close()
         remove(shell)
+        shell.set_custom_exc((), None)
         if cell_of_commands in shell.input_transformers_cleanup:
             shell.input_transformers_cleanup.remove(cell_of_commands)
         shell.kubenet = None

@@ -20,6 +20,12 @@ from kubenet_course.view.target import namespaces
 #: Magics whose first word is a machine; after it a command follows for the first three.
 WITH_COMMAND = ("host", "journey", "explain", "resolution")
 WITH_MACHINE = ("routes", "neigh", "nat", "firewall", "connections", "sockets", "machine", "fdb", "ipam")
+#: What may follow the machine.
+OF_PICTURES = {
+    "routes": ("--table=all", "--family=6"),
+    "firewall": ("--table=nat", "--table=mangle", "--table=raw", "--table=all"),
+    "fdb": ("--own",),
+}
 _SEPARATORS = re.compile(r"(?:\|\||&&|[|;&(]|\$\()\s*")
 
 
@@ -61,6 +67,8 @@ def _candidates(session: NotebookSession, machine: str, words: list[str], fragme
         "namespace": lambda: namespaces(lab, machine),
         "address": lambda: _addresses(session),
         "machine": lambda: lab.machines,
+        "container": lambda: _printed(session, machine, "docker ps -a --format '{{.Names}}'"),
+        "network": lambda: _printed(session, machine, "docker network ls --format '{{.Name}}'"),
         "file": lambda: _files(session, machine, fragment),
         "command": lambda: machine_commands(session, machine),
     }
@@ -131,6 +139,11 @@ def _addresses(session: NotebookSession) -> list[str]:
     return [*dict.fromkeys(found), *lab.machines]
 
 
+def _printed(session: NotebookSession, machine: str, command: str) -> list[str]:
+    """The words that a command prints."""
+    return session.need().query(machine, command).stdout.split()
+
+
 def _files(session: NotebookSession, machine: str, fragment: str) -> list[str]:
     script = 'for f in "$1"*; do if [ -d "$f" ]; then echo "$f/"; elif [ -e "$f" ]; then echo "$f"; fi; done'
     result = session.need().query(machine, ["bash", "-c", script, "complete", fragment])
@@ -167,6 +180,9 @@ def _magic_line(session: NotebookSession, magic: str, rest: str) -> tuple[str, l
         if len(words) > 2:
             choices = ("emulated", "mininet") if words[-2] == "--backend" else ("--backend", "--seed")
         return _named(choices, words[-1])
+    named = _what_a_magic_names(session, magic)
+    if named is not None:
+        return _named(named, rest)
     if session.lab is None or magic not in (*WITH_COMMAND, *WITH_MACHINE):
         return None
     machine, space, command = rest.partition(" ")
@@ -174,6 +190,25 @@ def _magic_line(session: NotebookSession, magic: str, rest: str) -> tuple[str, l
         return _named(session.lab.machines, rest)
     if magic in WITH_COMMAND:
         return complete(session, command, machine if machine in session.lab else "")
+    return _named(OF_PICTURES.get(magic, ()), command.split(" ")[-1])
+
+
+def _what_a_magic_names(session: NotebookSession, magic: str) -> Iterable[str] | None:
+    """The names that may follow an exercise's, a quiz's or a checkpoint's magic; None for other magics."""
+    from kubenet_course.course import quiz
+    from kubenet_course.course import session as course
+    from kubenet_course.widgets.hooks import PLACES
+
+    if magic == "exercise":
+        return course.exercises()
+    if magic == "break":
+        return course.faults()
+    if magic == "quiz":
+        return quiz.names()
+    if magic == "hooks":
+        return PLACES
+    if magic in ("undo", "checkpoint"):
+        return session.lab.history.checkpoints if session.lab is not None and magic == "undo" else ()
     return None
 
 
@@ -199,7 +234,8 @@ def install(shell: Any, session: NotebookSession) -> None:
         if found is None:
             return {"completions": [], "suppress": False}
         fragment, words = found
-        completions = [SimpleCompletion(text=word, type="kubenet") for word in words]
+        # Nothing fits: the fragment stands for itself, else IPython would offer words of Python.
+        completions = [SimpleCompletion(text=word, type="kubenet") for word in words or filter(None, [fragment])]
         return {"completions": completions, "matched_fragment": fragment, "suppress": True, "ordered": True}
 
     remove(shell)

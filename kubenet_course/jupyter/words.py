@@ -114,6 +114,23 @@ _PLAIN: dict[str, Choice] = {
         " net.ipv4.icmp_echo_ignore_all net.bridge.bridge-nf-call-iptables"
     ),
     "conntrack": _choice(""),
+    "docker": _choice(
+        "attach container cp create diff events exec image images info inspect kill logs network pause port ps pull rename"
+        " restart rm rmi run start stats stop system top unpause version volume wait"
+    ),
+    "docker network": _choice("connect create disconnect inspect ls prune rm"),
+    "docker network inspect": _choice("", "network"),
+    "docker network rm": _choice("", "network"),
+    "docker network connect": _choice("", "network", "container"),
+    "docker network disconnect": _choice("", "network", "container"),
+    "docker * --network": _choice("", "network"),
+    **{
+        f"docker {word}": _choice("", "container")
+        for word in "attach cp diff exec inspect kill logs pause port rename restart rm start stop top unpause wait".split()
+    },
+    "cnitool": _choice("add check del gc status version"),
+    "ovs-vsctl": _choice("add-br add-port del-br del-port get list-br list-ports set show"),
+    "ovs-appctl": _choice("fdb/show fdb/flush"),
     "man": _choice("", "command"),
     "which": _choice("", "command"),
     "type": _choice("", "command"),
@@ -137,6 +154,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "nc": _words("-4 -6 -k -l -n -p -u -v -w -z"),
     "dig": _words("+short +trace +noall +answer -4 -6 -p -t -x"),
     "sysctl": _words("-a -n -p -w"),
+    "docker": _words(
+        "-a -d -e -f -i -p -q -t --add-host --detach --dns --entrypoint --expose --filter --format --gateway --help --hostname"
+        " --internal --ip --ip-range --link --name --network --network-alias --publish --rm --subnet --tty"
+    ),
     "ps": _words("-a -e -f -u aux -ef"),
     "ls": _words("-1 -a -d -l -la -R"),
     "grep": _words("-A -B -c -E -i -n -o -r -v -w"),

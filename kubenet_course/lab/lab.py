@@ -343,10 +343,17 @@ class LabMachine:
         return running
 
     def read(self, path: str) -> str:
-        return self._real.read(path)
+        return self._named(self._real.read, path)
 
     def read_bytes(self, path: str) -> bytes:
-        return self._real.read_bytes(path)
+        return self._named(self._real.read_bytes, path)
+
+    def _named(self, read: Callable[[str], Any], path: str) -> Any:
+        """What `read` gives; an OSError from there names the machine and the file."""
+        try:
+            return read(path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, f"{self.name}:{path}") from None
 
     def write(self, path: str, content: str | bytes, mode: int | None = None, append: bool = False) -> None:
         self._real.write(path, content, mode, append)

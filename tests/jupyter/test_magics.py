@@ -182,7 +182,9 @@ def test_completion_through_ipython(run, shell):
 
     run("%lab load two-networks")
     cells = {"%lab load two": ["two-networks"], "%host rou": ["router"], "%%host A\nip ro": ["route"],
-             "%journey A ping 192.168.2.10": ["192.168.2.10"], "%routes s": ["s1", "s2"]}  # fmt: skip
+             "%journey A ping 192.168.2.10": ["192.168.2.10"], "%routes s": ["s1", "s2"], "%exercise routing_d": ["routing_default"], "%break switching_p": ["switching_port_down"],
+             "%quiz 02": ["02_routing"], "%hooks POST": ["POSTROUTING"], "%firewall A --table=r": ["--table=raw"],
+             "%%host A\ndocker network con": ["connect"], "%%host A\nxyzzy --nothing-fi": ["--nothing-fi"]}  # fmt: skip
     with provisionalcompleter():
         for cell, expected in cells.items():
             assert [c.text for c in shell.Completer.completions(cell, len(cell))] == expected, cell
@@ -200,6 +202,17 @@ def test_a_lab_that_was_closed_says_so(run):
     run("lab.close()")
     out, _ = run("%routes A")
     assert out == "The lab two-networks is closed: `%lab load two-networks` starts it anew.\n"
+
+
+def test_an_error_of_ours_in_python_is_one_sentence_too(shell, capsys):
+    shell.run_cell("%lab load two-networks")
+    capsys.readouterr()
+    done = shell.run_cell("lab.redo()")
+    assert done.error_in_exec is not None
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).strip() == "LabError: there is nothing to redo"
+    shell.run_cell("lab.machine('A').read('/etc/nosuch')")
+    assert "No such file or directory: 'A:/etc/nosuch'" in capsys.readouterr().out
 
 
 def test_one_percent_sign_too_few_is_understood(run):
