@@ -14,7 +14,7 @@ from tests.differential.compare import check_many
 FULL = bool(os.environ.get("CI")) or os.environ.get("KUBENET_DIFFERENTIAL") == "full"
 COUNTS = {
     "base": (60, 4), "routed": (40, 2), "nat": (30, 2), "natted": (16, 1), "filter": (16, 1), "bridged": (16, 1),
-    "vxlan": (24, 1), "failures": (16, 1), "ip6": (12, 1), "policy": (20, 1),
+    "vxlan": (24, 1), "failures": (16, 1), "ip6": (12, 1), "policy": (20, 1), "devices": (12, 1),
 }  # fmt: skip
 FAMILIES = {name: module for name, module in discover("tests.differential.families").items() if not name.startswith("_")}
 

@@ -1,7 +1,8 @@
 """Which multicast groups a device takes, as `ip maddr` and `bridge fdb` show them (net/core/dev_addr_lists.c).
 
 A device that is up is in 224.0.0.1 (all hosts). With IPv6 in the kernel every device is in ff02::1 and ff01::1
-from the beginning, even where disable_ipv6 is set; a bridge that is up also hears the snoopers' groups
+from the beginning, even where disable_ipv6 is set; what its own filter holds of IPv6 is lost when it goes down
+(or IPv6 is switched off) after it was ready, and comes back with it. A bridge that is up also hears the snoopers' groups
 (224.0.0.106, ff02::6a, RFC 4286).
 """
 
@@ -55,14 +56,14 @@ def link_groups(dev: NetDevice) -> list[tuple[MacAddress, bool]]:
         return []
     found: dict[MacAddress, bool] = {}
     idev = dev.net.ipv6.devices.get(dev)
-    if idev is not None:
+    if idev is not None and idev.filters:
         found[ALL_NODES.multicast_mac()] = False
     if snoops(dev):
         found[ALL_SNOOPERS.multicast_mac()] = False
         found[ALL_SNOOPERS6.multicast_mac()] = False
     if dev.up and dev.multicast:
         found[ALL_HOSTS.multicast_mac()] = False
-    if idev is not None:
+    if idev is not None and idev.filters:
         for group in idev.groups.values():
             if group.address >> 112 & 0xF != 1:
                 found.setdefault(group.address.multicast_mac(), False)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import MILLISECOND, SECOND, Timer
-from kubenet_course.wire.addresses import ANY4, BROADCAST_MAC, ZERO_MAC, IpAddress, IPv6Address, MacAddress
+from kubenet_course.wire.addresses import ANY4, BROADCAST_MAC, IpAddress, IPv6Address, MacAddress
 from kubenet_course.wire.ethernet import ETH_P_IP, ETH_P_IPV6, EthernetHeader
 
 if TYPE_CHECKING:
@@ -297,10 +297,10 @@ class NeighbourTable:
 
     def _known_mac(self, ip: IpAddress, dev: NetDevice) -> MacAddress | None:
         """arp_constructor() / ndisc_constructor(): addresses that need no question."""
-        if dev.is_loopback or dev.noarp:
-            return dev.broadcast if dev.noarp and not dev.is_loopback else ZERO_MAC
-        if ip.is_multicast:
+        if ip.is_multicast and dev.link_type == "ether":
             return ip.multicast_mac()
+        if dev.is_loopback or dev.noarp:  # Ethernet: the device's own, so nobody else takes it
+            return dev.mac if dev.is_loopback or dev.link_type == "ether" else dev.broadcast
         if self.family == 4 and self.net.ipv4.is_broadcast(ip, dev):
             return BROADCAST_MAC
         return None

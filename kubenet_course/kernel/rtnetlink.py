@@ -82,6 +82,14 @@ def check_name(name: str) -> None:
         raise KernelError(errno.EINVAL)
 
 
+def check_address(wanted: LinkRequest) -> None:
+    """What every kind's validate() says of IFLA_ADDRESS."""
+    if wanted.mac is not None and len(wanted.mac) != 6:
+        raise KernelError(errno.EINVAL)
+    if wanted.mac is not None and (wanted.mac[0] & 1 or not any(wanted.mac)):
+        raise KernelError(errno.EADDRNOTAVAIL)
+
+
 def taken(net: NetNamespace, name: str) -> bool:
     """netdev_name_in_use(): by a name or an alternative name."""
     return name in net.devices or any(name in dev.altnames for dev in net.devices.values())
@@ -93,11 +101,14 @@ def new_link(net: NetNamespace, wanted: LinkRequest) -> NetDevice:
     if wanted.name is not None:
         if len(wanted.name.encode("utf-8", "surrogateescape")) >= IFNAMSIZ:
             raise KernelError(errno.ERANGE, "Attribute failed policy validation")
-        if taken(target, wanted.name):
-            raise KernelError(errno.EEXIST)
-    if wanted.index and wanted.index in target.by_index:
-        raise KernelError(errno.EEXIST)
     kind = device_kind(wanted.kind or "")
+    if kind is not None:
+        check_address(wanted)
+        validate: Any = getattr(kind, "validate", None)
+        if validate is not None:
+            validate(wanted)
+    if wanted.index in target.by_index if wanted.index else wanted.name is not None and taken(target, wanted.name):
+        raise KernelError(errno.EEXIST)
     if kind is None:
         raise KernelError(errno.EOPNOTSUPP, "Unknown device type")
     name = wanted.name
@@ -107,20 +118,18 @@ def new_link(net: NetNamespace, wanted: LinkRequest) -> NetDevice:
         name = target.free_name(name)
     if wanted.name is not None:
         check_name(name)
-    if wanted.mac is not None and len(wanted.mac) != 6:
-        raise KernelError(errno.EINVAL)
+    if wanted.name is not None and taken(target, name):
+        raise KernelError(errno.EEXIST)
     mac = MacAddress.decode(wanted.mac) if wanted.mac is not None else None
-    if mac is not None and (mac.is_multicast or mac == 0):
-        raise KernelError(errno.EADDRNOTAVAIL)
     if wanted.mtu is not None:
         check_mtu(kind, wanted.mtu)
     make: Any = kind
     data = wanted.kind_data or {}
-    if wanted.kind == "veth" and target is not net:
+    if wanted.kind == "veth":
         # The other end belongs to the namespace that asked, unless it names one itself.
         peer = data.get("peer") or LinkRequest()
         peer.net = peer.net or net
-        data = {**data, "peer": peer}
+        data = {**data, "peer": peer, "index": wanted.index}
     dev: NetDevice = make.newlink(target, name, data, wanted.link, mac)
     if not dev.ifindex:
         target.add_device(dev, wanted.index)
@@ -207,7 +216,10 @@ def set_link(net: NetNamespace, dev: NetDevice, wanted: LinkRequest) -> None:
     for key, size in wanted.sizes.items():
         setattr(dev, key, size)
     if wanted.protodown is not None:
-        raise KernelError(errno.EOPNOTSUPP, "Protodown not supported by device")
+        if not dev.can_proto_down:
+            raise KernelError(errno.EOPNOTSUPP, "Protodown not supported by device")
+        dev.set_carrier(not wanted.protodown)
+        dev.proto_down = wanted.protodown
     _change_kind(dev, wanted)
 
 
@@ -273,8 +285,10 @@ def set_master(dev: NetDevice, master: NetDevice | None) -> None:
 
 def change_flags(dev: NetDevice, flags: dict[str, bool]) -> None:
     """__dev_change_flags(): flags other than UP first, then open or close."""
-    if "NOARP" in flags:
+    if "NOARP" in flags and flags["NOARP"] != dev.noarp:
         dev.noarp = flags["NOARP"]
+        dev.net.arp.flush_device(dev)  # arp_netdev_event() and ndisc_netdev_event(): neigh_changeaddr()
+        dev.net.nd.flush_device(dev)
     if "MULTICAST" in flags:
         dev.multicast = flags["MULTICAST"]
     if "NOTRAILERS" in flags:

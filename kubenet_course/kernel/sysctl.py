@@ -158,7 +158,11 @@ class Sysctl:
         self._numbers_read.clear()
         for root in PER_DEVICE:
             files = self._devices.pop((*root, old), None)
-            if files is not None:
+            if files is None:  # lo's files are everybody's defaults until it gets another name
+                defaults = _files_below((*root, old))
+                files = {key: self._own.pop((*root, old, key), value) for key, value in defaults.items()}
+                self._gone.update((*root, old, key) for key in defaults)
+            if files:
                 self._devices[(*root, new)] = files
 
     # -- inside -----------------------------------------------------------------------------

@@ -73,7 +73,7 @@ class NetDevice:
     promiscuity = allmulti = 0
     promisc_user = allmulti_user = False
     multicast = True
-    dynamic = notrailers = False
+    dynamic = notrailers = proto_down = can_proto_down = False
     linkmode = "DEFAULT"
     addrgenmode = "eui64"
     vlan_devices: dict[int, NetDevice] | None = None

@@ -104,6 +104,7 @@ class MacvlanPort:
 
 class Macvlan(NetDevice):
     kind = "macvlan"
+    can_proto_down = True
 
     def __init__(
         self, net: NetNamespace, name: str, lower: NetDevice, mode: str, mac: MacAddress | None = None

@@ -16,6 +16,7 @@ from kubenet_course.wire.addresses import MacAddress
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
+    from kubenet_course.kernel.rtnetlink import LinkRequest
 
 
 class Veth(NetDevice):
@@ -55,6 +56,17 @@ class Veth(NetDevice):
         return own, peer
 
     @classmethod
+    def validate(cls, wanted: LinkRequest) -> None:
+        """veth_validate(), for both ends, before the names are looked at."""
+        from kubenet_course.kernel.rtnetlink import check_address
+
+        for end in (wanted, (wanted.kind_data or {}).get("peer")):
+            if end is not None:
+                check_address(end)
+                if end.mtu is not None and not cls.min_mtu <= end.mtu <= cls.max_mtu:
+                    raise KernelError(errno.EINVAL)
+
+    @classmethod
     def newlink(
         cls, net: NetNamespace, name: str, attrs: dict[str, Any], link: NetDevice | None, mac: MacAddress | None
     ) -> Veth:
@@ -68,13 +80,13 @@ class Veth(NetDevice):
             rtnetlink.check_name(peer_name)
         if rtnetlink.taken(peer_net, peer_name):
             raise KernelError(errno.EEXIST)
-        if wanted.mtu is not None and not cls.min_mtu <= wanted.mtu <= cls.max_mtu:
-            raise KernelError(errno.EINVAL)
-        peer_mac = MacAddress.decode(wanted.mac) if wanted.mac is not None else None
-        if peer_mac is not None and (peer_mac.is_multicast or peer_mac == 0):
-            raise KernelError(errno.EADDRNOTAVAIL)
-        peer = cls(peer_net, peer_name, peer_mac)
-        peer_net.add_device(peer, wanted.index)
+        index = attrs.get("index", 0)
+        # The other end gets the index that it asks for only where this one asks too.
+        peer_index = wanted.index if index else 0
+        if peer_index in peer_net.by_index or index and (index == peer_index and net is peer_net):
+            raise KernelError(errno.EBUSY)
+        peer = cls(peer_net, peer_name, MacAddress.decode(wanted.mac) if wanted.mac is not None else None)
+        peer_net.add_device(peer, peer_index)
         if name in net.devices:
             # ``ip link add type veth`` leaves both names to the kernel: the peer took the first.
             automatic = name.startswith("veth") and name[4:].isdigit() and wanted.name is None
@@ -88,7 +100,7 @@ class Veth(NetDevice):
             if wanted.flags.get("UP"):
                 # veth_open(): there is no other end yet.
                 raise KernelError(errno.ENOTCONN)
-            net.add_device(own)
+            net.add_device(own, index)
         except KernelError:
             peer.unregister()
             raise

@@ -26,6 +26,7 @@ from kubenet_course.wire.vxlan import VXLAN_FLAG_VNI, VxlanHeader
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
+    from kubenet_course.kernel.rtnetlink import LinkRequest
 
 IPPROTO_UDP = 17
 NUD_CONNECTED = ("PERMANENT", "NOARP", "REACHABLE")
@@ -34,6 +35,7 @@ LINUX_PORT = 8472
 
 class Vxlan(ForwardingDatabase, NetDevice):
     kind = "vxlan"
+    can_proto_down = True
 
     def __init__(self, net: NetNamespace, name: str, attrs: dict[str, Any], mac: MacAddress | None = None):
         super().__init__(net, name, mac)
@@ -65,6 +67,14 @@ class Vxlan(ForwardingDatabase, NetDevice):
             )
 
     @classmethod
+    def validate(cls, wanted: LinkRequest) -> None:
+        """vxlan_validate(), before the name is looked at."""
+        if wanted.mtu is not None and not cls.min_mtu <= wanted.mtu <= cls.max_mtu:
+            raise KernelError(errno.EINVAL, f"MTU must be between {cls.min_mtu} and {cls.max_mtu}")
+        if "id" not in (wanted.kind_data or {}):
+            raise KernelError(errno.EINVAL, "Required attributes not provided to perform the operation")
+
+    @classmethod
     def newlink(
         cls,
         net: NetNamespace,
@@ -74,8 +84,6 @@ class Vxlan(ForwardingDatabase, NetDevice):
         mac: MacAddress | None,
     ) -> Vxlan:
         """vxlan_nl2conf() and vxlan_config_validate()."""
-        if "id" not in attrs:
-            raise KernelError(errno.EINVAL, "Required attributes not provided to perform the operation")
         underlay: NetNamespace = attrs.get("net") or net
         lower = attrs.get("link")
         remote, local = attrs.get("remote"), attrs.get("local")

@@ -219,7 +219,7 @@ def _route_output(
     flow = fib.FlowKey(
         int(destination),
         source,
-        "lo" if not oif else "",
+        "lo",
         oif.name if oif else "",
         mark,
         tos,

@@ -51,6 +51,8 @@ class Inet6Address:
     nonce: bytes = b""
     timer: Timer | None = None
     lifetime_timer: Timer | None = None
+    #: Counted as a user of its solicited-node group.
+    joined: bool = False
 
     @property
     def network(self) -> Network:
@@ -218,7 +220,8 @@ def _lifetime_over(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> 
 # -- duplicate address detection ------------------------------------------------------------------
 def dad_start(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
     """addrconf_dad_start() and addrconf_dad_begin()."""
-    if not dev.is_loopback and not dev.noarp:
+    if not dev.is_loopback and not dev.noarp and not address.joined:
+        address.joined = True
         mcast.join(net, dev, address.local.solicited_node())
     accept = max(
         net.sysctl.conf("ipv6", "all", "accept_dad"), net.sysctl.conf("ipv6", dev.name, "accept_dad")

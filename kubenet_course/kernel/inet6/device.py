@@ -29,6 +29,8 @@ class Inet6Device:
         self.ready = False
         #: Copies of sysctls that every packet asks for.
         self.disabled = False
+        #: Whether the device's filter holds the groups (MAF_LOADED); not after a ready device went down.
+        self.filters = True
         self.forwarding = False
         self.forced = False
         self.groups: dict[int, McGroup] = {}

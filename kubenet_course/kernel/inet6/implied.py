@@ -153,5 +153,6 @@ def leave_anycast(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> N
 
 
 def leave_solicited(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
-    if not dev.is_loopback and not dev.noarp:
+    if address.joined:
+        address.joined = False
         mcast.leave(net, dev, address.local.solicited_node())

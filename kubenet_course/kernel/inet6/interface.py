@@ -69,6 +69,7 @@ def carrier_changed(net: NetNamespace, dev: NetDevice) -> None:
 def _configure(net: NetNamespace, dev: NetDevice) -> None:
     """addrconf_dev_config() and addrconf_dad_run()."""
     implied.add_group_route(net, dev)
+    net.ipv6.devices[dev].filters = True
     mcast.device_up(net, dev)
     if addrconf.link_local_address(net, dev, tentative=True) is None:
         local = generated(net, dev)
@@ -105,6 +106,8 @@ def device_down(net: NetNamespace, dev: NetDevice, *, unregister: bool = False) 
     fib_semantics.flush_device(net, dev)
     net.nd.flush_device(dev)
     idev.cancel_timers()
+    if idev.ready:
+        idev.filters = False
     idev.ready = False
     idev.ra_received = False
     keep = not unregister and any(

@@ -7,12 +7,14 @@ the address unless a netmask follows.
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice
 from kubenet_course.kernel.inet.devinet import InetAddress, address_add, address_remove
 from kubenet_course.kernel.netns import IFNAMSIZ
+from kubenet_course.kernel.rtnetlink import change_flags
 from kubenet_course.userland import resolver
 from kubenet_course.userland.interfaces import TABLE_HEAD, find, labelled, long_form, named, table_row
 from kubenet_course.userland.process import Process
@@ -124,12 +126,11 @@ async def _configure(proc: Process, name: str, words: list[str]) -> list[str]:
         family = words.pop(0)
         if family == "inet6" and words and words[0] not in ("add", "del"):
             words.insert(0, "add")
+    if dev is None:
+        await _without_device(proc, name, words)
     said: list[str] = []
     while words:
         word = words.pop(0)
-        if dev is None:
-            _missing(name, word)
-        assert dev is not None
         try:
             await _word(proc, dev, name, word, words)
         except KernelError as error:
@@ -141,32 +142,68 @@ async def _configure(proc: Process, name: str, words: list[str]) -> list[str]:
     return said
 
 
-def _missing(name: str, word: str) -> None:
-    if word in (
-        "up",
-        "down",
-        "arp",
-        "-arp",
-        "promisc",
-        "-promisc",
-        "allmulti",
-        "-allmulti",
-        "multicast",
-        "-multicast",
-    ):
-        raise Failed(f"{name}: ERROR while getting interface flags: No such device", 255)
-    calls = {
-        "mtu": "SIOCSIFMTU",
-        "netmask": "SIOCSIFNETMASK",
-        "broadcast": "SIOCSIFBRDADDR",
-        "hw": "SIOCSIFHWADDR",
-        "txqueuelen": "SIOCSIFTXQLEN",
-    }
-    if word in calls:
-        raise Failed(f"{calls[word]}: No such device")
-    raise Failed(
-        f"SIOCSIFADDR: No such device\n{name}: ERROR while getting interface flags: No such device", 255
-    )
+async def _without_device(proc: Process, name: str, words: list[str]) -> NoReturn:
+    """Each word tries its system calls and says what they answer; the later ones decide about the status."""
+    said: list[str] = []
+    status = 0
+    length_given = False
+
+    def call(name_of_call: str) -> None:
+        nonlocal status
+        said.append(f"{name_of_call}: No such device")
+        status = 1
+
+    def flags(verb: str = "getting") -> None:
+        nonlocal status
+        said.append(f"{name}: ERROR while {verb} interface flags: No such device")
+        status = 255
+
+    try:
+        while words:
+            word = words.pop(0)
+            if word.lstrip("-") in FLAGS:
+                flags()
+                if word == "-promisc":
+                    flags("testing")
+            elif word in MISSING_CALLS:
+                if word != "hw":
+                    _argument(words)
+                else:
+                    _argument(words), _argument(words)
+                call(MISSING_CALLS[word])
+            elif word == "netmask":
+                before = status
+                await _resolve(proc, _argument(words))
+                call("SIOCSIFNETMASK")
+                status = before or 1
+            elif word in SECOND_ADDRESS:
+                if words and not word.startswith("-") and re.match(r"\d", words[0]):
+                    await _resolve(proc, words.pop(0))
+                    call(SECOND_ADDRESS[word])
+                flags()
+            elif word in ("add", "del"):
+                _argument(words)
+                call("SIOGIFINDEX" if word == "add" or not said else "SIOCDIFADDR")
+                break
+            else:
+                plain, slash, _ = word.partition("/")
+                await _resolve(proc, plain, f"\n{HINT}")
+                length_given = length_given or bool(slash)
+                call("SIOCSIFADDR")
+                flags()
+        if length_given:
+            before = status
+            call("SIOCSIFNETMASK")
+            status = before
+    except Failed as failed:
+        raise Failed("\n".join([*said, str(failed)]), failed.status) from None
+    raise Failed("\n".join(said), status)
+
+
+MISSING_CALLS = {"mtu": "SIOCSIFMTU", "hw": "SIOCSIFHWADDR", "txqueuelen": "SIOCSIFTXQLEN", "name": "SIOCSIFNAME"}
+SECOND_ADDRESS = {
+    "broadcast": "SIOCSIFBRDADDR", "-broadcast": "", "pointopoint": "SIOCSIFDSTADDR", "-pointopoint": "", "dstaddr": "SIOCSIFDSTADDR",
+}  # fmt: skip
 
 
 def _ioctl(word: str) -> str:
@@ -197,7 +234,7 @@ async def _word(proc: Process, dev: NetDevice, name: str, word: str, words: list
     if word in ("up", "down"):
         _up_down(proc, dev, name, word == "up")
     elif word in ("arp", "-arp"):
-        dev.noarp = word == "-arp"
+        change_flags(dev, {"NOARP": word == "-arp"})
     elif word in ("promisc", "-promisc"):
         on = word == "promisc"
         if getattr(dev, "promisc_user", False) != on:

@@ -52,14 +52,14 @@ def _help(words: Words, session: Session) -> int:
     return 0
 
 
-def _common(words: Words, session: Session) -> LinkWords:
-    parsed = LinkWords(session)
+def _common(words: Words, session: Session, create: bool = False) -> LinkWords:
+    parsed = LinkWords(session, create=create)
     parsed.parse(words)
     return parsed
 
 
 def _add(words: Words, session: Session, replace: bool = False) -> int:
-    parsed = _common(words, session)
+    parsed = _common(words, session, create=True)
     request = parsed.request
     if parsed.dev is None and request.group is not None and parsed.type is None:
         return _set_group(parsed, session)

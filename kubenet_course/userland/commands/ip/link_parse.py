@@ -59,9 +59,10 @@ class LinkWords:
     `peer`: these are the words after ``veth peer``; they end with the line.
     """
 
-    def __init__(self, session: Session, peer: bool = False):
+    def __init__(self, session: Session, peer: bool = False, create: bool = False):
         self.session = session
         self.peer = peer
+        self.create = create
         self.request = LinkRequest()
         self.name: str | None = None
         self.dev: str | None = None
@@ -114,7 +115,7 @@ class LinkWords:
             return
         if self.dev is not None and request.mac is not None:
             dev = self.session.find(self.dev)
-            if dev is not None and len(request.mac) != 6:
+            if dev is not None and len(request.mac) != 6 and not self.create:
                 raise Quit(1, f"Invalid address length {len(request.mac)} - must be 6 bytes\n")
 
     # -- single words -----------------------------------------------------------------------

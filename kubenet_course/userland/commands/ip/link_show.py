@@ -26,6 +26,8 @@ def print_link(dev: NetDevice, out: Printer, session: Session, *, link: bool, fa
         _address(dev, out, session)
     if family != 6:
         _netnsid(dev, out, session)
+        if dev.proto_down:
+            out.any("proto_down", " protodown on ", True)
     if options.details:
         _details(dev, out, link=link)
     if dev.alias:
