@@ -113,9 +113,8 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         words = [*words[1:], "--help"]
     if words[0].startswith("-") and words[0] != "-":
         here.err(
-            f"unknown flag: {words[0]}\nSee 'docker --help'.\n"
-            if words[0].startswith("--")
-            else f"unknown shorthand flag: '{words[0][1]}' in {words[0]}\nSee 'docker --help'.\n"
+            (f"unknown flag: {words[0]}" if words[0].startswith("--") else f"unknown shorthand flag: '{words[0][1]}' in {words[0]}")
+            + "\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more information\n"
         )
         return 125
     found = _find(table, words)
@@ -123,6 +122,7 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         return _unknown(here, table, words)
     path, (command, handler), rest = found
     try:
+        command = command.under(path)
         options, operands = command.parse(rest)
         if options.get("help"):
             here.out("\n" + command.help() if False else command.help())
@@ -136,8 +136,9 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         here.err(problem.message if problem.message.endswith("\n") else problem.message + "\n")
         return problem.status
     except TemplateError as problem:
-        here.err(f"template parsing error: template: {problem}\n")
-        return 1
+        last = path.split()[-1]
+        here.err(f"template parsing error: template: {'version' if last == 'version' else ''}{problem}\n")
+        return 64 if last in ("inspect", "info", "version") else 1
     except DaemonError as problem:
         here.err(f"Error response from daemon: {problem.message}\n")
         return 1
@@ -171,9 +172,10 @@ def _unknown(here: Surroundings, table: dict[str, tuple[Command, Handler]], word
     if words[0] in GROUPS:
         if len(words) == 1 or words[1] in ("--help", "-h"):
             (here.out if len(words) > 1 else here.err)(_group(table, words[0]))
-            return 0 if len(words) > 1 else 1
+            return 0
         here.err(
-            f"docker: unknown command: docker {words[0]} {words[1]}\n\nUsage:  docker {words[0]}\n\n"
+            f"docker: unknown command: docker {words[0]} {words[1]}\n\n"
+            f"Usage:  docker {words[0]}{' COMMAND' if words[0] == 'volume' else ''}\n\n"
             f"Run 'docker {words[0]} --help' for more information\n"
         )
         return 1
@@ -185,7 +187,7 @@ def _unknown(here: Surroundings, table: dict[str, tuple[Command, Handler]], word
 
 
 def _entries(names: dict[str, str]) -> str:
-    width = max(map(len, names), default=0) + 2
+    width = max(11, *map(len, names)) + 1
     return "".join(f"  {name.ljust(width)}{names[name]}\n" for name in names)
 
 

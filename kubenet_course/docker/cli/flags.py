@@ -7,8 +7,8 @@ name (`string`, `list`, …). So the text is the grammar.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubenet_course.errors import KubenetError
@@ -39,6 +39,11 @@ class UsageError(KubenetError):
         super().__init__(message)
         self.message = message
         self.status = status
+
+
+def quoted(text: str) -> str:
+    """strconv.Quote, for what a command line has."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
 
 
 def unsigned(text: str) -> int:
@@ -102,7 +107,10 @@ class Flag:
 
 @dataclass(frozen=True)
 class Command:
-    """`path` is "docker network create"; `use` what follows it in `Usage:`; `hidden` options work, unshown."""
+    """`path` is "docker network create"; `use` what follows it in `Usage:`; `hidden` options work, unshown.
+
+    `checks` look at values, by their options' long names.
+    """
 
     path: str
     use: str
@@ -113,6 +121,7 @@ class Command:
     stop_at_first: bool = False
     aliases: tuple[str, ...] = ()
     hidden: str = ""
+    checks: Mapping[str, Callable[[str], None]] = field(default_factory=dict, compare=False)
     flags: dict[str, Flag] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -123,6 +132,13 @@ class Command:
                 self.flags[f"--{flag.long}"] = flag
                 if flag.short:
                     self.flags[f"-{flag.short}"] = flag
+
+    def under(self, path: str) -> Command:
+        """The same, called by one of its other names."""
+        if path not in self.aliases:
+            return self
+        others = tuple(name for name in self.aliases if name != path)
+        return replace(self, path=path, aliases=(self.path, *others))
 
     @property
     def usage(self) -> str:
@@ -176,6 +192,7 @@ class Command:
     def _short(self, word: str, rest: list[str], found: dict[str, Any]) -> None:
         letters = word[1:]
         while letters:
+            word = f"-{letters}"
             letter, letters = letters[0], letters[1:]
             if letter == "h" and "-h" not in self.flags:
                 found["help"] = True
@@ -203,6 +220,11 @@ class Command:
             raise self._wrong(
                 f'invalid argument "{text}" for "{flag.shown}" flag: bad format of filter (expected name=value)'
             )
+        if flag.long in self.checks:
+            try:
+                self.checks[flag.long](text)
+            except ValueError as problem:
+                raise self._wrong(f'invalid argument {quoted(text)} for "{flag.shown}" flag: {problem}') from None
         if flag.kind in LISTS:
             found.setdefault(flag.long, []).append(text)
         elif flag.kind == "bool":

@@ -25,7 +25,11 @@ async def inspect_any(session: Session, options: dict[str, Any], words: list[str
     if kind in UNKNOWN_KINDS:
         raise UsageError(f"kubenet: docker inspect: --type {kind} is not emulated", 1)
     if kind not in ("", *KINDS):
-        raise UsageError(f'unknown type: "{kind}"', 1)
+        raise UsageError(
+            f'unknown type: "{kind}": must be one of "config", "container", "image", "network", "node", "plugin", '
+            '"secret", "service", "task", "volume"',
+            1,
+        )
     found, missing = [], []
     for word in words:
         one = next((one for name in KINDS if kind in ("", name) and (one := _one(session, word, name))), None)

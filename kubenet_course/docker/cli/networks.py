@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from kubenet_course.docker import attachment, events
-from kubenet_course.docker.cli import Session
+from kubenet_course.docker.cli import Session, values
 from kubenet_course.docker.cli.confirm import confirmed
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.looking import show_objects
@@ -240,6 +240,9 @@ def _holding(pools: list[Record], address: Any, what: str, text: str) -> Record:
 
 # -- connect, disconnect, rm ------------------------------------------------------------------------
 async def connect(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    if not all(text.partition("=")[0] and "=" in text for text in options.get("driver-opt", [])):
+        raise UsageError("invalid key/value pair format in driver options", 1)
+
     async def work() -> None:
         network = session.engine.networks.find(words[0])
         record = session.engine.store.container(words[1])
@@ -327,7 +330,7 @@ COMMANDS = [
   -o, --opt map              Set driver specific options
       --scope string         Control the network's scope
       --subnet strings       Subnet in CIDR format that represents a network segment
-""", 1, 1), create),
+""", 1, 1, checks={"label": values.label}), create),
     (Command("docker network connect", "[OPTIONS] NETWORK CONTAINER", "Connect a container to a network", """
       --alias strings           Add network-scoped alias for the container
       --driver-opt strings      driver options for the network
@@ -336,7 +339,7 @@ COMMANDS = [
       --ip6 string              IPv6 address (e.g., "2001:db8::33")
       --link list               Add link to another container
       --link-local-ip strings   Add a link-local address for the container
-""", 2, 2), connect),
+""", 2, 2, checks={"link": values.link}), connect),
     (Command("docker network disconnect", "[OPTIONS] NETWORK CONTAINER", "Disconnect a container from a network", """
   -f, --force   Force the container to disconnect from a network
 """, 2, 2), disconnect),

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from kubenet_course.docker import events
-from kubenet_course.docker.cli import Session
+from kubenet_course.docker.cli import Session, values
 from kubenet_course.docker.cli.flags import UsageError
 from kubenet_course.docker.engine import blank_endpoint
 from kubenet_course.docker.errors import DaemonError
@@ -18,22 +18,11 @@ MORE = "\n\nRun 'docker run --help' for more information\n"
 
 
 def extra_host(entry: str) -> str:
-    name, separator, address = entry.partition(
+    """NAME:ADDRESS, as the engine takes it (`values.extra_host` has looked at it)."""
+    name, _, address = entry.partition(
         "=" if "=" in entry and ":" not in entry.partition("=")[0] else ":"
     )
-    address = address.strip("[]")
-    if not separator or not name:
-        raise UsageError(
-            f'invalid argument "{entry}" for "--add-host" flag: bad format for add-host: "{entry}"{MORE}'
-        )
-    if address != "host-gateway":
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            raise UsageError(
-                f'invalid argument "{entry}" for "--add-host" flag: invalid IP address in add-host: "{address}"{MORE}'
-            ) from None
-    return f"{name}:{address}"
+    return f"{name}:{address.strip('[]')}"
 
 
 def restart(text: str) -> dict[str, Any]:
@@ -58,12 +47,17 @@ def networks(session: Session, options: dict[str, Any]) -> tuple[dict[str, Recor
     given = [*options.get("network", []), *options.get("net", [])] or ["default"]
     parsed = [network_option(text) for text in given]
     first = parsed[0]
-    for key, option in (("ip", "ip"), ("ip6", "ip6"), ("mac", "mac-address")):
+    for key, option, what in (("ip", "ip", "IPv4"), ("ip6", "ip6", "IPv6"), ("mac", "mac-address", "MAC")):
         if options.get(option):
+            if first[key]:
+                raise conflict(f"--{option} and per-network {what} address")
             first[key] = options[option]
+    if first["aliases"] and (options.get("network-alias") or options.get("net-alias")):
+        raise conflict("--network-alias and per-network alias")
     first["aliases"] += [*options.get("network-alias", []), *options.get("net-alias", [])]
     first["links"] += options.get("link", [])
     names = [one["name"] for one in parsed]
+    _check_names(names, first)
     if len(names) > 1 and any(
         name in ("host", "none", "bridge", "default") or name.startswith("container:") for name in names
     ):
@@ -91,6 +85,22 @@ def networks(session: Session, options: dict[str, Any]) -> tuple[dict[str, Recor
     return endpoints, mode
 
 
+def conflict(what: str) -> UsageError:
+    return UsageError(f"docker: conflicting options: cannot specify both {what}{MORE}")
+
+
+def _check_names(names: list[str], first: dict[str, Any]) -> None:
+    seen: list[str] = []
+    for name in names:
+        if not name:
+            raise UsageError(f"docker: no name set for network{MORE}")
+        if name in seen:
+            raise UsageError(f'docker: network "{name}" is specified multiple times{MORE}')
+        seen.append(name)
+    if first["aliases"] and (names[0] in ("default", "bridge", "host", "none") or names[0].startswith("container:")):
+        raise UsageError(f"docker: network-scoped aliases are only supported for user-defined networks{MORE}")
+
+
 def network_option(text: str) -> dict[str, Any]:
     """NAME, or name=NAME,alias=…,ip=…,mac-address=…,driver-opt=…,gw-priority=…"""
     found: dict[str, Any] = {
@@ -102,22 +112,20 @@ def network_option(text: str) -> dict[str, Any]:
         "mac": "",
         "priority": 0,
     }
-    if "=" not in text:
+    if not values.LONG_NETWORK.search(text):
         return found
     for part in text.split(","):
-        key, _, value = part.partition("=")
+        key, _, value = (word.strip() for word in part.lower().partition("="))
         if key == "name":
             found["name"] = value
         elif key == "alias":
-            found["aliases"].append(value.lower())
+            found["aliases"].append(value)
         elif key in ("ip", "ip6"):
             found[key] = value
         elif key == "mac-address":
             found["mac"] = value
-        elif key == "gw-priority" and re.fullmatch(r"-?\d+", value):
+        elif key == "gw-priority":
             found["priority"] = int(value)
-        elif key != "driver-opt":
-            raise UsageError(f'invalid argument "{text}" for "--network" flag: invalid field key {key}{MORE}')
     return found
 
 
@@ -135,7 +143,7 @@ def endpoint(session: Session, name: str, one: dict[str, Any]) -> Record:
             ipam[field] = one[key]
     mac = one["mac"].lower().replace("-", ":")
     if mac and not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", mac):
-        raise UsageError(f"docker: invalid MAC address: {one['mac']}{MORE}")
+        raise UsageError(f"docker: {one['mac']} is not a valid mac address{MORE}")
     links = []
     for text in one["links"]:
         target, _, alias = text.partition(":")
@@ -160,6 +168,8 @@ def mounts(session: Session, options: dict[str, Any]) -> list[Record]:
     found = []
     here = session.here
     for spec in options.get("volume", []):
+        if not spec:
+            raise UsageError(f"docker: invalid empty volume spec{MORE}")
         parts = spec.split(":")
         mode = parts.pop() if len(parts) == 3 else ""
         source, target = (parts[0], parts[1]) if len(parts) == 2 else ("", parts[0])

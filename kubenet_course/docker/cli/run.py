@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from kubenet_course.docker import events, images
-from kubenet_course.docker.cli import Session
+from kubenet_course.docker.cli import Session, values
 from kubenet_course.docker.cli.flags import Command, UsageError
-from kubenet_course.docker.cli.options import MORE, extra_host, mounts, networks, restart
+from kubenet_course.docker.cli.options import MORE, absolute, extra_host, mounts, networks, restart
 from kubenet_course.docker.cli.output import Follower
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.ports import PortError, parse_expose, parse_publish
 from kubenet_course.docker.store import Record, attached_path
+from kubenet_course.errors import KernelError
 
 OPTIONS = """
       --add-host list                  Add a custom host-to-IP mapping (host:ip)
@@ -84,6 +85,7 @@ RUN = Command(
     stop_at_first=True,
     aliases=("docker container run",),
     hidden=HIDDEN,
+    checks=values.CONTAINER,
 )
 CREATE = Command(
     "docker create",
@@ -94,13 +96,14 @@ CREATE = Command(
     stop_at_first=True,
     aliases=("docker container create",),
     hidden=HIDDEN + RUN_ONLY.replace("  -d, --detach  ", "      --detached"),
+    checks=values.CONTAINER,
 )
 
 
 async def run(session: Session, options: dict[str, Any], words: list[str]) -> int:
     detached = options.get("detach", False)
     if detached and options.get("attach"):
-        raise UsageError("docker: conflicting options: cannot specify both --attach and --detach" + MORE)
+        raise UsageError("conflicting options: cannot specify both --attach and --detach", 1)
     try:
         record, warnings = await session.locked(lambda: _create(session, options, words))
     except DaemonError as problem:
@@ -138,6 +141,8 @@ async def _forget(session: Session, record: Record) -> None:
 async def create(session: Session, options: dict[str, Any], words: list[str]) -> int:
     try:
         record, warnings = await session.locked(lambda: _create(session, options, words))
+    except UsageError as problem:
+        raise UsageError(problem.message.replace("docker run --help", f"{session.path} --help"), problem.status) from None
     except DaemonError as problem:
         session.err(f"Error response from daemon: {problem.message}\n")
         return 1
@@ -152,6 +157,9 @@ async def _create(session: Session, options: dict[str, Any], words: list[str]) -
             raise UsageError(f"kubenet: {session.path}: option --{name} is not emulated", 125)
     session.engine.images  # noqa: B018 - daemon.json is read before the image is looked for
     wanted, warnings = _wanted(session, options, words)
+    if options.get("pull", "always") not in ("always", "missing", "never", ""):
+        said = f"""invalid pull option: '{options["pull"]}': must be one of "always", "missing" or "never\""""
+        raise UsageError(f"docker: {said}{MORE}")
     record, image = _image(session, options, words[0])
     wanted.update(image=record, spec=image)
     _fill(wanted, options, words, image)
@@ -254,6 +262,7 @@ def _wanted(session: Session, options: dict[str, Any], words: list[str]) -> tupl
         "exposed": exposed,
         "bindings": bindings,
         "mounts": mounts(session, options),
+        "environment": environment(session, options),
     }, warnings
 
 
@@ -287,7 +296,7 @@ def _fill(wanted: Record, options: dict[str, Any], words: list[str], image: imag
         "Tty": options.get("tty", False),
         "OpenStdin": options.get("interactive", False),
         "StdinOnce": options.get("interactive", False),
-        "Env": [*_environment(options), *image.env],
+        "Env": [*wanted.pop("environment"), *image.env],
         "Cmd": command or None,
         "Image": words[0],
         "Volumes": None,
@@ -311,8 +320,35 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _environment(options: dict[str, Any]) -> list[str]:
-    return [entry for entry in options.get("env", []) if "=" in entry]
+def environment(session: Session, options: dict[str, Any]) -> list[str]:
+    """The variables of `--env-file` and `--env`, in this order; NAME alone takes what this shell has. UsageError."""
+    lines = [line for path in options.get("env-file", []) for line in _variables(session, path)]
+    found = []
+    for entry in [*lines, *options.get("env", [])]:
+        if "=" in entry:
+            found.append(entry)
+        elif entry in session.here.env:
+            found.append(f"{entry}={session.here.env[entry]}")
+    return found
+
+
+def _variables(session: Session, path: str) -> list[str]:
+    here = session.here
+    try:
+        text = here.read(absolute(here.cwd, path)).decode("utf-8", "replace")
+    except KernelError as failure:
+        raise UsageError(f"docker: open {path}: {failure.strerror.lower()}{MORE}") from None
+    found = []
+    for line in (line.lstrip() for line in text.split("\n")):
+        name = line.partition("=")[0]
+        if not line or line.startswith("#"):
+            continue
+        if not name:
+            raise UsageError(f"docker: invalid env file ({path}): no variable name on line '{line}'{MORE}")
+        if any(char.isspace() for char in name):
+            raise UsageError(f"docker: invalid env file ({path}): variable '{name}' contains whitespaces{MORE}")
+        found.append(line)
+    return found
 
 
 COMMANDS = [(RUN, run), (CREATE, create)]
