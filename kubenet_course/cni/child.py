@@ -7,14 +7,15 @@ management is asked; addresses and routes go on; on DEL the device goes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from kubenet_course.cni import invoke, link, netns
+from kubenet_course.cni import conf, invoke, link, netns
 from kubenet_course.cni.errors import CniError
-from kubenet_course.cni.gojson import quoted
+from kubenet_course.cni.gojson import Struct, quoted
 from kubenet_course.cni.link import Link
 from kubenet_course.cni.netns import CommandFailure, Netns, NetnsMissing
 from kubenet_course.cni.result import Interface, Result
-from kubenet_course.cni.skel import CmdArgs
+from kubenet_course.cni.skel import CmdArgs, Function
 
 _NONE = Interface("")
 
@@ -63,6 +64,35 @@ async def ask_ipam(args: CmdArgs, kind: str, device: Interface) -> Result:
         item.interface = 0
     result.interfaces = [device]
     return result
+
+
+def check_mtu(mtu: int, master: Link) -> None:
+    """Raises CniError where a device of that MTU, in bytes, has no room in its master's frames."""
+    if not 0 <= mtu <= master.mtu:
+        raise CniError(f"invalid MTU {mtu}, must be [0, master MTU({master.mtu})]")
+
+
+async def finish(args: CmdArgs, space: Netns, fields: dict[str, Any], result: Result) -> None:
+    """The end of ADD: addresses and routes go on, the result is printed. Raises CniError, the address given back."""
+    try:
+        await link.configure(space, args.ifname, result)
+        result.dns = conf.dns(fields)
+        args.print_result(result)
+    except CniError:
+        await invoke.ipam_release_quietly(args.here, fields["ipam"]["type"], args.stdin)
+        raise
+
+
+def left_to_ipam(shape: Struct) -> tuple[Function, Function]:
+    """GC and STATUS of a plugin that keeps nothing itself: its address management's."""
+
+    async def gc(args: CmdArgs) -> None:
+        await invoke.ipam_other(args.here, conf.load(args.stdin, shape)["ipam"]["type"], args.stdin, "GC")
+
+    async def status(args: CmdArgs) -> None:
+        await invoke.ipam_other(args.here, conf.load(args.stdin, shape)["ipam"]["type"], args.stdin, "STATUS")
+
+    return gc, status
 
 
 async def delete(args: CmdArgs, kind: str) -> None:

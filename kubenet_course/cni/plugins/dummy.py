@@ -69,17 +69,5 @@ async def check(args: CmdArgs) -> None:
     await link.check_addresses(space, args.ifname, before.ips)
 
 
-async def status(args: CmdArgs) -> None:
-    """Ready when address management is."""
-    fields = conf.load(args.stdin, _SHAPE)
-    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "STATUS")
-
-
-async def gc(args: CmdArgs) -> None:
-    """Addresses of containers that are gone."""
-    fields = conf.load(args.stdin, _SHAPE)
-    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "GC")
-
-
-PLUGIN = Plugin("dummy", add, delete, check, gc, status)
+PLUGIN = Plugin("dummy", add, delete, check, *child.left_to_ipam(_SHAPE))
 main = program(PLUGIN)

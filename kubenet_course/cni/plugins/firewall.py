@@ -13,6 +13,7 @@ The policy same-bridge drops what comes from one bridge and would leave by anoth
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from kubenet_course.cni import conf
@@ -68,17 +69,24 @@ def rules(result: Result, version: int) -> list[list[str]]:
     return found
 
 
+async def _families(
+    args: CmdArgs, fields: dict[str, Any], before: Result
+) -> AsyncIterator[tuple[Iptables, list[list[str]]]]:
+    """The families that the container has addresses of: the filter table, its chains made, and the rules for it."""
+    for version in (4, 6):
+        own = rules(before, version)
+        if own:
+            tables = Iptables(args.here, version, "filter")
+            await tables.ensure_chain(FORWARD)
+            await tables.ensure_chain(fields["admin"])
+            yield tables, own
+
+
 async def add(args: CmdArgs) -> None:
     fields, before = load(args.stdin)
     if before is None:
         raise CniError("missing prevResult from earlier plugin")
-    for version in (4, 6):
-        own = rules(before, version)
-        if not own:
-            continue
-        tables = Iptables(args.here, version, "filter")
-        await tables.ensure_chain(FORWARD)
-        await tables.ensure_chain(fields["admin"])
+    async for tables, own in _families(args, fields, before):
         await tables.insert_once("FORWARD", _entry())
         await tables.insert_once(FORWARD, _admin(fields["admin"]))
         for rule in own:
@@ -132,13 +140,7 @@ async def check(args: CmdArgs) -> None:
     fields, before = load(args.stdin)
     if before is None:
         raise CniError("missing prevResult from earlier plugin")
-    for version in (4, 6):
-        own = rules(before, version)
-        if not own:
-            continue
-        tables = Iptables(args.here, version, "filter")
-        await tables.ensure_chain(FORWARD)
-        await tables.ensure_chain(fields["admin"])
+    async for tables, own in _families(args, fields, before):
         for chain, rule in (("FORWARD", _entry()), (FORWARD, _admin(fields["admin"]))):
             if not await tables.has(chain, rule):
                 raise CniError(f"expected {chain} rule [{' '.join(rule)}] not found")

@@ -111,13 +111,7 @@ async def add(args: CmdArgs) -> None:
         args.print_result(Result([interface]))
         return
     result = await child.ask_ipam(args, kind, interface)
-    try:
-        await link.configure(space, args.ifname, result)
-        result.dns = conf.dns(fields)
-        args.print_result(result)
-    except CniError:
-        await invoke.ipam_release_quietly(args.here, kind, args.stdin)
-        raise
+    await child.finish(args, space, fields, result)
 
 
 async def _move_out(space: Netns, name: str) -> None:
@@ -164,17 +158,5 @@ async def check(args: CmdArgs) -> None:
     await child.check_rest(args, space, before)
 
 
-async def status(args: CmdArgs) -> None:
-    """Ready when address management is."""
-    fields = conf.load(args.stdin, _SHAPE)
-    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "STATUS")
-
-
-async def gc(args: CmdArgs) -> None:
-    """Addresses of containers that are gone."""
-    fields = conf.load(args.stdin, _SHAPE)
-    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "GC")
-
-
-PLUGIN = Plugin("host-device", add, delete, check, gc, status)
+PLUGIN = Plugin("host-device", add, delete, check, *child.left_to_ipam(_SHAPE))
 main = program(PLUGIN)

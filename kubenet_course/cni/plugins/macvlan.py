@@ -36,8 +36,7 @@ async def load(args: CmdArgs) -> tuple[dict[str, Any], Netns]:
     if not fields["master"]:
         fields["master"] = await child.default_master(home)
     master = await link.get(home, fields["master"])
-    if not 0 <= fields["mtu"] <= master.mtu:
-        raise CniError(f"invalid MTU {fields['mtu']}, must be [0, master MTU({master.mtu})]")
+    child.check_mtu(fields["mtu"], master)
     given = conf.args(args.args, {"MAC": None})
     fields["mac"] = fields["runtimeConfig"]["mac"] or given.get("MAC", "") or fields["mac"]
     return fields, home
@@ -109,17 +108,5 @@ async def check(args: CmdArgs) -> None:
     await child.check_rest(args, space, before)
 
 
-async def status(args: CmdArgs) -> None:
-    """Ready when address management is."""
-    fields = conf.load(args.stdin, _SHAPE)
-    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "STATUS")
-
-
-async def gc(args: CmdArgs) -> None:
-    """Addresses of containers that are gone."""
-    fields = conf.load(args.stdin, _SHAPE)
-    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "GC")
-
-
-PLUGIN = Plugin("macvlan", add, delete, check, gc, status)
+PLUGIN = Plugin("macvlan", add, delete, check, *child.left_to_ipam(_SHAPE))
 main = program(PLUGIN)

@@ -32,8 +32,7 @@ async def load(args: CmdArgs) -> tuple[dict[str, Any], Netns]:
     if fields["linkInContainer"]:
         home = await netns.open_netns(args.here, args.netns)
     master = await link.get(home, fields["master"])
-    if not 0 <= fields["mtu"] <= master.mtu:
-        raise CniError(f"invalid MTU {fields['mtu']}, must be [0, master MTU({master.mtu})]")
+    child.check_mtu(fields["mtu"], master)
     return fields, home
 
 
@@ -48,13 +47,7 @@ async def add(args: CmdArgs) -> None:
         result = await child.ask_ipam(args, kind, Interface(found.name, found.mac, args.netns))
     except CniError as error:
         raise CniError(f"failed to execute IPAM delegate: {error}") from None
-    try:
-        await link.configure(space, args.ifname, result)
-        result.dns = conf.dns(fields)
-        args.print_result(result)
-    except CniError:
-        await invoke.ipam_release_quietly(args.here, kind, args.stdin)
-        raise
+    await child.finish(args, space, fields, result)
 
 
 async def delete(args: CmdArgs) -> None:
@@ -86,17 +79,5 @@ async def check(args: CmdArgs) -> None:
     await child.check_rest(args, space, before)
 
 
-async def status(args: CmdArgs) -> None:
-    """Ready when address management is."""
-    fields = conf.load(args.stdin, _SHAPE)
-    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "STATUS")
-
-
-async def gc(args: CmdArgs) -> None:
-    """Addresses of containers that are gone."""
-    fields = conf.load(args.stdin, _SHAPE)
-    await invoke.ipam_other(args.here, fields["ipam"]["type"], args.stdin, "GC")
-
-
-PLUGIN = Plugin("vlan", add, delete, check, gc, status)
+PLUGIN = Plugin("vlan", add, delete, check, *child.left_to_ipam(_SHAPE))
 main = program(PLUGIN)

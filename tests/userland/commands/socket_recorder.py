@@ -2,42 +2,23 @@
 
     python -m tests.userland.commands.socket_recorder [NAME …]     # as root; rewrites socket_cases/NAME.jsonl
 
-A line of socket_cases/NAME.txt is ``host$ command`` or ``wait seconds``. Offloads are off and the receive
-buffer is Linux' usual one on the real side, so that captures show what is on the wire.
+Offloads are off and the receive buffer is Linux' usual one on the real side, so that captures show what is on the
+wire.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.host_cases import HostCases
 from tests.support.three_hosts import Real
 
-FOLDER = Path(__file__).with_name("socket_cases")
-
-
-def steps(name: str) -> Iterator[tuple[str, str]]:
-    """(host, command), or ("wait", seconds)."""
-    for line in (FOLDER / f"{name}.txt").read_text().splitlines():
-        if line.startswith("wait "):
-            yield "wait", line.removeprefix("wait ")
-        elif line:
-            host, _, command = line.partition("$ ")
-            yield host, command
-
-
-def recorded(name: str) -> list[dict]:
-    return [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text().splitlines()]
-
-
-def names() -> list[str]:
-    return sorted(path.stem for path in FOLDER.glob("*.txt"))
+CASES = HostCases(Path(__file__).with_name("socket_cases"))
 
 
 def usual(lab: Real) -> None:
@@ -88,27 +69,5 @@ def normal(text: str) -> str:
     return re.sub(r"\(\d+\.\d\d/\d+/\d+\)", "(TIMER)", text)
 
 
-def main() -> int:
-    for name in sys.argv[1:] or names():
-        lab = Real()
-        usual(lab)
-        lines = []
-        try:
-            for host, command in steps(name):
-                if host == "wait":
-                    lab.wait(float(command))
-                    continue
-                out, err, status = lab.run(host, command)
-                lines.append(
-                    json.dumps({"host": host, "cmd": command, "stdout": out, "stderr": err, "rc": status})
-                )
-        finally:
-            end_processes(lab)
-            lab.close()
-        (FOLDER / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-        print(name, len(lines), flush=True)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    CASES.record(sys.argv[1:] or CASES.names(), before=usual, after=end_processes)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.three_hosts import Emulated
-from tests.userland.commands.socket_recorder import names, normal, recorded, steps
+from tests.userland.commands.socket_recorder import CASES, normal
 
 
 def _equal(text: str, command: str) -> str:
@@ -20,24 +19,7 @@ def _equal(text: str, command: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", CASES.names())
 def test_socket_programs_answer_as_the_real_ones(name: str) -> None:
-    lab = Emulated()
-    answers = iter(recorded(name))
-    wrong = []
-    for host, command in steps(name):
-        if host == "wait":
-            lab.wait(float(command))
-            continue
-        real = next(answers)
-        assert (real["host"], real["cmd"]) == (host, command), "record anew: the list of commands has changed"
-        out, err, status = lab.run(host, command)
-        for what, ours, theirs in (("stdout", out, real["stdout"]), ("stderr", err, real["stderr"])):
-            if _equal(ours, command) != _equal(theirs, command):
-                wrong.append(
-                    f"{host}$ {command}\n--- real {what}\n{_equal(theirs, command)}--- emulated {what}\n{_equal(ours, command)}"
-                )
-        if status != real["rc"]:
-            wrong.append(f"{host}$ {command}\nstatus {status}, not {real['rc']}")
-    lab.close()
+    wrong = CASES.differences(name, _equal)
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)

@@ -11,8 +11,7 @@ import re
 import pytest
 
 from tests.support.normalise import normalise
-from tests.support.three_hosts import Emulated
-from tests.userland.commands.recorded import names, recorded, steps
+from tests.userland.commands.recorded import CASES
 
 #: Where a real run is a matter of chance, or the difference is one we know of and say: (command, why).
 EXCEPT = {
@@ -41,24 +40,11 @@ def _equal(text: str, command: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", names())
+def _skip(command: str, err: str) -> bool:
+    return command in EXCEPT or err.startswith("kubenet:")
+
+
+@pytest.mark.parametrize("name", CASES.names())
 def test_the_answers_of_the_real_programs(name: str) -> None:
-    lab = Emulated()
-    answers = iter(recorded(name))
-    wrong = []
-    for host, command in steps(name):
-        if host == "wait":
-            lab.wait(float(command))
-            continue
-        real = next(answers)
-        assert (real["host"], real["cmd"]) == (host, command), "record anew: the list of commands has changed"
-        out, err, status = lab.run(host, command)
-        if command in EXCEPT or err.startswith("kubenet:"):
-            continue
-        for what, ours, theirs in (("stdout", out, real["stdout"]), ("stderr", err, real["stderr"])):
-            if _equal(ours, command) != _equal(theirs, command):
-                wrong.append(f"{host}$ {command}\n--- real {what}\n{theirs}--- emulated {what}\n{ours}")
-        if status != real["rc"]:
-            wrong.append(f"{host}$ {command}\nstatus {status}, not {real['rc']}")
-    lab.close()
+    wrong = CASES.differences(name, _equal, _skip)
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)
