@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.real_sockets import RealSockets
-from kubenet_course.userland.surroundings import Finished, as_bytes
+from kubenet_course.userland.surroundings import Finished, as_bytes, exit_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +35,6 @@ def _kernel_errors() -> Iterator[None]:
         raise KernelError(failure.errno or errno.EIO) from None
 
 
-def _status(returncode: int) -> int:
-    return returncode if returncode >= 0 else 128 - returncode
-
-
 class RealChild:
     def __init__(self, popen: subprocess.Popen[bytes]):
         self.popen = popen
@@ -46,12 +42,12 @@ class RealChild:
 
     def poll(self) -> int | None:
         status = self.popen.poll()
-        return None if status is None else _status(status)
+        return None if status is None else exit_status(status)
 
     async def wait(self) -> int:
         while self.popen.poll() is None:
             await asyncio.sleep(0.005)
-        return _status(self.popen.returncode)
+        return exit_status(self.popen.returncode)
 
     def kill(self, signum: int = 15) -> None:
         if self.popen.poll() is None:
@@ -87,7 +83,7 @@ class RealSurroundings:
             )
             out, err = await child.communicate(as_bytes(stdin))
         texts = [data.decode("utf-8", "surrogateescape") for data in (out, err)]
-        return Finished(texts[0], texts[1], _status(child.returncode or 0))
+        return Finished(texts[0], texts[1], exit_status(child.returncode or 0))
 
     def spawn(
         self,

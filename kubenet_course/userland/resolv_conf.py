@@ -1,6 +1,6 @@
 """/etc/resolv.conf as libc reads it (resolv/res_init.c), with LOCALDOMAIN and RES_OPTIONS.
 
-What it does not understand it passes over.
+What it does not understand it passes over; BIND's programs do not (dns/client/resconf.py).
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class ResolvConf:
     flags: set[str] = field(default_factory=set)
 
 
-def _address(text: str) -> tuple[IpAddress, str] | None:
+def scoped_address(text: str) -> tuple[IpAddress, str] | None:
+    """An address in numbers, as `nameserver` takes it, and the scope after % ("" without); None where it is none."""
     from kubenet_course.userland.resolver import inet_aton
 
     four: IPv4Address | None = inet_aton(text)
@@ -68,7 +69,7 @@ def parse(text: str) -> ResolvConf:
             continue
         keyword, *values = words
         if keyword == "nameserver":
-            address = _address(values[0])
+            address = scoped_address(values[0])
             if address is not None and len(conf.servers) < MAX_NAMESERVERS:
                 conf.servers.append(address)
         elif keyword == "domain":

@@ -153,16 +153,17 @@ class ProcessChild:
         self.pid = process.parent.pidns.number(process) if process.parent is not None else process.pid
 
     def poll(self) -> int | None:
-        return None if self.process.returncode is None else _status(self.process.returncode)
+        return None if self.process.returncode is None else exit_status(self.process.returncode)
 
     async def wait(self) -> int:
-        return _status(await self.process.exited)
+        return exit_status(await self.process.exited)
 
     def kill(self, signum: int = 15) -> None:
         self.process.kill(signum)
 
 
-def _status(returncode: int) -> int:
+def exit_status(returncode: int) -> int:
+    """A shell's $? for a return code that is -N after signal N."""
     return returncode if returncode >= 0 else 128 - returncode
 
 
@@ -204,7 +205,7 @@ class ProcessSurroundings:
             cwd=cwd,
         )
         status = await child.exited
-        return Finished(_text(out), _text(err), _status(status))
+        return Finished(_text(out), _text(err), exit_status(status))
 
     def spawn(
         self,
@@ -236,8 +237,7 @@ class ProcessSurroundings:
     def write(
         self, path: str, data: str | bytes, *, mode: int = 0o644, append: bool = False, exclusive: bool = False
     ) -> None:
-        there = self.proc.files.lexists(path, self.proc)
-        if exclusive and there:
+        if exclusive and self.proc.files.lexists(path, self.proc):
             raise KernelError(EEXIST)
         self.proc.files.write(path, as_bytes(data), self.proc, append=append, mode=mode)
 

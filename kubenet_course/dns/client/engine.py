@@ -12,13 +12,14 @@ from typing import Any
 import dns.name
 
 from kubenet_course import errno
-from kubenet_course.dns.client import resolvconf
+from kubenet_course.dns.client import resconf
 from kubenet_course.dns.client.answers import AGAIN, DONE, Answers
 from kubenet_course.dns.client.lookup import NS, Lookup, Query, Server
 from kubenet_course.dns.client.wire import BadMessage, encode_query, name_from_text
 from kubenet_course.errors import KernelError, KubenetError
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.process import Process
+from kubenet_course.userland.resolv_conf import scoped_address
 from kubenet_course.userland.resolver import EAI_NODATA, EAI_NONAME, ResolverError, getaddrinfo
 from kubenet_course.userland.sockets import (
     AF_INET,
@@ -97,8 +98,8 @@ class Client(Answers):
     def setup(self) -> None:
         """setup_system(): read resolv.conf. Raises Fatal."""
         try:
-            conf = resolvconf.load(self.proc)
-        except resolvconf.BadConfiguration:
+            conf = resconf.load(self.proc)
+        except resconf.BadConfiguration:
             raise self.fatal("parse of /etc/resolv.conf failed") from None
         self.search = conf.search
         if self.domain:
@@ -125,7 +126,7 @@ class Client(Answers):
 
     async def addresses(self, name: str) -> list[Server]:
         """get_addresses() of a server that the user or an NS record names; ResolverError."""
-        numeric = resolvconf.parse_address(name) if name.count(".") == 3 or ":" in name else None
+        numeric = scoped_address(name) if name.count(".") == 3 or ":" in name else None
         if numeric is not None:
             return [Server(numeric[0], name, numeric[1])]
         if not name:

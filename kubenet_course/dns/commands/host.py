@@ -9,7 +9,6 @@ import dns.name
 from kubenet_course.dns.client.engine import VERSION, Client, Fatal
 from kubenet_course.dns.client.lookup import AAAA, ANY, AXFR, IXFR, MX, NS, PTR, SOA, A, Lookup, Query
 from kubenet_course.dns.client.rdata import Layout, rdata_text
-from kubenet_course.dns.client.resolvconf import parse_address
 from kubenet_course.dns.client.text import Style, flag_words, question_line, record_line, short_name
 from kubenet_course.dns.client.wire import (
     ADDITIONAL,
@@ -25,6 +24,7 @@ from kubenet_course.dns.client.wire import (
 )  # fmt: skip
 from kubenet_course.sim.loop import MILLISECOND
 from kubenet_course.userland.res_query import CNAME
+from kubenet_course.userland.resolv_conf import scoped_address
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -197,7 +197,7 @@ class Host(Client):
             lookup.tcp = True
 
     def queue_name(self, text: str) -> None:
-        address = parse_address(text) if ":" in text or text.count(".") == 3 else None
+        address = scoped_address(text) if ":" in text or text.count(".") == 3 else None
         lookup = self.lookup
         if address is not None:
             from kubenet_course.userland.nss import reverse_name

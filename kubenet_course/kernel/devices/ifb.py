@@ -6,38 +6,15 @@ discipline it goes on where it was taken from: into the stack, or out of its dev
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from kubenet_course.kernel.devices.base import NetDevice, receive_core
+from kubenet_course.kernel.devices._plain import PlainDevice
+from kubenet_course.kernel.devices.base import receive_core
 from kubenet_course.kernel.skbuff import SkBuff
-from kubenet_course.wire.addresses import MacAddress
-
-if TYPE_CHECKING:
-    from kubenet_course.kernel.netns import NetNamespace
 
 
-class Ifb(NetDevice):
+class Ifb(PlainDevice):
     kind = "ifb"
-    min_mtu = 0
-    max_mtu = 0
     qlen = 32
     default_qdisc = "pfifo_fast"
-
-    def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
-        super().__init__(net, name, mac)
-        self.noarp = True
-        self.multicast = False
-
-    @classmethod
-    def newlink(
-        cls,
-        net: NetNamespace,
-        name: str,
-        attrs: dict[str, Any],
-        link: NetDevice | None,
-        mac: MacAddress | None,
-    ) -> Ifb:
-        return cls(net, name, mac)
 
     def xmit(self, skb: SkBuff) -> None:
         """ifb_xmit() and ifb_ri_tasklet(); what was not redirected here is dropped."""

@@ -3,8 +3,6 @@
 An `Rtable` is the answer, kept on the packet as `skb.dst`: for input it names what happens next
 (`deliver`, `forward`, or the error to send back), for output the device, next hop and source.
 Answers are cached per namespace until anything they depend on changes.
-
-Length: one decision each way, read beside the kernel's route.c.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.vrf import l3mdev_table
+from kubenet_course.kernel.dst import DstEntry, select_hop
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.devinet import select_source
 from kubenet_course.kernel.inet.fib_frontend import fib_lookup, fib_validate_source, inet_addr_onlink
@@ -28,66 +27,21 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.skbuff import SkBuff
 
 
-class Rtable:
-    """One routing decision (struct rtable).
+class Rtable(DstEntry[IPv4Address]):
+    """An IPv4 routing decision (struct rtable); the gateway may be an IPv6 one (RFC 8950)."""
 
-    `type` is the route's type; `dev` the way out; `gateway` the next hop's address, None where the
-    destination is on the link; `source` the address this host would use; `route` and `rule` are
-    the lines of `ip route` and `ip rule` that decided.
-    """
-
-    __slots__ = (
-        "net", "type", "dev", "gateway", "source", "destination", "route", "rule", "error", "iif",
-        "redirect", "mtu_locked", "neigh", "pmtu", "exception", "forward", "tclassid",
-    )  # fmt: skip
+    __slots__ = ("exception",)
 
     def __init__(self, net: NetNamespace, kind: str, dev: NetDevice | None, destination: IPv4Address):
-        self.net = net
-        self.type = kind
-        self.dev = dev
-        self.destination = destination
-        self.gateway: Any = None
+        super().__init__(net, kind, dev, destination)
+        self.exception: NextHopException | None = None
         self.source: Any = None
-        self.route: fib.FibRoute | None = None
-        self.rule: fib.FibRule | None = None
-        self.error = 0
-        self.iif: NetDevice | None = None
-        self.redirect = False
-        self.neigh: Neighbour | None = None
-        self.pmtu = 0
-        self.exception: Any = None
-        self.forward = False
 
-    @property
-    def mtu(self) -> int:
-        """ipv4_mtu(): a learned path MTU, the route's, or the device's."""
-        if self.pmtu:
-            return self.pmtu
-        if self.route is not None and "mtu" in self.route.metrics:
-            return self.route.metrics["mtu"]
+    def _neigh_lookup(self) -> Neighbour:
+        """ip_neigh_for_gw()."""
         assert self.dev is not None
-        return self.dev.mtu
-
-    @property
-    def nexthop(self) -> IPv4Address:
-        return self.gateway if self.gateway is not None else self.destination
-
-    def neighbour(self) -> Neighbour:
-        """The neighbour entry of the next hop (rt_neigh / ip_neigh_for_gw())."""
-        neigh = self.neigh
-        if (
-            neigh is None
-            or neigh.state == "FAILED"
-            or neigh.table.entries.get((neigh.ip, neigh.dev)) is not neigh
-        ):
-            assert self.dev is not None
-            gateway = self.gateway
-            if gateway is not None and gateway.family == 6:
-                neigh = self.net.nd.get(gateway, self.dev)
-            else:
-                neigh = self.net.arp.get(self.nexthop, self.dev)
-            self.neigh = neigh
-        return neigh
+        table = self.net.nd if self.nexthop.family == 6 else self.net.arp
+        return table.get(self.nexthop, self.dev)
 
     def link_failure(self, skb: SkBuff) -> None:
         """ipv4_link_failure(): the next hop did not answer; tell the sender."""
@@ -124,11 +78,7 @@ def _choose(
     mixed = (source * 0x9E3779B1 ^ destination * 0x85EBCA6B ^ ports * 0xC2B2AE35) & 0xFFFFFFFF
     mixed ^= mixed >> 15
     point = (mixed * 0x2C1B3C6D & 0xFFFFFFFF) * total >> 32
-    for hop in hops:
-        point -= hop.weight
-        if point < 0:
-            return hop
-    return hops[-1]
+    return select_hop(hops, point)
 
 
 def ip_route_output(

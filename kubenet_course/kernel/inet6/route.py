@@ -6,10 +6,11 @@ the answer is an `Rt6Info`, cached per namespace until anything it depends on ch
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.dst import DstEntry, select_hop
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet6.saddr import select_source
 from kubenet_course.kernel.neighbour import FAILED
@@ -25,56 +26,20 @@ if TYPE_CHECKING:
 MIN_MTU = 1280
 
 
-class Rt6Info:
-    """One routing decision (struct rt6_info), with the attributes of IPv4's `Rtable`."""
+class Rt6Info(DstEntry[IPv6Address]):
+    """An IPv6 routing decision (struct rt6_info)."""
 
-    __slots__ = (
-        "net", "type", "dev", "gateway", "source", "destination", "route", "rule", "error", "iif",
-        "redirect", "neigh", "pmtu", "exception", "forward",
-    )  # fmt: skip
+    __slots__ = ("exception",)
 
     def __init__(self, net: NetNamespace, kind: str, dev: NetDevice | None, destination: IPv6Address):
-        self.net = net
-        self.type = kind
-        self.dev = dev
-        self.destination = destination
-        self.gateway: IPv6Address | None = None
+        super().__init__(net, kind, dev, destination)
+        self.exception: Rt6Exception | None = None
         self.source: IPv6Address = ANY6
-        self.route: fib.FibRoute | None = None
-        self.rule: fib.FibRule | None = None
-        self.error = 0
-        self.iif: NetDevice | None = None
-        self.redirect = False
-        self.neigh: Neighbour | None = None
-        self.pmtu = 0
-        self.exception: Any = None
-        self.forward = False
 
-    @property
-    def mtu(self) -> int:
-        """ip6_mtu(): a learned path MTU, the route's, or the device's."""
-        if self.pmtu:
-            return self.pmtu
-        if self.route is not None and "mtu" in self.route.metrics:
-            return self.route.metrics["mtu"]
+    def _neigh_lookup(self) -> Neighbour:
+        """ip6_neigh_lookup()."""
         assert self.dev is not None
-        return self.dev.mtu
-
-    @property
-    def nexthop(self) -> IPv6Address:
-        return self.gateway if self.gateway is not None else self.destination
-
-    def neighbour(self) -> Neighbour:
-        """ip6_neigh_lookup(): the neighbour entry of the next hop."""
-        neigh = self.neigh
-        if (
-            neigh is None
-            or neigh.state == FAILED
-            or neigh.table.entries.get((neigh.ip, neigh.dev)) is not neigh
-        ):
-            assert self.dev is not None
-            neigh = self.neigh = self.net.nd.get(self.nexthop, self.dev)
-        return neigh
+        return self.net.nd.get(self.nexthop, self.dev)
 
     def link_failure(self, skb: SkBuff) -> None:
         """ip6_link_failure(): the next hop did not answer; tell the sender."""
@@ -187,11 +152,7 @@ def _choose(hops: list[fib.NextHop], source: int, destination: int, ports: int) 
     ) - 1
     mixed = (mixed ^ mixed >> 29) * 0xBF58476D1CE4E5B9 & (1 << 64) - 1
     point = (mixed >> 32) * total >> 32
-    for hop in hops:
-        point -= hop.weight
-        if point < 0:
-            return hop
-    return hops[-1]
+    return select_hop(hops, point)
 
 
 # -- output ---------------------------------------------------------------------------------------

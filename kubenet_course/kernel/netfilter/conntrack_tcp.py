@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubenet_course.wire.tcp import ACK, FIN, RST, SYN
+from kubenet_course.wire.tcp import ACK, FIN, RST, SYN, TCPOPT_WINDOW, find_option
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.conntrack import Conntrack, ConntrackEntry
@@ -96,20 +96,8 @@ def kind_of(flags: int) -> int:
 
 def _scale_option(options: bytes) -> int | None:
     """The window scale option's shift, or None."""
-    at = 0
-    while at < len(options):
-        kind = options[at]
-        if kind == 0:
-            return None
-        if kind == 1:
-            at += 1
-            continue
-        if at + 1 >= len(options) or options[at + 1] < 2:
-            return None
-        if kind == 3 and options[at + 1] == 3 and at + 2 < len(options):
-            return min(options[at + 2], 14)
-        at += options[at + 1]
-    return None
+    found = find_option(options, TCPOPT_WINDOW, 3)
+    return None if found is None else min(found[0], 14)
 
 
 def _after(a: int, b: int) -> bool:

@@ -48,7 +48,7 @@ TRACEBACK = """Traceback (most recent call last):
   File "/usr/lib/python3.11/http/server.py", line 136, in server_bind
     socketserver.TCPServer.server_bind(self)
   File "/usr/lib/python3.11/socketserver.py", line 472, in server_bind
-    self.socket.bind(self.server_address)"""
+    self.socket.bind(self.scoped_address)"""
 
 
 async def main(proc: Process, argv: list[str]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.files import Directory
 from kubenet_course.userland.options import OptionError, letters, missing_operand, parse
@@ -54,14 +56,7 @@ async def _remove(proc: Process, program: str, name: str, flags: set[str]) -> in
             kind = "symbolic link"
         if "i" in flags and not await _ask(proc, f"{program}: remove {kind} {quoteaf(name)}? "):
             return 0
-        try:
-            files.remove(name, proc)
-        except KernelError as error:
-            proc.error(f"{program}: cannot remove {quoteaf(name)}: {error.strerror}")
-            return 1
-        if "v" in flags:
-            proc.print(f"removed {quoteaf(name)}")
-        return 0
+        return _unlink(proc, program, name, files.remove, f"removed {quoteaf(name)}" if "v" in flags else "")
     return await _remove_directory(proc, program, name, node, flags)
 
 
@@ -85,11 +80,16 @@ async def _remove_directory(proc: Process, program: str, name: str, node: Direct
         return status
     if "i" in flags and not await _ask(proc, f"{program}: remove directory {quoteaf(name)}? "):
         return 0
+    return _unlink(proc, program, name, files.rmdir, f"removed directory {quoteaf(name)}" if "v" in flags else "")
+
+
+def _unlink(proc: Process, program: str, name: str, how: Callable[[str, Process], None], done: str) -> int:
+    """Remove one thing; `done` is what -v says of it."""
     try:
-        files.rmdir(name, proc)
+        how(name, proc)
     except KernelError as error:
         proc.error(f"{program}: cannot remove {quoteaf(name)}: {error.strerror}")
         return 1
-    if "v" in flags:
-        proc.print(f"removed directory {quoteaf(name)}")
+    if done:
+        proc.print(done)
     return 0

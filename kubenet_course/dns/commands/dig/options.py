@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import binascii
 
-from kubenet_course.dns.client import resolvconf
 from kubenet_course.dns.client.engine import VERSION, Client, Fatal
 from kubenet_course.dns.client.lookup import ANY, AXFR, IXFR, NS, PTR, Lookup
 from kubenet_course.dns.client.wire import class_from_text, type_from_text
 from kubenet_course.dns.commands.dig.plus import USAGE, PlusOptions
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.process import Process
+from kubenet_course.userland.resolv_conf import scoped_address
 from kubenet_course.wire.addresses import IPv6Address
 
 
@@ -172,7 +172,7 @@ class Parser(PlusOptions):
 
     def _source(self, value: str) -> None:
         text, _, port = value.partition("#")
-        address = resolvconf.parse_address(text)
+        address = scoped_address(text)
         if address is None:
             raise self.client.fatal(f"invalid address {text}")
         self.client.source = address[0] if int(address[0]) else None

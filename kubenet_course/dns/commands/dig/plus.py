@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kubenet_course.dns.client import resolvconf
 from kubenet_course.dns.client.engine import Client, Fatal
 from kubenet_course.dns.client.lookup import DEFAULT_BUFSIZE, NS, Lookup
 from kubenet_course.dns.client.wire import OPCODES
+from kubenet_course.userland.resolv_conf import scoped_address
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -343,7 +343,7 @@ class PlusOptions:
         if value == "0":
             self.current.subnet = (1, 0, b"")
             return
-        address = resolvconf.parse_address(text)
+        address = scoped_address(text)
         if address is None or (slash and not length.isdigit()):
             raise self.client.fatal(f"invalid address '{value}'")
         six = address[0].family == 6

@@ -12,9 +12,9 @@ import dns.name
 
 from kubenet_course.dns.client.engine import VERSION, Client, Fatal
 from kubenet_course.dns.client.lookup import PTR, Lookup, Query
-from kubenet_course.dns.client.resolvconf import parse_address
 from kubenet_course.dns.commands.nslookup.output import Printer
 from kubenet_course.dns.commands.nslookup.settings import Settings
+from kubenet_course.userland.resolv_conf import scoped_address
 
 if TYPE_CHECKING:
     from kubenet_course.dns.client.wire import Message
@@ -62,7 +62,7 @@ class Nslookup(Client):
             textname=text, rdtype=rdtype, asked_type=rdtype, rdclass=rdclass, recurse=settings.recurse, tcp=settings.tcp,
             fail=settings.fail, show_search=settings.debug, tries=settings.tries,
         )  # fmt: skip
-        address = parse_address(text) if ":" in text or text.count(".") == 3 else None
+        address = scoped_address(text) if ":" in text or text.count(".") == 3 else None
         if address is not None:
             from kubenet_course.userland.nss import reverse_name
 

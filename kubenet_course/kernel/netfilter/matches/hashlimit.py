@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
-from kubenet_course.kernel.netfilter.matches.limit import UNITS
+from kubenet_course.kernel.netfilter.matches.limit import parse_rate
 from kubenet_course.kernel.netfilter.matches.multiport import ports_of
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, number, problem
 from kubenet_course.sim.loop import SECOND
@@ -26,24 +26,6 @@ MAXIMUM = 0xFFFFFFFF
 SECONDS = {"sec": 1, "min": 60, "hour": 3600, "day": 86400}
 #: What a table may have at most.
 LARGEST = 1048576
-
-
-def parse_rate(text: str) -> tuple[int, int]:
-    """(millionths of a second between two packets, seconds of the unit); ValueError where it is none."""
-    count_text, slash, unit = text.partition("/")
-    seconds = 1
-    if slash:
-        found = [value for name, value in UNITS if unit and name.startswith(unit.lower())]
-        if not found:
-            raise ValueError(text)
-        seconds = found[0]
-    digits = re.match(r"\s*([+-]?\d+)", count_text)
-    count = int(digits.group(1)) if digits else 0
-    if not count:
-        raise ValueError(text)
-    if count < 0 or count / seconds > SCALE:  # atoi(), then unsigned
-        raise problem(f'Rate too fast "{text}"')
-    return SCALE * seconds // count, seconds
 
 
 def rate_text(average: int) -> str:
@@ -129,7 +111,7 @@ class Hashlimit(Extension):
                         raise ValueError(value)
                     self.bytes_rate = cost_bytes(bytes_cost(size))
                 else:
-                    self.average, self.unit = parse_rate(value)
+                    self.average, self.unit = parse_rate(value, SCALE)
             except ValueError:
                 raise problem(f'hashlimit: Bad value for "--{opt.name}" option: "{value}"') from None
         elif opt.id == "hashlimit-burst":

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kubenet_course.kernel.netfilter.matches.ttl import Ttl
-from kubenet_course.kernel.netfilter.xt import Opt
+from kubenet_course.kernel.netfilter.matches.ttl import Ttl, hop_options
 
 
 class Hl(Ttl):
@@ -12,12 +11,7 @@ class Hl(Ttl):
     word = "hl"
     field = "ip6 hoplimit"
     tick = "'"
-    options = (
-        Opt("hl-lt", "uint8", excl=("hl-eq", "hl-gt")),
-        Opt("hl-gt", "uint8", excl=("hl-eq", "hl-lt")),
-        Opt("hl-eq", "uint8", invert=True, excl=("hl-lt", "hl-gt")),
-        Opt("hl", "uint8", invert=True, excl=("hl-lt", "hl-gt"), key="hl-eq"),
-    )
+    options = hop_options("hl")
 
 
 EXTENSION = Hl

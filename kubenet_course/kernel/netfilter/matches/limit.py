@@ -18,8 +18,8 @@ UNITS = (("second", 1), ("minute", 60), ("hour", 3600), ("day", 86400))
 SHOWN = (("day", SCALE * 86400), ("hour", SCALE * 3600), ("min", SCALE * 60), ("sec", SCALE))
 
 
-def parse_rate(text: str) -> int:
-    """parse_rate(): ten-thousandths of a second between two packets; ValueError where it is none."""
+def parse_rate(text: str, scale: int = SCALE) -> tuple[int, int]:
+    """parse_rate(): (1/`scale` s between two packets, seconds of the unit); ValueError where it is no rate."""
     count_text, slash, unit = text.partition("/")
     seconds = 1
     if slash:
@@ -33,9 +33,9 @@ def parse_rate(text: str) -> int:
     count = int(digits.group(1)) if digits else 0
     if not count:
         raise ValueError(text)
-    if count < 0 or count / seconds > SCALE:  # atoi(), then unsigned
+    if count < 0 or count / seconds > scale:  # atoi(), then unsigned
         raise problem(f'Rate too fast "{text}"')
-    return SCALE * seconds // count
+    return scale * seconds // count, seconds
 
 
 def rate_text(average: int) -> str:
@@ -58,7 +58,7 @@ class Limit(Extension):
 
     def __init__(self, family: int):
         super().__init__(family)
-        self.average = parse_rate("3/hour")
+        self.average, _ = parse_rate("3/hour")
         self.burst = 5
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
@@ -66,7 +66,7 @@ class Limit(Extension):
             self.burst = value or 5
             return
         try:
-            self.average = parse_rate(value)
+            self.average, _ = parse_rate(value)
         except ValueError:
             raise problem(f'bad rate "{value}"\'') from None
 

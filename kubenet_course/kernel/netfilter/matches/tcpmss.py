@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem, range_text
-from kubenet_course.wire.tcp import TcpHeader
+from kubenet_course.wire.tcp import TCPOPT_MSS, TcpHeader, find_option
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -46,20 +46,8 @@ class Tcpmss(Extension):
 
 def segment_size(options: bytes) -> int | None:
     """The MSS option's value, or None."""
-    at = 0
-    while at < len(options):
-        kind = options[at]
-        if kind == 0:
-            return None
-        if kind == 1:
-            at += 1
-            continue
-        if at + 1 >= len(options) or options[at + 1] < 2:
-            return None
-        if kind == 2 and options[at + 1] == 4 and at + 4 <= len(options):
-            return int.from_bytes(options[at + 2 : at + 4], "big")
-        at += options[at + 1]
-    return None
+    found = find_option(options, TCPOPT_MSS, 4)
+    return None if found is None else int.from_bytes(found, "big")
 
 
 EXTENSION = Tcpmss

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 SIGNS = {"eq": "==", "lt": "<", "gt": ">"}
 
 
+def hop_options(word: str) -> tuple[Opt, ...]:
+    """What `-m ttl` and `-m hl` take, by their own word."""
+    lower, greater, equal = f"{word}-lt", f"{word}-gt", f"{word}-eq"
+    return (
+        Opt(lower, "uint8", excl=(equal, greater)),
+        Opt(greater, "uint8", excl=(equal, lower)),
+        Opt(equal, "uint8", invert=True, excl=(lower, greater)),
+        Opt(word, "uint8", invert=True, excl=(lower, greater), key=equal),
+    )
+
+
 class Ttl(Extension):
     name = "ttl"
     families = (4,)
@@ -21,12 +32,7 @@ class Ttl(Extension):
     field = "ip ttl"
     #: The tool closes the quotation for HL only.
     tick = ""
-    options = (
-        Opt("ttl-lt", "uint8", excl=("ttl-eq", "ttl-gt")),
-        Opt("ttl-gt", "uint8", excl=("ttl-eq", "ttl-lt")),
-        Opt("ttl-eq", "uint8", invert=True, excl=("ttl-lt", "ttl-gt")),
-        Opt("ttl", "uint8", invert=True, excl=("ttl-lt", "ttl-gt"), key="ttl-eq"),
-    )
+    options = hop_options("ttl")
 
     def check(self, names: Names) -> None:
         if not self.values:

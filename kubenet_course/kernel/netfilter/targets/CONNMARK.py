@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter.conntrack import UNTRACKED
 from kubenet_course.kernel.netfilter.tables import CONTINUE
-from kubenet_course.kernel.netfilter.targets.MARK import FULL, mark_words
+from kubenet_course.kernel.netfilter.targets.MARK import FULL, MODES, mark_words, operation
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
     from kubenet_course.kernel.netns import NetNamespace
 
-ACTIONS = ("set-xmark", "set-mark", "and-mark", "or-mark", "xor-mark", "save-mark", "restore-mark")
+ACTIONS = (*MODES, "save-mark", "restore-mark")
 
 
 def _others(name: str) -> tuple[str, ...]:
@@ -43,16 +43,8 @@ class Connmark(Extension):
     ctmask = nfmask = FULL
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
-        if opt.id == "set-xmark":
-            self.value, self.mask = value
-        elif opt.id == "set-mark":
-            self.value, self.mask = value[0], value[0] | value[1]
-        elif opt.id == "and-mark":
-            self.value, self.mask = 0, ~value & FULL
-        elif opt.id == "or-mark":
-            self.value, self.mask = value, value
-        elif opt.id == "xor-mark":
-            self.value, self.mask = value, 0
+        if opt.id in MODES:
+            self.value, self.mask = operation(opt.id, value)
         elif opt.id == "ctmask":
             self.ctmask = value
         elif opt.id == "nfmask":

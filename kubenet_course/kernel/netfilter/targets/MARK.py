@@ -20,6 +20,22 @@ def _excl(name: str) -> tuple[str, ...]:
     return tuple(mode for mode in ("xor-mark", "or-mark", "and-mark", "set-mark", "set-xmark") if mode != name)
 
 
+def operation(mode: str, given: Any) -> tuple[int, int]:
+    """(value, mask) of mark = (mark & ~mask) ^ value for one of MODES.
+
+    `given` is (value, mask) for set-xmark and set-mark, a number for the others.
+    """
+    if mode == "set-xmark":
+        value, mask = given
+        return value, mask
+    if mode == "set-mark":
+        value, mask = given
+        return value, value | mask
+    if mode == "and-mark":
+        return 0, ~given & FULL
+    return given, given if mode == "or-mark" else 0
+
+
 class Mark(Extension):
     """mark = (mark & ~mask) ^ value."""
 
@@ -34,16 +50,7 @@ class Mark(Extension):
     value = mask = 0
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
-        if opt.id == "set-xmark":
-            self.value, self.mask = value
-        elif opt.id == "set-mark":
-            self.value, self.mask = value[0], value[0] | value[1]
-        elif opt.id == "and-mark":
-            self.value, self.mask = 0, ~value & FULL
-        elif opt.id == "or-mark":
-            self.value, self.mask = value, value
-        elif opt.id == "xor-mark":
-            self.value, self.mask = value, 0
+        self.value, self.mask = operation(opt.id, value)
 
     def check(self, names: Names) -> None:
         if not any(mode in self.values for mode in MODES):

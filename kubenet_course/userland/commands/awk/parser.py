@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
+from kubenet_course.userland import lalr
 from kubenet_course.userland.commands.awk.lexer import AwkError, Lexer, Token
 
 Node = tuple
@@ -23,55 +24,19 @@ class Program:
     functions: dict[str, tuple[list[str], Node]] = field(default_factory=dict)
 
 
+#: What rules become that are more, or less, than their name and their children.
+REDUCTIONS: lalr.Reductions = MappingProxyType({
+    "list_more": lambda items: [*items[0], items[1]],
+    "list_same": lambda items: items[0],
+    "print_list": lambda items: [*items[1], items[3]],
+    "field_minus": lambda items: ("field", items[0], ("unary", items[1], items[2])),
+    "nothing": lambda items: None,
+})  # fmt: skip
+
+
 @lru_cache(1)
 def _grammar() -> Any:
-    from lark import Lark, Transformer
-    from lark.lexer import Lexer as LarkLexer
-
-    class NoLexer(LarkLexer):
-        """Tokens are fed by hand."""
-
-        def __init__(self, conf: Any):
-            del conf
-
-        def lex(self, lexer_state: Any, parser_state: Any) -> Any:
-            return iter(())
-
-    class Builder(Transformer):
-        """Reductions to tuples; a rule without a method of its own becomes (its name, children)."""
-
-        def __default__(self, data: Any, children: list, meta: Any) -> Any:
-            return (str(data), *children)
-
-        def pass_first(self, items: list) -> Any:
-            return items[0]
-
-        def list_empty(self, items: list) -> list:
-            return []
-
-        def list_first(self, items: list) -> list:
-            return [items[0]]
-
-        def list_append(self, items: list) -> list:
-            return [*items[0], items[-1]]
-
-        def list_more(self, items: list) -> list:
-            return [*items[0], items[1]]
-
-        def list_same(self, items: list) -> list:
-            return items[0]
-
-        def print_list(self, items: list) -> list:
-            return [*items[1], items[3]]
-
-        def field_minus(self, items: list) -> Any:
-            return ("field", items[0], ("unary", items[1], items[2]))
-
-        def nothing(self, items: list) -> None:
-            return None
-
-    text = resources.files("kubenet_course.userland.commands.awk").joinpath("grammar.lark").read_text()
-    return Lark(text, parser="lalr", lexer=NoLexer, start="program", transformer=Builder())
+    return lalr.load("kubenet_course.userland.commands.awk", "program", REDUCTIONS)
 
 
 @lru_cache(128)

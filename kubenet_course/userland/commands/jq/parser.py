@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from importlib import resources
 from typing import Any
+
+from kubenet_course.userland import lalr
 
 KEYWORDS = frozenset("as reduce foreach if then else elif end try catch and or".split())
 UNSUPPORTED = frozenset("def import include label __loc__".split())
@@ -42,41 +43,7 @@ class Token:
 
 @lru_cache(1)
 def _grammar() -> Any:
-    from lark import Lark, Transformer
-    from lark.lexer import Lexer as LarkLexer
-
-    class NoLexer(LarkLexer):
-        """Tokens are fed by hand."""
-
-        def __init__(self, conf: Any):
-            del conf
-
-        def lex(self, lexer_state: Any, parser_state: Any) -> Any:
-            return iter(())
-
-    class Builder(Transformer):
-        """Reductions to tuples (the rule's name, its children)."""
-
-        def __default__(self, data: Any, children: list, meta: Any) -> Any:
-            return (str(data), *children)
-
-        def start(self, items: list) -> Any:
-            return items[0]
-
-        def pass_first(self, items: list) -> Any:
-            return items[0]
-
-        def list_empty(self, items: list) -> list:
-            return []
-
-        def list_first(self, items: list) -> list:
-            return [items[0]]
-
-        def list_append(self, items: list) -> list:
-            return [*items[0], items[-1]]
-
-    text = resources.files("kubenet_course.userland.commands.jq").joinpath("grammar.lark").read_text()
-    return Lark(text, parser="lalr", lexer=NoLexer, start="start", transformer=Builder())
+    return lalr.load("kubenet_course.userland.commands.jq", "start", {"start": lambda items: items[0]})
 
 
 def _string(text: str, at: int) -> tuple[list[Any], int]:

@@ -1,6 +1,7 @@
-"""/etc/resolv.conf as libirs reads it (lib/irs/resconf.c): stricter than libc.
+"""/etc/resolv.conf as BIND's libirs reads it (lib/irs/resconf.c), for dig, host and nslookup.
 
-A line that it cannot take makes dig, host and nslookup give up ("parse of /etc/resolv.conf failed").
+Another grammar than libc's (userland/resolv_conf.py), on purpose: other limits, comments after words, keywords whose
+words are on the next line; and a line that it cannot take makes the program give up ("parse of /etc/resolv.conf failed").
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from dataclasses import dataclass, field
 
 from kubenet_course.errors import KernelError, KubenetError
 from kubenet_course.userland.process import Process
+from kubenet_course.userland.resolv_conf import scoped_address
 from kubenet_course.userland.resolver import inet_aton
-from kubenet_course.wire.addresses import IpAddress, IPv6Address
+from kubenet_course.wire.addresses import IpAddress
 
 MAX_NAMESERVERS = 8
 MAX_SEARCH = 8
@@ -31,18 +33,6 @@ class ResolvConf:
     attempts: int | None = None
 
 
-def parse_address(text: str) -> tuple[IpAddress, str] | None:
-    """An address in numbers, with the scope after %."""
-    four = inet_aton(text)
-    if four is not None:
-        return four, ""
-    head, _, scope = text.partition("%")
-    try:
-        return IPv6Address.parse(head), scope
-    except ValueError:
-        return None
-
-
 def parse(text: str) -> ResolvConf:
     """Raises BadConfiguration. A keyword without words takes those of the next line, as there."""
     found = ResolvConf()
@@ -59,7 +49,7 @@ def parse(text: str) -> ResolvConf:
         if keyword in ("nameserver", "domain") and len(words) != 1:
             raise BadConfiguration(keyword)
         if keyword == "nameserver":
-            address = parse_address(words[0])
+            address = scoped_address(words[0])
             if address is None:
                 raise BadConfiguration(words[0])
             if len(found.servers) < MAX_NAMESERVERS:
