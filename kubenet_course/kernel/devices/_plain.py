@@ -16,11 +16,8 @@ class PlainDevice(NetDevice):
 
     min_mtu = 0
     max_mtu = 0
-
-    def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
-        super().__init__(net, name, mac)
-        self.noarp = True
-        self.multicast = False
+    noarp = True
+    multicast = False
 
     @classmethod
     def newlink(

@@ -15,6 +15,7 @@ from kubenet_course.userland.resolver import ResolverError, getaddrinfo, numeric
 from kubenet_course.userland.sockets import EmulatedStream, close_socket, open_socket
 
 if TYPE_CHECKING:
+    from kubenet_course.kernel.socket.tcp import TcpSocket
     from kubenet_course.userland.commands.curl.url import Url
     from kubenet_course.userland.commands.wget.log import Log
     from kubenet_course.userland.commands.wget.options import Settings
@@ -80,6 +81,7 @@ class Connector:
             sock = open_socket(self.proc, AF_INET if address.family == 4 else AF_INET6, SOCK_STREAM)
             limit = self.settings.seconds("connect-timeout", "T", default=0.0)
             try:
+                await self._bind(sock, address.family)
                 await sock.connect(address, url.port, round(limit * SECOND) if limit else None)
             except KernelError as failure:
                 close_socket(self.proc, sock)
@@ -89,8 +91,22 @@ class Connector:
             self.log.say("connected.\n")
             return EmulatedStream(self.proc, sock)
         refused = last is not None and last.errno == errno.ECONNREFUSED
-        fatal = last is None or last.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH)
+        fatal = last is None or last.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EAFNOSUPPORT)
         raise Failure(4, retry=not fatal and (not refused or "retry-connrefused" in self.settings.flags))
+
+    async def _bind(self, sock: TcpSocket, family: int) -> None:
+        """--bind-address. KernelError."""
+        name = self.settings.values.get("bind-address")
+        if name is None:
+            return
+        try:
+            source = (await getaddrinfo(self.proc, name))[0].address
+        except ResolverError:
+            self.log.insist(f"wget: unable to resolve bind address ‘{name}’; disabling bind.\n")
+            return
+        if source.family != family:
+            raise KernelError(errno.EAFNOSUPPORT)
+        sock.bind(source, 0)
 
     async def _secure(self, stream: Stream, host: str) -> Stream:
         """TLS, and what is said of the certificate."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from kubenet_course.userland.options import OptionError, parse
@@ -23,7 +26,7 @@ LONG = {
 }  # fmt: skip
 UNSUPPORTED = {"F": "-F", "i": "-i", "c": "-c", "r": "-r", "b": "-b", "N": "-N", "m": "-m", "limit-rate": "--limit-rate", "user": "--user",
                "password": "--password", "x": "-x", "k": "-k", "p": "-p", "l": "-l", "A": "-A", "R": "-R", "D": "-D", "H": "-H", "L": "-L",
-               "E": "-E", "K": "-K", "B": "-B", "e": "-e", "w": "-w", "Q": "-Q"}  # fmt: skip
+               "content-on-error": "--content-on-error", "E": "-E", "K": "-K", "B": "-B", "e": "-e", "w": "-w", "Q": "-Q"}  # fmt: skip
 
 
 class Failure(Exception):
@@ -47,13 +50,36 @@ class Settings:
 
     def seconds(self, *names: str, default: float) -> float:
         """The first of the options that was given, in s."""
-        for name in names:
-            if name in self.values:
-                try:
-                    return max(0.0, float(self.values[name]))
-                except ValueError:
-                    return default
-        return default
+        return next((_period(self.values[name]) for name in names if name in self.values), default)
+
+    def number(self, name: str, default: int) -> int:
+        """What was given: the digits that begin it, as simple_atoi() takes them."""
+        return _number(self.values[name]) if name in self.values else default
+
+
+def _number(text: str) -> int:
+    """cmd_number(); ValueError, with wget's words, for one below 0."""
+    found = re.match(r"\s*([+-]?)(\d*)", text)
+    assert found is not None
+    if found[1] == "-" and found[2].strip("0"):
+        raise ValueError(f"Invalid number ‘{text}’.")
+    return int(found[2] or 0)
+
+
+def _period(text: str) -> float:
+    """cmd_time(): s, or minutes, hours, days or weeks with their letter; ValueError, with wget's words."""
+    found = re.fullmatch(r"(-?)(\d+\.?\d*|\.\d+)([smhdw]?)", text)
+    if found is None:
+        raise ValueError(f"Invalid time period ‘{text}’")
+    if found[1]:
+        raise ValueError(f"Negative time period ‘{text}’")
+    return float(found[2]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[found[3]]
+
+
+#: Options that are read as numbers or as times.
+CHECKED: Mapping[str, Callable[[str], float]] = MappingProxyType({
+    "t": _number, "max-redirect": _number, "T": _period, "connect-timeout": _period, "read-timeout": _period, "waitretry": _period,
+})  # fmt: skip
 
 
 def read_options(proc: Process, argv: list[str]) -> tuple[Settings, list[str]] | int:
@@ -83,14 +109,11 @@ def read_options(proc: Process, argv: list[str]) -> tuple[Settings, list[str]] |
     if "V" in settings.flags:
         proc.print("GNU Wget 1.21.3 built on linux-gnu.")
         return 0
-    for name in ("T", "t", "connect-timeout", "read-timeout", "max-redirect", "waitretry"):
-        text = settings.values.get(name, "0")
-        if name != "t" and not text.replace(".", "", 1).isdigit() and text != "inf":
-            period = name not in ("t", "max-redirect")
-            shown = "--timeout" if name == "T" else f"--{name}"
-            proc.error(
-                f"wget: {shown}: Invalid {'time period' if period else 'number'} ‘{text}’{'' if period else '.'}"
-            )
+    for name, read in CHECKED.items():
+        try:
+            read(settings.values.get(name, "0"))
+        except ValueError as problem:
+            proc.error(f"wget: --{ {'T': 'timeout', 't': 'tries'}.get(name, name) }: {problem}")
             return 2
     if not urls:
         proc.error("wget: missing URL")

@@ -67,10 +67,11 @@ class Session:
                 raise Failure(1)
             self.log.insist(f"{text}: Unsupported scheme ‘{url.scheme}’.\n")
             raise Failure(1)
+        if self._there(url):
+            return
         if "spider" in self.settings.flags:
             self.log.say("Spider mode enabled. Check if remote file exists.\n")
-        wanted = self.settings.values.get("t", "20")
-        tries = int(wanted) if wanted.isdigit() and int(wanted) else 1 << 30
+        tries = self.settings.number("t", 20) or 1 << 30
         attempt = 1
         while True:
             try:
@@ -86,9 +87,19 @@ class Session:
                 await self.proc.sleep(min(attempt, self.settings.seconds("waitretry", default=10.0)))
                 attempt += 1
 
+    def _there(self, url: Url) -> bool:
+        """-nc: whether the file is there already, which is said."""
+        if "nc" not in self.settings.flags or "O" in self.settings.values:
+            return False
+        name = self._name(url)
+        if not self.proc.files.exists(name, self.proc, self.proc.cwd):
+            return False
+        self.log.say(f"File ‘{name}’ already there; not retrieving.\n\n")
+        return True
+
     async def _follow(self, url: Url, attempt: int) -> None:
         first = url
-        limit = int(self.settings.values.get("max-redirect", "20"))
+        limit = self.settings.number("max-redirect", 20)
         redirects = 0
         while True:
             tried = f"  (try:{attempt:2d})" if attempt > 1 else ""
@@ -235,17 +246,21 @@ class Session:
             if self.output is None:
                 self.output = self._writer(name)
             return self.output, name
-        name = first.target.partition("#")[0].rpartition("/")[2] or "index.html"
         prefix = self.settings.values.get("P")
-        if prefix:
-            if not self.proc.files.isdir(prefix, self.proc, self.proc.cwd):
-                self.proc.files.mkdir(prefix, proc=self.proc, cwd=self.proc.cwd)
-            name = f"{prefix.rstrip('/')}/{name}"
+        if prefix and not self.proc.files.isdir(prefix, self.proc, self.proc.cwd):
+            self.proc.files.mkdir(prefix, proc=self.proc, cwd=self.proc.cwd)
+        name = self._name(first)
         unique, number = name, 0
         while self.proc.files.lexists(unique, self.proc, self.proc.cwd):
             number += 1
             unique = f"{name}.{number}"
         return self._writer(unique), unique
+
+    def _name(self, url: Url) -> str:
+        """url_file_name(): the last part of the path, below -P."""
+        name = url.target.partition("#")[0].rpartition("/")[2] or "index.html"
+        prefix = self.settings.values.get("P")
+        return f"{prefix.rstrip('/')}/{name}" if prefix else name
 
     def _writer(self, name: str) -> Writer:
         try:

@@ -16,6 +16,12 @@ VERSION = "nginx/1.22.1"
 #: Where nginx' reason differs from the RFC's.
 REASONS = {405: "Not Allowed", 302: "Moved Temporarily", 400: "Bad Request", 413: "Request Entity Too Large", 504: "Gateway Time-out",
            503: "Service Temporarily Unavailable"}  # fmt: skip
+#: What `return 444` says: the connection is closed without a word (NGX_HTTP_CLOSE).
+NO_ANSWER = 444
+#: The statuses that have a page (ngx_http_error_pages); another's answer is empty.
+PAGES = frozenset({301, 302, 303, 307, 308, *range(400, 407), *range(408, 417), 421, 429, *range(500, 506), 507})
+#: Where the page says something else than the status line.
+TITLES = {302: "Found"}
 
 
 def head(proc: Process) -> dict[str, str]:
@@ -34,11 +40,14 @@ def body_response(proc: Process, status: int, body: bytes, kind: str) -> Respons
 
 
 def page(proc: Process, status: int) -> Response:
-    """A special response with nginx' own page."""
+    """ngx_http_special_response_handler(): a status with nginx' own page, where it has one."""
     response = body_response(proc, status, b"", "text/html")
-    if status in (204, 304) or status < 300:
+    if status < 300 or status == 304:
         return response
-    title = f"{status} {response.reason}"
+    if status not in PAGES:
+        response.headers.remove("Content-Type")
+        return response
+    title = f"{status} {TITLES.get(status, response.reason)}"
     lines = [
         "<html>",
         f"<head><title>{title}</title></head>",
@@ -55,15 +64,15 @@ def page(proc: Process, status: int) -> Response:
 
 def redirect(context: Context, status: int, target: str) -> Response:
     """To `target`, made absolute with the request's own host where it is a path (ngx_http_header_filter())."""
-    if target.startswith("/"):
-        host = context.request.host or context.request.local[0]
-        port = context.request.local[1]
-        name = re.sub(r":\d+$", "", host)
-        target = f"http://{name}{'' if port == 80 else f':{port}'}{target}"
     response = page(context.proc, status)
+    if not target.startswith("/"):
+        response.headers.add("Location", target)
+        return response
+    host = context.request.host or context.request.local[0]
+    port = context.request.local[1]
+    name = re.sub(r":\d+$", "", host)
+    where = f"http://{name}{'' if port == 80 else f':{port}'}{target}"
     fields = response.headers.fields
-    fields.insert(
-        next((at for at, field in enumerate(fields) if field[0] == "Connection"), len(fields)),
-        ("Location", target),
-    )
+    before = next((at for at, field in enumerate(fields) if field[0] == "Connection"), len(fields))
+    fields.insert(before, ("Location", where))
     return response

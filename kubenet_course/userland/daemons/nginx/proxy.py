@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -35,7 +36,9 @@ class RoundRobin:
         return group[start:] + group[:start]
 
 
-async def proxy_pass(context: Context, location: Location, upstreams: RoundRobin) -> Response:
+async def proxy_pass(
+    context: Context, location: Location, upstreams: RoundRobin, numbers: Iterator[int]
+) -> Response:
     """proxy_pass: to an address, a name or an upstream group, one after the other."""
     given = expand(location.settings["proxy_pass"][-1].arguments[0], context)
     found = re.fullmatch(r"http://([^/]+)(/.*)?", given)
@@ -51,6 +54,7 @@ async def proxy_pass(context: Context, location: Location, upstreams: RoundRobin
         host, _, port = place.partition(":")
         try:
             address = (await getaddrinfo(context.proc, host))[0].address
+            next(numbers)
             return await _ask(context, str(address), int(port or 80), name if group else place, target)
         except ResolverError:
             error_log(f"{host} could not be resolved", context)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kubenet_course.userland.daemons.nginx.pages import body_response, page, redirect
-from kubenet_course.userland.daemons.nginx.static import default_type, path_of, serve_static
+from kubenet_course.userland.daemons.nginx.pages import NO_ANSWER, body_response, page, redirect
+from kubenet_course.userland.daemons.nginx.static import content_type, path_of, serve_static
 from kubenet_course.userland.daemons.nginx.variables import expand
-from kubenet_course.userland.http import HttpError, Response
+from kubenet_course.userland.http import Response
 
 if TYPE_CHECKING:
     from kubenet_course.userland.daemons.nginx.context import Context
@@ -35,14 +35,13 @@ def rewritten(context: Context) -> Response | None:
     if not first.isdigit():
         return redirect(context, 302, expand(first, context))
     status = int(first)
-    if status == 444:
-        raise HttpError("closed", 444)
     text = expand(rest[0], context) if rest else ""
     if status in (301, 302, 303, 307, 308) and text:
         return redirect(context, status, text)
-    if not rest:
+    if status == NO_ANSWER or not rest and status >= 300:
         return page(context.proc, status)
-    return body_response(context.proc, status, text.encode("utf-8", "surrogateescape"), default_type(context))
+    body = text.encode("utf-8", "surrogateescape")
+    return body_response(context.proc, status, body, content_type(context, context.uri))
 
 
 def _with_groups(found: re.Match[str], replacement: str) -> str:

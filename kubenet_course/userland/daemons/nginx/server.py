@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ from kubenet_course.userland.daemons.nginx.config import Configuration
 from kubenet_course.userland.daemons.nginx.context import Context
 from kubenet_course.userland.daemons.nginx.location import choose_location, choose_server, matches
 from kubenet_course.userland.daemons.nginx.log import access_log
-from kubenet_course.userland.daemons.nginx.pages import page
+from kubenet_course.userland.daemons.nginx.pages import NO_ANSWER, page
 from kubenet_course.userland.daemons.nginx.proxy import RoundRobin, proxy_pass
 from kubenet_course.userland.daemons.nginx.rewrite import rewritten, try_files
 from kubenet_course.userland.daemons.nginx.static import serve_static
@@ -46,7 +47,8 @@ class Nginx:
         self.proc, self.config = proc, config
         self.listeners: list[tuple[TcpSocket, str, int]] = []
         self.upstreams = RoundRobin(config.upstreams)
-        self.connections = 0
+        #: Connections are numbered as they come and go, those to upstreams among them (ngx_connection_counter).
+        self.numbers = count(1)
 
     # -- sockets ----------------------------------------------------------------------------
     def bind(self) -> None:
@@ -90,13 +92,8 @@ class Nginx:
     async def _accept(self, sock: TcpSocket, address: str, port: int) -> None:
         while True:
             conn, _ = await sock.accept()
-            self.connections += 1
-            background(
-                self.proc,
-                self._connection(
-                    EmulatedStream(self.proc, adopt(self.proc, conn)), address, port, self.connections
-                ),
-            )
+            stream = EmulatedStream(self.proc, adopt(self.proc, conn))
+            background(self.proc, self._connection(stream, address, port, next(self.numbers)))
 
     async def _secured(self, stream: EmulatedStream, address: str, port: int) -> Stream | None:
         """The stream, or the TLS in it on an address that is to speak it; None where that came to nothing."""
@@ -155,6 +152,8 @@ class Nginx:
                 if not alive:
                     response.headers.set("Connection", "close")
                 access_log(self.proc, self.config, request, response, context)
+                if response.status == NO_ANSWER:
+                    return
                 await write_response(stream, response, request.method)
                 if not alive:
                     stream.write_eof()
@@ -209,7 +208,7 @@ class Nginx:
             if context.uri != before:
                 continue
             if "proxy_pass" in location.settings:
-                return await proxy_pass(context, location, self.upstreams)
+                return await proxy_pass(context, location, self.upstreams, self.numbers)
             tried = try_files(context)
             if tried == "":
                 return serve_static(context)

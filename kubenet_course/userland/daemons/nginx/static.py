@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -19,6 +20,10 @@ from kubenet_course.userland.http import Request, Response
 
 if TYPE_CHECKING:
     from kubenet_course.userland.daemons.nginx.context import Context
+
+
+#: Where the configuration has no `types` (ngx_http_core_default_types).
+DEFAULT_TYPES = MappingProxyType({"html": "text/html", "gif": "image/gif", "jpg": "image/jpeg"})
 
 
 def path_of(context: Context, uri: str) -> str:
@@ -62,11 +67,7 @@ def serve_static(context: Context) -> Response:
         error_log(f'open() "{path}" failed ({failure.errno}: {failure.strerror})', context)
         return page(context.proc, 403 if failure.strerror == "Permission denied" else 404)
     modified = stat.mtime // SECOND
-    kind = (
-        context.config.types.get(path.rpartition(".")[2].lower(), default_type(context))
-        if context.config.types
-        else _plain_type(path, context)
-    )
+    kind = content_type(context, path)
     tag = f'"{modified:x}-{len(body):x}"'
     since = parse_http_date(request.headers.get("If-Modified-Since"))
     if request.headers.get("If-None-Match") == tag or (since is not None and since == modified):
@@ -78,13 +79,13 @@ def serve_static(context: Context) -> Response:
     return _ranged(context, request, body, kind, modified, tag)
 
 
-def default_type(context: Context) -> str:
-    """The content type of what has none of its own."""
-    return last_of(context.settings, "default_type", "text/plain")
+def content_type(context: Context, path: str) -> str:
+    """What `types` says of a name, else `default_type` (ngx_http_set_content_type())."""
+    types = context.config.types or DEFAULT_TYPES
+    extension = path.rpartition("/")[2].rpartition(".")[2].lower()
+    return types.get(extension) or last_of(context.settings, "default_type", "text/plain")
 
 
-def _plain_type(path: str, context: Context) -> str:
-    return {"html": "text/html", "htm": "text/html"}.get(path.rpartition(".")[2], default_type(context))
 
 
 def _ranged(context: Context, request: Request, body: bytes, kind: str, modified: int, tag: str) -> Response:
@@ -129,4 +130,13 @@ def _autoindex(context: Context, path: str) -> Response:
             f'<a href="{quote(label)}">{html.escape(cut, quote=False)}</a>{" " * (51 - len(cut))}{when}{size:>20s}\r\n'
         )
     lines.append("</pre><hr></body>\r\n</html>\r\n")
-    return body_response(context.proc, 200, "".join(lines).encode(), "text/html")
+    text = "".join(lines).encode()
+    response = body_response(context.proc, 200, text, "text/html")
+    if context.request.version == "HTTP/1.1":
+        # Made while it is sent: its length is not known when the head goes out.
+        response.body = f"{len(text):x}\r\n".encode() + text + b"\r\n0\r\n\r\n"
+        response.headers.fields = [
+            ("Transfer-Encoding", "chunked") if name == "Content-Length" else (name, value)
+            for name, value in response.headers
+        ]
+    return response
