@@ -274,7 +274,7 @@ class NeighbourTable:
         self.ethertype = ETH_P_IP if family == 4 else ETH_P_IPV6
         self.entries: dict[tuple[int, NetDevice], Neighbour] = {}
         self.proxies = Proxies(net, family)
-        self._reachable: dict[NetDevice, int] = {}
+        self._reachable: dict[NetDevice, tuple[int, int]] = {}
 
     def lookup(self, ip: int, dev: NetDevice) -> Neighbour | None:
         if (dev.is_loopback or dev.pointopoint) and self.family == 4:
@@ -332,11 +332,12 @@ class NeighbourTable:
         return self.net.sysctl.get_int("net", family, "neigh", dev.name, key)
 
     def reachable_time(self, dev: NetDevice) -> int:
-        """base_reachable_time times a random factor between 0.5 and 1.5, in ns."""
-        if dev not in self._reachable:
-            base = self.setting(dev, "base_reachable_time_ms") * MILLISECOND
-            self._reachable[dev] = int(base * (0.5 + self.net.host.random.random()))
-        return self._reachable[dev]
+        """base_reachable_time times a random factor between 0.5 and 1.5, in ns; thrown anew when the base changes."""
+        base = self.setting(dev, "base_reachable_time_ms")
+        known = self._reachable.get(dev)
+        if known is None or known[0] != base:
+            known = self._reachable[dev] = base, int(base * MILLISECOND * (0.5 + self.net.host.random.random()))
+        return known[1]
 
     # -- the protocol -----------------------------------------------------------------------
     def solicit(self, entry: Neighbour, skb: SkBuff | None) -> None:

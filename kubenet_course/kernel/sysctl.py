@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
 
 Path = tuple[str, ...]
+#: SKB_TRUESIZE(ETH_FRAME_LEN), bytes.
+FULL_FRAME = 2090
 PER_DEVICE = (("net", "ipv4", "conf"), ("net", "ipv4", "neigh"), ("net", "ipv6", "conf"), ("net", "ipv6", "neigh"))
 
 #: Files whose values are words, not numbers.
@@ -218,6 +220,13 @@ class Sysctl:
                     self._copy_everywhere("ipv6", key, value)
             elif key == "disable_ipv6" and device == "all":
                 self._copy_everywhere("ipv6", key, value)
+        elif family in ("ipv4", "ipv6") and rest[0] == "neigh" and rest[-1].startswith("unres_qlen"):
+            # proc_unres_qlen(): one setting, in bytes and in packets of the size of a full frame.
+            folder, size = path[:-1], int(value.split()[0])
+            if rest[-1] == "unres_qlen":
+                self._set((*folder, "unres_qlen_bytes"), str(size * FULL_FRAME))
+            else:
+                self._set((*folder, "unres_qlen"), str(size // FULL_FRAME))
         for callback in self._watchers.get(path, ()):
             callback(value)
         self.net.sysctl_changed(path, value)

@@ -21,28 +21,10 @@ def scope_of(address: int) -> int:
     return 5 if address >> 118 == 0x3FB else 14
 
 
-def _label(address: int) -> int:
-    """ip6addrlbl_init_table[]."""
-    if address == 1:
-        return 0
-    if address >> 121 == 0x7E:
-        return 5
-    for length, value, label in (
-        (96, 0xFFFF, 4),
-        (96, 0, 3),
-        (32, 0x20010000, 6),
-        (28, 0x2001001, 7),
-        (16, 0x2002, 2),
-    ):
-        if address >> (128 - length) == value:
-            return label
-    return 1
-
-
 def select_source(net: NetNamespace, dev: NetDevice | None, destination: IPv6Address) -> IPv6Address | None:
     """ipv6_dev_get_saddr(): the best source address by RFC 6724, section 5; None for none."""
     wanted = scope_of(destination)
-    label = _label(destination)
+    label = net.ipv6.labels.of(destination, dev.ifindex if dev is not None else 0)
     restricted = destination.is_multicast or wanted <= 2
     best: tuple[tuple, IPv6Address] | None = None
     for other in (
@@ -79,7 +61,7 @@ def _score_source(
         appropriate,
         "deprecated" not in address.flags,
         dev is None or on is dev,
-        _label(local) == label,
+        on.net.ipv6.labels.of(local, on.ifindex) == label,
         "temporary" not in address.flags,
         min(common, address.prefixlen),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.inet.fib import RT_TABLE_LOCAL, RT_TABLE_MAIN, FibRules, FibTable
 from kubenet_course.kernel.inet.peer import InetPeers
+from kubenet_course.kernel.inet6.addrlabel import AddressLabels
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
@@ -40,6 +41,7 @@ class Inet6State:
         self.input_cache: dict[tuple, Any] = {}
         self.output_cache: dict[tuple, Any] = {}
         self.exceptions: dict[int, Any] = {}
+        self.labels = AddressLabels()
         self.peers = InetPeers()
         #: Held while an ICMP message of ours is on its way out (icmp_xmit_lock()).
         self.icmp_sending = False
