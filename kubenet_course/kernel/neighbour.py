@@ -31,7 +31,7 @@ CONNECTED = frozenset({REACHABLE, NOARP, PERMANENT})
 VALID = frozenset({REACHABLE, NOARP, PERMANENT, STALE, DELAY, PROBE})
 #: A retransmission is this late: the kernel's timer wheel fires up to 32 ms after the time asked for.
 TIMER_SLACK = 20 * MILLISECOND
-#: States to which an address that was known already adds nothing.
+#: States to which hearing once more from the address that is known adds nothing (to be STALE is less).
 HEARD = frozenset({REACHABLE, STALE, DELAY, PROBE})
 IN_TIMER = frozenset({INCOMPLETE, REACHABLE, DELAY, PROBE})
 
@@ -172,8 +172,6 @@ class Neighbour:
         if router is not None:
             self.router = router
         old = self.state
-        if new == STALE and mac == self.mac and old in HEARD and not admin and not self.queue:
-            return  # nothing new
         now = self.dev.net.loop.now
         if not admin and old in (NOARP, PERMANENT):
             return
@@ -328,8 +326,7 @@ class NeighbourTable:
 
     def setting(self, dev: NetDevice, key: str) -> int:
         """From net/ipv4/neigh/<dev>/ (or ipv6)."""
-        family = "ipv4" if self.family == 4 else "ipv6"
-        return self.net.sysctl.get_int("net", family, "neigh", dev.name, key)
+        return self.net.sysctl.neigh("ipv4" if self.family == 4 else "ipv6", dev.name, key)
 
     def reachable_time(self, dev: NetDevice) -> int:
         """base_reachable_time times a random factor between 0.5 and 1.5, in ns; thrown anew when the base changes."""

@@ -56,6 +56,18 @@ def _default_tree() -> dict[Path, frozenset[str]]:
     return {path: frozenset(names) for path, names in tree.items()}
 
 
+class _FirstNumbers(dict[Path, int]):
+    """The first numbers in files that were asked for, until something is written or a device comes or goes."""
+
+    def __init__(self, sysctl: Sysctl):
+        super().__init__()
+        self.sysctl = sysctl
+
+    def __missing__(self, path: Path) -> int:
+        number = self[path] = int(self.sysctl.read(path).split()[0])
+        return number
+
+
 class Sysctl:
     """Read, write and list by path tuple, ``("net", "ipv4", "ip_forward")``.
 
@@ -69,8 +81,7 @@ class Sysctl:
         #: (net, family, conf or neigh, device) → its files, copied from `default` when it came.
         self._devices: dict[Path, dict[str, str]] = {}
         self._watchers: dict[Path, list[Callable[[str], object]]] = {}
-        #: First numbers that were asked for, until something is written or a device comes or goes.
-        self._numbers_read: dict[Path, int] = {}
+        self._numbers_read = _FirstNumbers(self)
 
     # -- files ------------------------------------------------------------------------------
     def read(self, path: Path) -> str:
@@ -120,10 +131,7 @@ class Sysctl:
 
     def get_int(self, *path: str) -> int:
         """The first number in a file."""
-        number = self._numbers_read.get(path)
-        if number is None:
-            number = self._numbers_read[path] = int(self.read(path).split()[0])
-        return number
+        return self._numbers_read[path]
 
     def watch(self, path: Path, callback: Callable[[str], object]) -> None:
         """Call `callback(value)` after each write to `path`."""
@@ -131,7 +139,11 @@ class Sysctl:
 
     def conf(self, family: str, device: str, key: str) -> int:
         """A per-device setting, e.g. ``conf("ipv4", "eth0", "rp_filter")``."""
-        return self.get_int("net", family, "conf", device, key)
+        return self._numbers_read["net", family, "conf", device, key]
+
+    def neigh(self, family: str, device: str, key: str) -> int:
+        """A setting of a device's neighbours, e.g. ``neigh("ipv4", "eth0", "locktime")``."""
+        return self._numbers_read["net", family, "neigh", device, key]
 
     # -- devices ----------------------------------------------------------------------------
     def device_added(self, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.devinet import select_source
-from kubenet_course.kernel.neighbour import REACHABLE, STALE
+from kubenet_course.kernel.neighbour import HEARD, REACHABLE, STALE
 from kubenet_course.kernel.netfilter.hooks import link_hook
 from kubenet_course.kernel.skbuff import PACKET_HOST, PACKET_OTHERHOST, SkBuff
 from kubenet_course.sim.loop import MILLISECOND
@@ -82,7 +82,7 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if hooks is not None and not link_hook(hooks, net, 0, skb, dev, None):
         return
     arp: ArpHeader = skb.network
-    operation, _, sender, _, target = arp
+    operation, mac, sender, _, target = arp
     ipv4 = net.ipv4
     if target >> 24 in NOT_ASKED_FOR and not (target >> 24 == 127 and net.sysctl.conf("ipv4", dev.name, "route_localnet")):
         skb.drop("IP_INVALID_DEST", dev)
@@ -100,9 +100,12 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if mine and operation == ARP_REQUEST and _answer(net, dev, arp, skb):
         skb.consume(dev)
         return
-    # Most are questions that others ask each other. Where nothing is known of who asks there is nothing to do.
+    # Most are questions that others ask each other: nothing to do where who asks is not known, or known as such.
     entry = net.arp.lookup(sender, dev)
-    if entry is not None or target == sender:
+    if entry is None:
+        if target == sender:
+            _learn(net, dev, arp, skb, None)
+    elif operation == ARP_REPLY or entry.mac != mac or entry.state not in HEARD or entry.queue:
         _learn(net, dev, arp, skb, entry)
     skb.consume(dev)
 
