@@ -6,6 +6,7 @@ Each packet touches an `IpMib`, so its counters are attributes; everything rarer
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kubenet_course.errno import ENETUNREACH
@@ -69,10 +70,15 @@ def count_group(net: NetNamespace, skb: SkBuff, direction: str, kind: str, versi
 
 def count_icmp(net: NetNamespace, direction: str, kind: int) -> None:
     """One ICMP message of this type (icmp_out_count(), ICMPMSGIN_INC_STATS())."""
-    net.count(f"Icmp{direction}Msgs")
-    net.count(f"IcmpMsg{direction}Type{kind}")
-    if kind in ICMP_TYPES:
-        net.count(f"Icmp{direction}{ICMP_TYPES[kind]}")
+    counted = net.counters
+    for name in _icmp_names(direction, kind):
+        counted[name] = counted.get(name, 0) + 1
+
+
+@lru_cache(64)
+def _icmp_names(direction: str, kind: int) -> list[str]:
+    names = [f"Icmp{direction}Msgs", f"IcmpMsg{direction}Type{kind}"]
+    return [*names, f"Icmp{direction}{ICMP_TYPES[kind]}"] if kind in ICMP_TYPES else names
 
 
 def count_icmp6(net: NetNamespace, direction: str, kind: int) -> None:

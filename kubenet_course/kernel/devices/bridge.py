@@ -19,6 +19,7 @@ from kubenet_course.kernel.devices import _bridge_options
 from kubenet_course.kernel.devices._bridge_fdb import FdbEntry, ForwardingDatabase
 from kubenet_course.kernel.devices._bridge_port import BridgePort
 from kubenet_course.kernel.devices._bridge_vlan import VlanFilter
+from kubenet_course.kernel.devices._shared import shared, xmit_shared
 from kubenet_course.kernel.devices.base import NetDevice, netif_receive
 from kubenet_course.kernel.netfilter.bridge import bridge_resolved, bridged
 from kubenet_course.kernel.netfilter.bridge_flags import BRIDGE_DNAT
@@ -370,13 +371,13 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
             return
         loop = self.net.loop
         last = targets.pop()
-        size = skb.len
+        for_all = shared(skb) if plain and group and targets else None
         for port in targets:
-            if plain and size <= port.dev.mtu:
-                port.dev.queue_xmit(skb.clone(loop))
-            else:
+            if for_all is None or skb.len > port.dev.mtu or not xmit_shared(port.dev, for_all):
                 self._to_port(skb.clone(loop), port, vlan)
         self._to_port(skb, last, vlan)
+        if for_all is not None:
+            for_all.consume(self)
 
     def _to_port(self, skb: SkBuff, port: BridgePort, vlan: int) -> None:
         """__br_forward() and br_forward_finish()."""
