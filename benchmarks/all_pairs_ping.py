@@ -3,6 +3,12 @@
     python benchmarks/all_pairs_ping.py [HOSTS]
 
 Aim: 20 times faster. Mininet's own pingAll, in namespaces of this benchmark's own, is the peer; the best of three runs each (of five, where they are short).
+
+Where the time goes: a ping of a new lab is 16,800 bytecodes of CPython 3.11, of which 8,200 are left when everybody
+knows everybody. 27 % send and receive frames (half of the pings ask 19 hosts for an address first, at 350 bytecodes
+a host), 16 % look up routes, 13 % are ping's own words and sums, 13 % start and end its process, 13 % are ARP and
+neighbours, 11 % IP, ICMP and the socket, 7 % the loop. No part of it stands out any more. Counting bytecodes
+(`sys.settrace` with `f_trace_opcodes`) gives the same number on a busy computer.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
     python benchmarks/growth.py
 
-One router, filled with 1 to 10,000 rules (a scan, as in the kernel), elements of an ipset, conntrack
-entries and IPVS services (look-ups: flat). The cost of a packet is measured as in `hops.py`; the real kernel
+One router, filled with 1 to 10,000 rules (the kernel scans them; ours looks up rules that name addresses, see
+`kernel/netfilter/lookups.py`, and scans others), elements of an ipset, conntrack entries and IPVS services
+(look-ups: flat). The cost of a packet is measured as in `hops.py`; the real kernel
 is the peer where this computer has what is asked for. Printed: µs a packet, and how many times the
 cost of the smallest.
 """
