@@ -7,7 +7,6 @@ from kubenet_course.course.fault import Fault
 
 def check(expect: Expect) -> None:
     pings(expect, "red", "blue", "192.168.15.2", unanswered="It gets no answer.")
-    pings(expect, "blue", "red", "192.168.15.1", unanswered="It gets no answer.")
 
 
 FAULT = Fault(
