@@ -44,17 +44,18 @@ class Neighbour:
         "queue", "timer", "router", "proxy", "protocol", "managed", "extern_learn",
     )  # fmt: skip
 
-    def __init__(self, table: NeighbourTable, dev: NetDevice, ip: IpAddress):
+    def __init__(self, table: NeighbourTable, dev: NetDevice | None, ip: IpAddress):
         self.table = table
-        self.dev = dev
+        self.dev: Any = dev  # None for a proxy entry of all devices
         self.ip = ip
         self.mac: MacAddress | None = None
         self.state = NONE
         self.eth: EthernetHeader | None = None
         self.probes = 0
-        self.used = self.updated = dev.net.loop.now
+        self.used = self.updated = self.confirmed = table.net.loop.now
         # neigh_alloc(): confirmed, but too long ago.
-        self.confirmed = dev.net.loop.now - 2 * table.setting(dev, "base_reachable_time_ms") * MILLISECOND
+        if dev is not None:
+            self.confirmed -= 2 * table.setting(dev, "base_reachable_time_ms") * MILLISECOND
         self.queue: list[SkBuff] = []
         self.timer: Timer | None = None
         self.router = False
@@ -253,6 +254,19 @@ class Proxies(dict[tuple[int, "NetDevice | None"], Neighbour]):
     def __delitem__(self, key: tuple[int, NetDevice | None]) -> None:
         super().__delitem__(key)
         self._group(key, join=False)
+
+    def listed(self) -> list[Neighbour]:
+        """In the order of the kernel's table: by pneigh_hash(), the newest of a bucket first."""
+
+        def bucket(entry: Neighbour) -> int:
+            value = int.from_bytes(entry.ip.encode()[-4:], "little")
+            for shift in (16, 8, 4):
+                value ^= value >> shift
+            return value & 15
+
+        newest_first = [*self.values()]
+        newest_first.reverse()
+        return sorted(newest_first, key=bucket)
 
     def _group(self, key: tuple[int, NetDevice | None], *, join: bool) -> None:
         """pndisc_constructor() and pndisc_destructor()."""

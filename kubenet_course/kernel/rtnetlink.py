@@ -53,6 +53,9 @@ class LinkRequest:
     queues: tuple[int | None, int | None] = (None, None)
     carrier: bool | None = None
     protodown: bool | None = None
+    operstate: str | None = None
+    #: Something was said of a virtual function.
+    vf: bool = False
     flags: dict[str, bool] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
 
@@ -209,18 +212,30 @@ def set_link(net: NetNamespace, dev: NetDevice, wanted: LinkRequest) -> None:
         dev.qlen = wanted.qlen
     if wanted.mode is not None:
         dev.linkmode = wanted.mode
+    if wanted.operstate is not None:
+        set_operstate(dev, wanted.operstate)
     if wanted.addrgenmode is not None:
         if not has_ipv6(dev):
             raise KernelError(errno.EAFNOSUPPORT)
         dev.addrgenmode = wanted.addrgenmode
     for key, size in wanted.sizes.items():
         setattr(dev, key, size)
+    if wanted.vf:
+        raise KernelError(errno.EOPNOTSUPP)
     if wanted.protodown is not None:
         if not dev.can_proto_down:
             raise KernelError(errno.EOPNOTSUPP, "Protodown not supported by device")
         dev.set_carrier(not wanted.protodown)
         dev.proto_down = wanted.protodown
     _change_kind(dev, wanted)
+
+
+def set_operstate(dev: NetDevice, wanted: str) -> None:
+    """set_operstate(): an administrator moves a device between unknown, dormant and up only."""
+    if wanted == "UP" and dev.stored_operstate in ("DORMANT", "TESTING", "UNKNOWN") and dev.linkmode != "DORMANT":
+        dev.stored_operstate = "UP"
+    elif wanted in ("DORMANT", "TESTING") and dev.stored_operstate in ("UP", "UNKNOWN"):
+        dev.stored_operstate = wanted
 
 
 def _change_kind(dev: NetDevice, wanted: LinkRequest) -> None:

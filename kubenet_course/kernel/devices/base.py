@@ -14,6 +14,8 @@ A device kind is one file in this folder with a subclass of `NetDevice`:
 A frame comes in through `netif_receive(dev, skb)`:
 
     packet sockets and tcpdump → rx_handler (bridge, macvlan, …) → ip_rcv / arp_rcv / ipv6_rcv
+
+Length: what all kinds share, and a frame's way in, in one piece.
 """
 
 from __future__ import annotations
@@ -230,6 +232,7 @@ class NetDevice:
         self.net.ipv4.device_up(self)
         self.net.ipv6.device_up(self)
         self._notify_uppers()
+        self.linkwatch()
 
     def set_down(self) -> None:
         """dev_close(): routes and neighbours of the device go."""
@@ -243,6 +246,10 @@ class NetDevice:
         self.net.arp.flush_device(self)
         self.net.nd.flush_device(self)
         self._notify_uppers()
+        self.linkwatch()
+
+    def linkwatch(self) -> None:
+        """linkwatch_event(): what other devices learn of this one's carrier, when its own opening or closing is over."""
 
     def set_carrier(self, on: bool) -> None:
         """netif_carrier_on() / _off(), and what follows from it."""

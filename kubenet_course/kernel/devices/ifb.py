@@ -14,6 +14,7 @@ from kubenet_course.kernel.skbuff import SkBuff
 class Ifb(PlainDevice):
     kind = "ifb"
     qlen = 32
+    tso_max_size = 524280
     default_qdisc = "pfifo_fast"
 
     def xmit(self, skb: SkBuff) -> None:

@@ -30,6 +30,7 @@ class Veth(NetDevice):
     def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
         super().__init__(net, name, mac)
         self.carrier = False
+        self.carrier_changes = 1
         self.peer: Veth | None = None
         self.delay = 0
 
@@ -112,14 +113,16 @@ class Veth(NetDevice):
         peer = self.peer
         if peer is not None and peer.up:
             self._own_carrier(True)
-            peer.set_carrier(True)
 
     def stopped(self) -> None:
         """veth_close()."""
         self._own_carrier(False)
+
+    def linkwatch(self) -> None:
         if self.peer is not None:
-            self.peer.set_carrier(False)
-            self.rfc2863_policy()
+            self.peer.set_carrier(self.up and self.peer.up)
+            if not self.up:
+                self.rfc2863_policy()
 
     def _own_carrier(self, on: bool) -> None:
         """Inside our own opening and closing: what follows from those says the rest."""

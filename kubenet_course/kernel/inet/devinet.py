@@ -41,6 +41,8 @@ class InetAddress:
     preferred: int | None = None
     #: Given a preferred lifetime of nothing.
     deprecated: bool = False
+    #: A group that was joined with the address and is left with it.
+    autojoin: bool = False
 
     @property
     def network(self) -> Network:
@@ -80,6 +82,9 @@ def address_add(net: NetNamespace, dev: NetDevice, new: InetAddress, *, replace:
         position = len(addresses)
     addresses.insert(position, new)
     net.ipv4.locals[new.local] = net.ipv4.locals.get(new.local, 0) + 1
+    if new.autojoin:
+        groups = net.ipv4.groups[dev]
+        groups[new.local] = groups.get(new.local, 0) + 1
     _add_routes(net, dev, new)
     _watch_lifetime(net, dev, new)
     net.ipv4.flush_cache()
@@ -155,6 +160,11 @@ def _take_out(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
         net.ipv4.locals[address.local] = count
     else:
         net.ipv4.locals.pop(address.local, None)
+    if address.autojoin:
+        groups = net.ipv4.groups[dev]
+        groups[address.local] -= 1
+        if not groups[address.local]:
+            del groups[address.local]
     _remove_routes(net, dev, address)
     net.netfilter.address_gone(dev, address.local)
     if count <= 0:

@@ -49,13 +49,16 @@ class NextHop:
     scope: int = RT_SCOPE_NOWHERE
     dead: bool = False
     linkdown: bool = False
+    #: Realms of source and destination, high and low half (RTA_FLOW).
+    realms: int = 0
 
     def same(self, other: NextHop) -> bool:
-        return (self.dev, self.gateway, self.weight, self.onlink) == (
+        return (self.dev, self.gateway, self.weight, self.onlink, self.realms) == (
             other.dev,
             other.gateway,
             other.weight,
             other.onlink,
+            other.realms,
         )
 
 
@@ -72,12 +75,17 @@ class FibRoute:
     metric: int = 0
     prefsrc: IpAddress | None = None
     nexthops: list[NextHop] = field(default_factory=list)
-    metrics: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
     #: Metrics that the path must not change (``mtu lock 1300``).
     locks: set[str] = field(default_factory=set)
     flags: set[str] = field(default_factory=set)
     expires: int | None = None
     pref: str = "medium"
+    #: The object of `ip nexthop` that the next hops come from, and the type that was asked for where that is a blackhole.
+    nhid: int = 0
+    given_type: str = ""
+    #: Where the packet must come from (IPv6 only).
+    source: Network | None = None
 
     @property
     def dev(self) -> NetDevice | None:
@@ -86,6 +94,11 @@ class FibRoute:
     @property
     def gateway(self) -> IpAddress | None:
         return self.nexthops[0].gateway if self.nexthops else None
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Among the routes of one prefix: narrower sources first, then TOS, then metric."""
+        return (-self.source.prefixlen if self.source is not None else 0, -self.tos, self.metric)
 
     def copy(self, **changes: Any) -> FibRoute:
         return replace(self, **changes)
@@ -111,10 +124,10 @@ class FibTable:
             self._reindex()
         routes = self.by_length[length].setdefault(int(route.prefix.address), [])
         if position is None:
-            key = (-route.tos, route.metric)
+            key = route.order
             position = len(routes)
-            if routes and (-routes[-1].tos, routes[-1].metric) > key:
-                position = sum(1 for r in routes if (-r.tos, r.metric) <= key)
+            if routes and routes[-1].order > key:
+                position = sum(1 for r in routes if r.order <= key)
         routes.insert(position, route)
 
     def remove(self, route: FibRoute) -> None:
@@ -147,7 +160,11 @@ class FibTable:
         if self.bits == 32:
             found.sort(key=lambda item: (item[0], -item[1]))
         else:
-            found.sort(key=lambda item: (item[0] | (1 << (128 - item[1])) - 1, -item[1]))
+            found.sort(
+                key=lambda item: (item[0] | (1 << (128 - item[1])) - 1, 1, -item[1])
+                if item[2].source is None
+                else (item[0], 0, item[1])  # a subtree by source comes before what is within the prefix
+            )
         return iter(route for _, _, route in found)
 
     def __bool__(self) -> bool:
@@ -218,6 +235,19 @@ class FibRule:
     sport: tuple[int, int] | None = None
     dport: tuple[int, int] | None = None
     uidrange: tuple[int, int] | None = None
+    #: `source` and `destination` as they were written, host bits and all.
+    src: IpAddress | None = None
+    dst: IpAddress | None = None
+    realms: int = 0
+    suppress_ifgroup: int = -1
+    tun_id: int = 0
+
+    def suppresses(self, route: FibRoute, hops: list[NextHop]) -> bool:
+        """fib4_rule_suppress(): what was found is not to be taken."""
+        if route.prefix.prefixlen <= self.suppress_prefixlength:
+            return True
+        dev = hops[0].dev if hops else None
+        return self.suppress_ifgroup != -1 and dev is not None and dev.group == self.suppress_ifgroup
 
     def matches(self, key: FlowKey) -> bool:
         return self._matches(key) != self.invert
@@ -235,6 +265,8 @@ class FibRule:
             return False
         if self.tos and self.tos != key.tos:
             return False
+        if self.tun_id:
+            return False  # no packet here comes with the metadata of a tunnel
         if self.uidrange and not self.uidrange[0] <= key.uid <= self.uidrange[1]:
             return False
         if self.ipproto and self.ipproto != key.protocol:

@@ -32,7 +32,7 @@ def fib_lookup(
         if found is None:
             continue
         route, hops = found
-        if route.prefix.prefixlen <= rule.suppress_prefixlength:
+        if rule.suppresses(route, hops):
             continue
         if route.type == fib.THROW:
             continue

@@ -92,8 +92,8 @@ def route_add(
 
 def _identical(old: fib.FibRoute, new: fib.FibRoute) -> bool:
     return (
-        (old.type, old.scope, old.protocol, old.prefsrc, old.metrics)
-        == (new.type, new.scope, new.protocol, new.prefsrc, new.metrics)
+        (old.type, old.scope, old.protocol, old.prefsrc, old.metrics, old.nhid)
+        == (new.type, new.scope, new.protocol, new.prefsrc, new.metrics, new.nhid)
         and len(old.nexthops) == len(new.nexthops)
         and all(a.same(b) for a, b in zip(old.nexthops, new.nexthops))
     )
@@ -119,6 +119,8 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
         if "protocol" in fields and old.protocol != wanted.protocol:
             continue
         if "prefsrc" in fields and old.prefsrc != wanted.prefsrc:
+            continue
+        if wanted.nhid and old.nhid != wanted.nhid:
             continue
         if "nexthops" in fields and not _hops_agree(old, wanted):
             continue
@@ -155,7 +157,12 @@ def _check(net: NetNamespace, route: fib.FibRoute) -> None:
     for hop in route.nexthops:
         if hop.gateway == 0:
             hop.gateway = None
-    if route.type in fib.TYPE_ERRORS:
+    if route.nhid:
+        if route.nexthops:
+            raise KernelError(errno.EINVAL, "Nexthop specification and nexthop id are mutually exclusive")
+        net.ipv4.nexthops.check(route, 4)
+        net.ipv4.nexthops.bind(route)
+    elif route.type in fib.TYPE_ERRORS:
         if any(hop.gateway or hop.dev for hop in route.nexthops):
             raise KernelError(
                 errno.EINVAL, "Gateway, device and multipath can not be specified for this route type"
@@ -179,6 +186,9 @@ def _check(net: NetNamespace, route: fib.FibRoute) -> None:
     if route.prefsrc is not None:
         if not valid_prefsrc(net, route):
             raise KernelError(errno.EINVAL, "Invalid prefsrc address")
+    congestion = route.metrics.get("congctl")
+    if congestion is not None and congestion not in net.sysctl.read(("net", "ipv4", "tcp_available_congestion_control")).split():
+        raise KernelError(errno.EINVAL, "Unknown tcp congestion algorithm")
     for hop in route.nexthops:
         if hop.dev is not None and hop.scope != fib.RT_SCOPE_NOWHERE:
             hop.linkdown = hop.dev.up and not hop.dev.carrier

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import route as inet_route
-from kubenet_course.wire.addresses import IPv4Address
+from kubenet_course.kernel.inet6 import route as inet6_route
+from kubenet_course.wire.addresses import IPv4Address, IPv6Address
 from kubenet_course.wire.ipv4 import IPPROTO_UDP, Ipv4Header
 
 if TYPE_CHECKING:
@@ -43,6 +44,23 @@ def inet_rtm_getroute(
     found = inet_route._route_input(net, packet)  # type: ignore[arg-type]
     if isinstance(found, str):
         raise KernelError(errno.EINVAL)
+    if found.error:
+        raise KernelError(found.error)
+    return found
+
+
+def inet6_rtm_getroute_input(
+    net: NetNamespace, iif: NetDevice, destination: IPv6Address, source: int, *, mark: int = 0, tos: int = 0
+) -> inet6_route.Rt6Info:
+    """The decision for a packet that comes in at `iif` (net/ipv6/route.c: inet6_rtm_getroute()).
+
+    KernelError with the error of the look-up.
+    """
+    header = SimpleNamespace(
+        source=IPv6Address(source), destination=destination, traffic_class=tos, flow_label=0, protocol=0
+    )
+    packet = SimpleNamespace(network=header, transport=None, in_dev=iif, mark=mark)
+    found = inet6_route._route_input(net, packet)  # type: ignore[arg-type]
     if found.error:
         raise KernelError(found.error)
     return found

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 class Rtable(DstEntry[IPv4Address]):
     """An IPv4 routing decision (struct rtable); the gateway may be an IPv6 one (RFC 8950)."""
 
-    __slots__ = ("exception",)
+    __slots__ = ("exception", "tclassid")
 
     def __init__(self, net: NetNamespace, kind: str, dev: NetDevice | None, destination: IPv4Address):
         super().__init__(net, kind, dev, destination)
         self.exception: NextHopException | None = None
         self.source: Any = None
+        #: Realms of the way (dst.tclassid), for `-m realm`.
+        self.tclassid = 0
 
     def _neigh_lookup(self) -> Neighbour:
         """ip_neigh_for_gw()."""
@@ -153,14 +155,13 @@ def _route_output(
                 raise KernelError(errno.EINVAL)
     if oif is not None and not oif.up:
         raise KernelError(errno.ENETUNREACH)
-    if oif is not None and not source:
-        scope = (
-            fib.RT_SCOPE_LINK
-            if destination.is_multicast or destination == 0xFFFFFFFF
-            else fib.RT_SCOPE_UNIVERSE
-        )
-        if scope == fib.RT_SCOPE_LINK:
-            source = select_source(net, oif, 0, fib.RT_SCOPE_LINK) or 0
+    if oif is not None and not source and (destination.is_multicast or destination == 0xFFFFFFFF):
+        source = select_source(net, oif, 0, fib.RT_SCOPE_LINK) or 0
+    if oif is not None and (destination >> 8 == 0xE00000 or destination == 0xFFFFFFFF):
+        # Groups of the link and the limited broadcast ask no table.
+        rt = Rtable(net, fib.BROADCAST if destination == 0xFFFFFFFF else fib.MULTICAST, oif, destination)
+        rt.source = IPv4Address(source)
+        return rt
     if destination == 0:
         destination = IPv4Address(source) if source else IPv4Address(0x7F000001)
         rt = Rtable(net, fib.LOCAL, net.loopback, destination)
@@ -211,7 +212,7 @@ def _route_output(
     elif destination.is_multicast:
         kind = fib.MULTICAST
     rt = Rtable(net, kind, hop.dev, destination)
-    rt.route, rt.rule = route, rule
+    rt.route, rt.rule, rt.tclassid = route, rule, hop.realms
     # __mkroute_output(): broadcast, and multicast without a route of its own, use no gateway.
     direct = kind == fib.BROADCAST or (kind == fib.MULTICAST and route.prefix.prefixlen < 4)
     rt.gateway = None if direct else _gateway(hop)
@@ -292,6 +293,8 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
         if failure.errno == errno.EINVAL:
             return "ROUTE_BLACKHOLE"
         return _error_route(net, dev, destination, code, getattr(failure, "route", None), forwarding)
+    if route.type not in (fib.BROADCAST, fib.LOCAL) and not forwarding:
+        return _error_route(net, dev, destination, errno.EHOSTUNREACH, None, forwarding)
     if route.type == fib.BROADCAST:
         return _broadcast_input(net, skb, dev)
     if route.type == fib.LOCAL:
@@ -301,13 +304,12 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
         rt = Rtable(net, fib.LOCAL, net.loopback, destination)
         rt.route, rt.rule, rt.iif = route, rule, dev
         return rt
-    if not forwarding:
-        return _error_route(net, dev, destination, errno.EHOSTUNREACH, None, forwarding)
     hop = _choose(net, hops, int(source), int(destination))
     on_link = fib_validate_source(net, skb, dev, hop.dev)
     if isinstance(on_link, str):
         return on_link
     rt = Rtable(net, fib.UNICAST, hop.dev, destination)
+    rt.tclassid = hop.realms
     rt.route, rt.rule, rt.iif, rt.gateway, rt.forward = route, rule, dev, _gateway(hop), True
     if hop.dev is dev and on_link and net.sysctl.conf("ipv4", dev.name, "send_redirects") | net.sysctl.conf(
         "ipv4", "all", "send_redirects"

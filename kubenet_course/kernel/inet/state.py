@@ -17,6 +17,7 @@ from kubenet_course.kernel.inet.fib import (
     FibRules,
     FibTable,
 )
+from kubenet_course.kernel.inet.nexthop import NexthopTable
 from kubenet_course.kernel.inet.peer import InetPeers
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class InetState:
         self.forwarding = Forwarding(net)
         self.exceptions: dict[int, Any] = {}
         self.peers = InetPeers()
+        self.nexthops = NexthopTable(net)
         #: Held while an ICMP message of ours is on its way out (icmp_xmit_lock()).
         self.icmp_sending = False
         self.fragments = fragment.FragmentQueues(net, 4)
@@ -136,6 +138,7 @@ class InetState:
 
         while self.addresses.get(dev):
             devinet.address_remove(self.net, dev, self.addresses[dev][0])
+        self.nexthops.device_gone(dev)
         fib_semantics.flush_device(self.net, dev, force=True)
         self.addresses.pop(dev, None)
         self.groups.pop(dev, None)
@@ -165,12 +168,15 @@ class InetState:
     def device_down(self, dev: NetDevice) -> None:
         from kubenet_course.kernel.inet import fib_semantics
 
+        self.nexthops.device_gone(dev)
         fib_semantics.flush_device(self.net, dev, force=False)
         self.flush_cache()
 
     def carrier_changed(self, dev: NetDevice) -> None:
         from kubenet_course.kernel.inet import fib_semantics
 
+        if not dev.carrier:
+            self.nexthops.device_gone(dev)
         fib_semantics.sync_linkdown(self.net, dev)
         self.flush_cache()
 

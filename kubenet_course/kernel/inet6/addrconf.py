@@ -68,6 +68,9 @@ def address_scope(address: IPv6Address) -> int:
     """rt_scope(ipv6_addr_scope()): as `ip addr` names it."""
     if address.is_loopback:
         return fib.RT_SCOPE_HOST
+    if address.is_multicast:
+        scopes = {1: fib.RT_SCOPE_HOST, 2: fib.RT_SCOPE_LINK, 5: fib.RT_SCOPE_SITE}
+        return scopes.get(address >> 112 & 15, fib.RT_SCOPE_UNIVERSE)
     if address.is_link_local:
         return fib.RT_SCOPE_LINK
     if address >> 118 == 0x3FB:
@@ -95,7 +98,9 @@ def address_add(net: NetNamespace, dev: NetDevice, new: Inet6Address, *, replace
                 raise KernelError(errno.EEXIST, "ipv6: address already assigned")
             _modify(net, dev, old, new)
             return
-    if new.local.is_multicast:
+    if new.local.is_multicast and "autojoin" in new.flags:
+        mcast.join(net, dev, new.local)
+    elif new.local.is_multicast:
         raise KernelError(
             errno.EINVAL, 'ipv6: Cannot assign multicast address without "IFA_F_MCAUTOJOIN" flag'
         )
@@ -186,6 +191,8 @@ def delete(net: NetNamespace, dev: NetDevice, address: Inet6Address, *, keep_rou
         implied.remove_prefix_route(net, dev, address)
     implied.leave_solicited(net, dev, address)
     implied.withdraw(net, dev, address)
+    if address.local.is_multicast:
+        mcast.leave(net, dev, address.local)
     from kubenet_course.kernel.inet6 import fib_semantics
 
     if not net.ipv6.is_local(address.local):

@@ -45,7 +45,8 @@ def route_add(
     """
     _check(net, route)
     table = net.ipv6.table(route.table)
-    here = table.at(route.prefix)
+    here = [old for old in table.at(route.prefix) if old.source == route.source]
+    net.ipv6.subtrees = net.ipv6.subtrees or route.source is not None
     if replace:
         _replace(net, table, here, route, create)
     elif len(route.nexthops) > 1:
@@ -63,6 +64,7 @@ def _can_multipath(route: fib.FibRoute) -> bool:
         bool(route.nexthops)
         and all(hop.gateway is not None for hop in route.nexthops)
         and "addrconf" not in route.flags
+        and not route.nhid
     )
 
 
@@ -101,15 +103,23 @@ def _replace(
             raise KernelError(errno.ENOENT, "Can not replace route - no match found")
         table.insert(route)
         return
-    position = here.index(victim)
+    position = table.at(route.prefix).index(victim)
     table.remove(victim)
     table.insert(route, position if table.at(route.prefix) else None)
 
 
 def _check(net: NetNamespace, route: fib.FibRoute) -> None:
     """ip6_route_info_create()."""
+    if route.tos:
+        raise KernelError(errno.EINVAL, "Invalid dsfield (tos): option not available for IPv6")
     if not route.metric:
         route.metric = METRIC_USER
+    if route.nhid:
+        if route.nexthops:
+            raise KernelError(errno.EINVAL, "Nexthop specification and nexthop id are mutually exclusive")
+        net.ipv4.nexthops.check(route, 6)
+        net.ipv4.nexthops.bind(route)
+        return
     multipath = len(route.nexthops) > 1
     if route.type in fib.TYPE_ERRORS:
         route.nexthops = [fib.NextHop(net.loopback)]
@@ -225,9 +235,13 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
     table = net.ipv6.tables.get(wanted.table)
     hops = wanted.nexthops if "nexthops" in fields else []
     for old in list(table.at(wanted.prefix)) if table is not None else ():
+        if old.source != wanted.source:
+            continue
         if "metric" in fields and wanted.metric and old.metric != wanted.metric:
             continue
         if "protocol" in fields and old.protocol != wanted.protocol:
+            continue
+        if wanted.nhid and old.nhid != wanted.nhid:
             continue
         if hops and not all(any(_names(hop, own) for own in old.nexthops) for hop in hops):
             continue

@@ -78,7 +78,7 @@ def fib6_lookup(
         if found is None:
             continue
         route, hops = found
-        if route.prefix.prefixlen <= rule.suppress_prefixlength or route.type == fib.THROW:
+        if rule.suppresses(route, hops) or route.type == fib.THROW:
             continue
         if route.type in fib.TYPE_ERRORS:
             failure = KernelError(fib.TYPE_ERRORS[route.type])
@@ -98,9 +98,12 @@ def _select(
         if not routes:
             continue
         best: tuple[int, fib.FibRoute, list[fib.NextHop]] | None = None
+        sourced = net.ipv6.subtrees and any(route.source is not None for route in routes)
         for route in routes:
-            if best is not None and route.metric != best[1].metric:
+            if best is not None and (route.metric != best[1].metric or route.source != best[1].source):
                 break
+            if sourced and (route.source is None or key.source not in route.source):
+                continue  # where some ask for a source, those that do not are never found
             if route.type in fib.TYPE_ERRORS:
                 hops = route.nexthops
             else:
@@ -167,6 +170,7 @@ def ip6_route_output(
     source_port: int = 0,
     destination_port: int = 0,
     tos: int = 0,
+    retry: bool = True,
 ) -> Rt6Info:
     """ip6_dst_lookup(): how this host sends to `destination`; a source is chosen where none is given.
 
@@ -187,7 +191,19 @@ def ip6_route_output(
         source_port,
         destination_port,
     )
-    rt = _route_output(net, destination, source, oif, flow)
+    try:
+        rt = _route_output(net, destination, source, oif, flow)
+    except KernelError as failure:
+        if source or not retry or not net.ipv6.subtrees or failure.errno != errno.ENETUNREACH:
+            raise
+        # ip6_dst_lookup_tail(): a source first, then the route that wants it.
+        chosen = select_source(net, oif, destination)
+        if chosen is None:
+            raise
+        return ip6_route_output(
+            net, destination, int(chosen), oif=oif, mark=mark, protocol=protocol, source_port=source_port,
+            destination_port=destination_port, tos=tos,
+        )  # fmt: skip
     _apply_exception(net, rt)
     if len(net.ipv6.output_cache) > 65536:
         net.ipv6.output_cache.clear()

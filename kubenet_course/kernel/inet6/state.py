@@ -40,6 +40,8 @@ class Inet6State:
         self.anycasts: dict[int, int] = {}
         self.input_cache: dict[tuple, Any] = {}
         self.output_cache: dict[tuple, Any] = {}
+        #: Routes that ask for a source were added (CONFIG_IPV6_SUBTREES).
+        self.subtrees = False
         self.exceptions: dict[int, Any] = {}
         self.labels = AddressLabels()
         self.peers = InetPeers()

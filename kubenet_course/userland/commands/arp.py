@@ -62,6 +62,10 @@ class NoEntry(Failure):
         super().__init__(f"No ARP entry for {host}")
 
 
+#: Names of ARPHRD_ numbers; what net-tools does not know it takes for the default.
+HARDWARE_NAMES = {0x304: "loop", 0x300: "tunnel", 0x308: "sit"}
+
+
 class Entry(NamedTuple):
     """A line of /proc/net/arp."""
 
@@ -69,6 +73,7 @@ class Entry(NamedTuple):
     flags: int
     mac: str
     device: str
+    hardware: str = "ether"
 
     @property
     def mark(self) -> str:
@@ -113,8 +118,8 @@ async def main(proc: Process, argv: list[str]) -> int:
 def _entries(proc: Process) -> list[Entry]:
     found = []
     for line in proc.files.read_text("/proc/net/arp", proc).splitlines()[1:]:
-        address, _, flags, mac, _, device = line.split()
-        found.append(Entry(address, int(flags, 16), mac, device))
+        address, kind, flags, mac, _, device = line.split()
+        found.append(Entry(address, int(flags, 16), mac, device, HARDWARE_NAMES.get(int(kind, 16), "ether")))
     return found
 
 
@@ -152,7 +157,7 @@ def _linux(entry: Entry, name: str | None) -> str:
     elif entry.flags & 8:
         kind, mac, mark = "*", "<from_interface>", entry.mark
     else:
-        kind, mac, mark = "ether", entry.mac, entry.mark
+        kind, mac, mark = entry.hardware, entry.mac, entry.mark
     return f"{host:<23}  {kind:<8}{mac:<20}{mark:<6}{'':<15} {entry.device}"
 
 
@@ -163,7 +168,7 @@ def _bsd(entry: Entry, name: str | None) -> str:
     elif not entry.flags & 2:
         text += "<incomplete> "
     else:
-        text += f"{entry.mac} [ether] "
+        text += f"{entry.mac} [{entry.hardware}] "
     text += "PERM " if entry.flags & 4 else ""
     text += "PUB " if entry.flags & 8 else ""
     return f"{text}on {entry.device}"

@@ -89,6 +89,10 @@ def ip_vs(net: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
+#: ARPHRD_ numbers of link types.
+HARDWARE_TYPES = {"ether": 0x1, "loopback": 0x304, "ipip": 0x300, "sit": 0x308, "gre": 0x30A, "none": 0xFFFE}
+
+
 def arp(net: Any) -> str:
     """net/ipv4/arp.c: arp_seq_show()."""
     text = "IP address       HW type     Flags       HW address            Mask     Device\n"
@@ -99,10 +103,13 @@ def arp(net: Any) -> str:
             0x4 if entry.state == "PERMANENT" else 0
         )
         mac = entry.mac if entry.mac is not None else "00:00:00:00:00:00"
-        text += f"{entry.ip!s:<16} 0x1         0x{flags:<10x}{mac!s:<17}     *        {entry.dev.name}\n"
-    for (ip, dev_), _ in net.arp.proxies.items():
+        hardware = HARDWARE_TYPES.get(entry.dev.link_type, 0x1)
+        text += f"{entry.ip!s:<16} 0x{hardware:<10x}0x{flags:<10x}{mac!s:<17}     *        {entry.dev.name}\n"
+    for proxy in net.arp.proxies.listed():
+        ip, dev_ = proxy.ip, proxy.dev
         name = dev_.name if dev_ is not None else "*"
-        text += f"{IPv4Address(ip)!s:<16} 0x1         0xc         00:00:00:00:00:00     *        {name}\n"
+        hardware = HARDWARE_TYPES.get(dev_.link_type, 0x1) if dev_ is not None else 0
+        text += f"{IPv4Address(ip)!s:<16} 0x{hardware:<10x}0xc         00:00:00:00:00:00     *        {name}\n"
     return text
 
 

@@ -52,7 +52,7 @@ OBJECTS = (
     ("netconf", "netconf", "netconf"),
     ("vrf", "vrf", "vrf"),
     ("sr", "", "sr"),
-    ("nexthop", "", "nexthop"),
+    ("nexthop", "nexthop", "nexthop"),
     ("mptcp", "", "mptcp"),
     ("ioam", "", "ioam"),
     ("help", "help", "ip"),

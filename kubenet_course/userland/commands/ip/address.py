@@ -73,7 +73,8 @@ class AddressWords:
     local: Prefix | None = None
     peer: Prefix | None = None
     broadcast: IpAddress | None = None
-    automatic: bool = False
+    #: ``brd +`` or ``brd -``: made from the address.
+    automatic: str = ""
     dev: str | None = None
     label: str | None = None
     scope: int | None = None
@@ -104,9 +105,7 @@ def parse(words: Words, session: Session, verb: str) -> AddressWords:
         elif matches(word, "broadcast") or word == "brd":
             _broadcast(words, said, wanted)
         elif word == "anycast":
-            # IPv4 takes no notice of it.
-            if get_addr(words.value(), said.family or wanted).family == 6:
-                unsupported("ip address: anycast")
+            get_addr(words.value(), said.family or wanted)  # no kernel takes notice of it
         elif word == "scope":
             text = words.value()
             said.scope = session.tables.number("scope", text)
@@ -148,10 +147,8 @@ def _broadcast(words: Words, said: AddressWords, wanted: int) -> None:
     text = words.value()
     if said.broadcast is not None or said.automatic:
         duparg("broadcast", text)
-    if text == "+":
-        said.automatic = True
-    elif text == "-":
-        said.broadcast = None
+    if text in ("+", "-"):
+        said.automatic = text
     else:
         said.broadcast = get_addr(text, said.family or wanted)
 
@@ -170,6 +167,8 @@ def modify(words: Words, session: Session, verb: str) -> int:
     said = parse(words, session, verb)
     if said.dev is None:
         raise Quit(1, 'Not enough information: "dev" argument is required.\n')
+    if "autojoin" in said.flags and said.local is not None and not said.local.address.is_multicast:
+        raise Quit(1, "autojoin needs multicast address\n")
     _complete(said, verb)
     if verb == "del" and said.family == 4 and said.peer is None and said.local is not None and not said.local.given:
         session.proc.error(WILDCARD.format(address=said.local.address), end="")
@@ -200,7 +199,8 @@ def _complete(said: AddressWords, verb: str) -> None:
             raise Quit(1, "Broadcast can be set only for IPv4 addresses\n")
         if peer.length <= 30:
             host = ~prefix_mask(32, peer.length) & 0xFFFFFFFF
-            said.broadcast = IPv4Address(int(peer.address) | host)
+            all_ones = int(peer.address) | host
+            said.broadcast = IPv4Address(all_ones if said.automatic == "+" else all_ones ^ host)
     elif said.broadcast is not None and said.family == 6:
         raise Quit(1, "Broadcast can be set only for IPv4 addresses\n")
     if said.scope is None and verb != "del" and said.local is not None:
@@ -253,6 +253,7 @@ def _add4(dev: NetDevice, said: AddressWords, verb: str) -> None:
         valid=valid,
         preferred=preferred,
         deprecated=said.preferred == 0,
+        autojoin="autojoin" in said.flags,
     )
     devinet.address_add(dev.net, dev, new, replace=verb in ("replace", "change"))
 

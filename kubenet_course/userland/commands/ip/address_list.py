@@ -54,7 +54,7 @@ class Filter:
     port_kind: str | None = None
     dev: NetDevice | None = None
 
-    def takes_address(self, address: Any, now: int) -> bool:
+    def takes_address(self, dev: NetDevice, address: Any, now: int) -> bool:
         family = address.local.family
         if self.family and self.family != family:
             return False
@@ -64,7 +64,7 @@ class Filter:
         if any((word in flags) != wanted for word, wanted in self.flags.items()):
             return False
         if self.label is not None:
-            if not fnmatchcase(getattr(address, "label", "") or "", self.label):
+            if not fnmatchcase(getattr(address, "label", "") or dev.name, self.label):
                 return False
         if self.prefix is not None:
             if family != self.prefix.family:
@@ -189,11 +189,17 @@ def show(words: Words, session: Session, *, link: bool = False) -> int:
             if not (link and chosen.dev is not None) and not chosen.dumped(dev):
                 continue
             found: list[Any] = []
+            everything: list[Any] = []
+            missing: list[Any] = []
             if not link:
                 everything = addresses_of(dev, chosen.family)
-                found = [address for address in everything if chosen.takes_address(address, now)]
+                found = [address for address in everything if chosen.takes_address(dev, address, now)]
+                missing = [address for address in everything if address not in found]
                 if not found and (everything or chosen.family):
                     continue
+            if out.json and found and missing:
+                # One that is not selected leaves an empty object.
+                found = [None if address in missing else address for address in everything]
             _one(dev, found, chosen, out, session, link=link, mode=mode)
     return 0
 
@@ -228,8 +234,9 @@ def _one(
         out.close()
     elif shown:
         # A device that was named is asked for by itself, with all that is known of it.
-        family = 0 if link else 4 if chosen.dev is not None and chosen.family == 6 else chosen.family
-        print_link(dev, out, session, link=mode, family=family)
+        wanted = options.family if options.family in (4, 6) else 0
+        family = 0 if link else 4 if chosen.dev is not None and wanted == 6 else wanted
+        print_link(dev, out, session, link=mode, family=family, selected=0 if link else chosen.family)
         if not link:
             out.open_array("addr_info")
             for address in found:
@@ -246,7 +253,7 @@ def _oneline(dev: NetDevice, address: Any, out: Printer, session: Session) -> No
 
 
 def flush(words: Words, session: Session) -> int:
-    """ipaddr_flush(): secondaries first, then primaries, until a round finds nothing."""
+    """ipaddr_flush(): as they are listed, until a round finds nothing."""
     if not words.more:
         raise Quit(1, "Flush requires arguments.\n")
     chosen = parse_filter(words, session, False, "address")
@@ -259,11 +266,10 @@ def flush(words: Words, session: Session) -> int:
     while rounds < session.options.loops:
         victims = [
             (dev, address)
-            for secondary in (True, False)
             for dev in ([chosen.dev] if chosen.dev is not None else list(session.net.devices.values()))
             if (chosen.takes_link(dev) and chosen.dumped(dev)) or chosen.label is not None
             for address in addresses_of(dev, chosen.family)
-            if chosen.takes_address(address, now) and bool(getattr(address, "secondary", False)) == secondary
+            if chosen.takes_address(dev, address, now)
         ]
         if not victims:
             if stats:
@@ -274,7 +280,6 @@ def flush(words: Words, session: Session) -> int:
         for dev, address in victims:
             if stats > 1:
                 out = Printer(oneline=session.options.oneline)
-                out.fp("Deleted ")
                 print_address(dev, address, out, session, prefix=True)
                 proc.print(out.done(), end="")
             remove(dev, address)

@@ -35,6 +35,10 @@ def print_address(
     dev: NetDevice, address: Any, out: Printer, session: Session, *, prefix: bool = False, brief: bool = False
 ) -> None:
     """`prefix`: with the device's number and name first (``-o``, and what a flush shows)."""
+    if address is None:
+        out.open_object()
+        out.close()
+        return
     now = dev.net.loop.now
     family = address.local.family
     color = INET if family == 4 else INET6

@@ -33,6 +33,10 @@ def run(words: Words, session: Session) -> int:
         return _delete(words, session)
     if matches(word, "show") or matches(word, "lst") or matches(word, "list"):
         return address_list.show(words, session, link=True)
+    if matches(word, "xstats") and not words.more:
+        raise Quit(1, "xstats: missing argument\n")
+    if matches(word, "afstats") and not words.more:
+        return 0  # only MPLS would have some
     if matches(word, "xstats") or matches(word, "afstats"):
         unsupported(f"ip link {word}")
     if matches(word, "property"):

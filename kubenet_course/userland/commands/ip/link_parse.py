@@ -27,7 +27,16 @@ from kubenet_course.userland.commands.ip.words import (
 
 KINDS = "kubenet_course.userland.commands.ip.kinds"
 ADDRGEN_MODES = ("eui64", "none", "stable_secret", "random")
-UNSUPPORTED = ("xdp", "xdpgeneric", "xdpdrv", "xdpoffload", "vf", "state", "parentdev", "protodown_reason")
+UNSUPPORTED = ("parentdev", "protodown_reason")
+XDP = ("xdp", "xdpgeneric", "xdpdrv", "xdpoffload")
+OPERSTATES = ("unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up")
+#: Kinds with options that iproute2 knows and this kernel does not.
+ABSENT_KINDS = frozenset(
+    {
+        "amt", "bareudp", "batadv", "bond", "can", "dsa", "geneve", "gtp", "hsr", "ip6erspan", "ip6gre", "ip6gretap",
+        "ip6tnl", "ipoib", "lowpan", "macsec", "netdevsim", "rmnet", "team", "vti", "vti6", "wwan", "xfrm",
+    }
+)  # fmt: skip
 
 
 def kind_module(kind: str) -> ModuleType | None:
@@ -239,6 +248,23 @@ class LinkWords:
             invarg("Invalid address generation mode\n", word)
         self.request.addrgenmode = word
 
+    def _state(self, words: Words) -> None:
+        word = words.value()
+        if word not in OPERSTATES:
+            invarg("Invalid operstate\n", word)
+        self.request.operstate = word.upper()
+
+    def _vf(self, words: Words) -> None:
+        """Virtual functions of an adapter: no device here has any."""
+        words.value()
+        words.rest()
+        self.request.vf = True
+
+    def _xdp(self, words: Words) -> None:
+        word = words.value()
+        if word not in ("off", "none"):
+            unsupported("ip link: a program for xdp")
+
     def _size(self, words: Words, key: str) -> None:
         word = words.value()
         value = c_number(word)
@@ -266,7 +292,10 @@ class LinkWords:
             word = words.take()
             if matches(word, "help"):
                 self.session.usage("link")
-            raise Quit(255, f'Garbage instead of arguments "{word} ...". Try "ip link help".\n')
+            if kind in ABSENT_KINDS:
+                words.rest()
+                return
+            raise Quit(1, f'Garbage instead of arguments "{word} ...". Try "ip link help".\n')
         data = module.parse(words, self.session)
         if slave:
             self.request.port_data = data
@@ -319,6 +348,9 @@ HANDLERS: tuple[tuple[str, bool, Callable[[LinkWords, Words], None]], ...] = (
     ("mode", False, LinkWords._mode),
     ("numtxqueues", True, LinkWords._numtxqueues),
     ("numrxqueues", True, LinkWords._numrxqueues),
+    ("state", True, LinkWords._state),
+    ("vf", False, LinkWords._vf),
+    *((word, False, LinkWords._xdp) for word in XDP),
     ("addrgenmode", True, LinkWords._addrgenmode),
     ("link-netnsid", True, LinkWords._link_netns),
     ("link-netns", True, LinkWords._link_netns),

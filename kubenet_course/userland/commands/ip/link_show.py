@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
 
 
-def print_link(dev: NetDevice, out: Printer, session: Session, *, link: bool, family: Any = 0) -> None:
+def print_link(dev: NetDevice, out: Printer, session: Session, *, link: bool, family: Any = 0, selected: Any = None) -> None:
     """print_linkinfo(): `link` for ``ip link`` (do_link), else the head of ``ip addr``."""
     options = session.options
     out.any("ifindex", "%d: ", dev.ifindex)
@@ -21,7 +21,7 @@ def print_link(dev: NetDevice, out: Printer, session: Session, *, link: bool, fa
     print_flags(dev.flags, out)
     out.any("mtu", "mtu %u ", dev.mtu)
     _queue_and_state(dev, out, session, link=link, family=family)
-    if family in (0, "link") or options.details:
+    if (family if selected is None else selected) in (0, "link") or options.details:
         out.fp(out.sl)
         _address(dev, out, session)
     if family != 6:

@@ -82,6 +82,8 @@ class _Said:
 
 def modify(words: Words, session: Session, verb: str) -> int:
     said = _parse(words, session)
+    if said.proxy and said.dev is None and said.address is not None:
+        return _proxy(session.net.arp if said.address.family == 4 else session.net.nd, said, None, verb)
     if said.dev is None or said.address is None:
         raise Quit(255, "Device and destination are required arguments.\n")
     dev = session.device(said.dev)
@@ -148,7 +150,7 @@ def _parse(words: Words, session: Session) -> _Said:
     return said
 
 
-def _proxy(table: NeighbourTable, said: _Said, dev: NetDevice, verb: str) -> int:
+def _proxy(table: NeighbourTable, said: _Said, dev: NetDevice | None, verb: str) -> int:
     """pneigh_lookup() and pneigh_delete()."""
     assert said.address is not None
     key = (int(said.address), dev)
@@ -184,8 +186,8 @@ def _set(table: NeighbourTable, said: _Said, dev: NetDevice, verb: str) -> None:
         entry.protocol = said.protocol
     if said.managed:
         entry.managed = True
-    if said.use:
-        entry.confirm()
+    if said.use or (said.managed and mac is None):
+        entry.resolve()
     else:
         entry.update(mac, state.upper(), admin=True)
     entry.router = said.router
@@ -220,8 +222,10 @@ def _parse_filter(words: Words, session: Session) -> _Filter:
         elif word in ("master", "vrf"):
             text = words.value()
             chosen.master = session.find(text)
+            if word == "vrf" and (chosen.master is None or chosen.master.kind != "vrf"):
+                invarg("Not a valid VRF name\n", text)
             if chosen.master is None:
-                invarg("Device does not exist\n" if word == "master" else "Not a valid VRF name\n", text)
+                invarg("Device does not exist\n", text)
         elif word == "nomaster":
             chosen.nomaster = True
         elif word == "unused":
@@ -270,7 +274,7 @@ def show(words: Words, session: Session, flush: bool = False) -> int:
         for table in (session.net.arp, session.net.nd):
             if chosen.family and chosen.family != table.family:
                 continue
-            entries = table.proxies.values() if chosen.proxy else table.shown()
+            entries = table.proxies.listed() if chosen.proxy else table.shown()
             for entry in list(entries):
                 if _selected(entry, chosen, states):
                     _print(entry, chosen, out, session)
@@ -286,9 +290,9 @@ def _selected(entry: Neighbour, chosen: _Filter, states: set[str]) -> bool:
         chosen.prefix.family != entry.ip.family or not chosen.prefix.covers(int(entry.ip))
     ):
         return False
-    if chosen.master is not None and entry.dev.master is not chosen.master:
+    if chosen.master is not None and entry.dev is not None and entry.dev.master is not chosen.master:
         return False
-    if chosen.nomaster and entry.dev.master is not None:
+    if chosen.nomaster and entry.dev is not None and entry.dev.master is not None:
         return False
     if chosen.protocol and entry.protocol != chosen.protocol:
         return False
@@ -305,7 +309,7 @@ def _print(entry: Neighbour, chosen: _Filter, out: Printer, session: Session) ->
     out.open_object()
     color = INET if entry.ip.family == 4 else INET6
     out.color(color, "dst", "%s ", entry.ip)
-    if chosen.dev is None:
+    if chosen.dev is None and entry.dev is not None:
         out.fp("dev ")
         out.color(IFNAME, "dev", "%s ", entry.dev.name)
     if entry.mac is not None and not entry.proxy and entry.state not in (neighbour.INCOMPLETE, neighbour.FAILED, neighbour.NONE):
@@ -360,7 +364,7 @@ def _flush(chosen: _Filter, states: set[str], session: Session) -> int:
             entry
             for table in (session.net.arp, session.net.nd)
             if not chosen.family or chosen.family == table.family
-            for entry in table.shown()
+            for entry in (table.proxies.listed() if chosen.proxy else table.shown())
             if _selected(entry, chosen, states) and (rounds == 0 or entry.state != neighbour.FAILED)
         ]
         if not victims:
@@ -376,7 +380,10 @@ def _flush(chosen: _Filter, states: set[str], session: Session) -> int:
                 out = Printer()
                 _print(entry, chosen, out, session)
                 proc.print(out.done(), end="")
-            entry.table.delete(entry)
+            if chosen.proxy:
+                del entry.table.proxies[int(entry.ip), entry.dev]
+            else:
+                entry.table.delete(entry)
         if stats:
             proc.print(f"\n*** Round {rounds}, deleting {len(victims)} entries ***")
     proc.print(f"*** Flush not completed bailing out after {session.options.loops} rounds")
@@ -412,9 +419,12 @@ def get(words: Words, session: Session) -> int:
         raise Quit(1, "Device and address are required arguments.\n")
     dev = session.device(name)
     table = session.net.arp if address.family == 4 else session.net.nd
-    entry: Any = table.proxies.get((int(address), dev)) if proxy else table.lookup(address, dev)
+    entry: Any = table.lookup(address, dev)
+    if proxy:
+        entry = table.proxies.get((int(address), dev)) or table.proxies.get((int(address), None))
     if entry is None:
         raise KernelError(errno.ENOENT, "Proxy neighbour entry not found" if proxy else "Neighbour entry not found")
-    with session.output() as out:
-        _print(entry, _Filter(), out, session)
+    out = Printer(oneline=session.options.oneline, color=session.options.color)  # never JSON
+    _print(entry, _Filter(), out, session)
+    session.proc.print(out.done(), end="")
     return 0

@@ -131,7 +131,7 @@ def _dump(value: Any, depth: int, pretty: bool) -> str:
     """json_writer.c: with -p an object's members stand on lines of their own, an array's do not."""
     if isinstance(value, Pairs):
         if not value:
-            return "{ }" if pretty else "{}"
+            return "{}"
         if not pretty:
             return "{" + ",".join(f"{_string(key)}:{_dump(item, 0, False)}" for key, item in value) + "}"
         pad = "    " * (depth + 1)

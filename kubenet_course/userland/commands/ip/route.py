@@ -9,6 +9,7 @@ from kubenet_course.kernel.inet import fib, fib_semantics
 from kubenet_course.kernel.inet6 import fib_semantics as fib6_semantics
 from kubenet_course.userland.commands.ip import route_get
 from kubenet_course.userland.commands.ip.printer import Printer
+from kubenet_course.userland.commands.ip.route_get import vrf_name
 from kubenet_course.userland.commands.ip.route_show import Hidden, line_of, print_route
 from kubenet_course.userland.commands.ip.route_words import FAMILIES, RouteWords, route_type
 from kubenet_course.userland.commands.ip.session import Session
@@ -92,6 +93,10 @@ class Filter:
     metric: int | None = None
     via: Prefix | None = None
     prefsrc: Prefix | None = None
+    #: A value of realms and the bits of it that count.
+    realms: tuple[int, int] | None = None
+    from_root: Prefix | None = None
+    from_match: Prefix | None = None
     hidden: Hidden = field(default_factory=Hidden)
 
     def takes(self, route: fib.FibRoute) -> bool:
@@ -105,7 +110,11 @@ class Filter:
             return False
         if self.match is not None and int(self.match.address) not in route.prefix:
             return False
+        if (self.from_root or self.from_match) and not self._takes_source(route):
+            return False
         hop = route.nexthops[0] if len(route.nexthops) == 1 else None
+        if self.realms is not None and ((hop.realms if hop is not None else 0) ^ self.realms[0]) & self.realms[1]:
+            return False
         return (
             (self.tos is None or route.tos == self.tos)
             and (self.protocol is None or route.protocol == self.protocol)
@@ -116,6 +125,15 @@ class Filter:
             and (self.via is None or (hop is not None and hop.gateway is not None and self._agrees(self.via, hop.gateway)))
             and (self.prefsrc is None or (route.prefsrc is not None and self._agrees(self.prefsrc, route.prefsrc)))
             and self.iif is None
+        )
+
+    def _takes_source(self, route: fib.FibRoute) -> bool:
+        length = route.source.prefixlen if route.source is not None else 0
+        address = int(route.source.address) if route.source is not None else 0
+        if self.from_root is not None and (self.from_root.length > length or not self.from_root.covers(address)):
+            return False
+        return self.from_match is None or (
+            self.from_match.length >= length and (route.source is None or int(self.from_match.address) in route.source)
         )
 
     @staticmethod
@@ -132,7 +150,8 @@ def _parse_filter(words: Words, session: Session, flush: bool) -> Filter:
         if matches(word, "table"):
             given = _table(words, session, chosen)
         elif word == "vrf":
-            unsupported("ip route: vrf")
+            dev: Any = session.find(vrf_name(words, session))
+            chosen.table = dev.table
         elif word in ("cached", "cloned"):
             chosen.cache = True
         elif word == "tos" or matches(word, "dsfield"):
@@ -169,8 +188,15 @@ def _parse_filter(words: Words, session: Session, flush: bool) -> Filter:
         elif word == "src":
             chosen.prefsrc = get_prefix(words.value(), chosen.family)
             chosen.hidden.prefsrc = chosen.prefsrc.length == chosen.prefsrc.address.bits
-        elif word in ("mark", "from") or matches(word, "realms"):
-            unsupported(f"ip route list: {word}")
+        elif matches(word, "realms"):
+            text = words.value()
+            chosen.realms = _realms(text, session)
+        elif word == "mark":
+            text = words.value()
+            if u32(text) is None:
+                invarg("mark value is invalid\n", text)
+        elif matches(word, "from"):
+            _from(words, session, chosen)
         else:
             _prefix(word, words, session, chosen)
     if not chosen.family:
@@ -179,6 +205,37 @@ def _parse_filter(words: Words, session: Session, flush: bool) -> Filter:
     chosen.hidden.table = chosen.table is not None
     del given, flush
     return chosen
+
+
+def _realms(text: str, session: Session) -> tuple[int, int]:
+    """A value and the bits of it that count: TO, FROM/ or FROM/TO."""
+    source_text, slash, to_text = text.rpartition("/")
+    value = mask = 0
+    for part, shift in ((source_text, 16), (to_text, 0)):
+        if not part:
+            continue
+        realm = session.tables.number("realm", part)
+        if realm is None:
+            invarg("invalid realms\n", text)
+        value |= realm << shift
+        mask |= 0xFFFF << shift
+    return value, mask
+
+
+def _from(words: Words, session: Session, chosen: Filter) -> None:
+    word = words.value()
+    if matches(word, "root"):
+        chosen.from_root = get_prefix(words.value(), chosen.family)
+    elif matches(word, "match"):
+        chosen.from_match = get_prefix(words.value(), chosen.family)
+    else:
+        if matches(word, "exact"):
+            word = words.value()
+        chosen.from_root = chosen.from_match = get_prefix(word, chosen.family)
+    found = chosen.from_root or chosen.from_match
+    assert found is not None
+    if not chosen.family and not found.unspec:
+        chosen.family = found.family
 
 
 def _table(words: Words, session: Session, chosen: Filter) -> bool:
@@ -302,7 +359,6 @@ def _flush(chosen: Filter, session: Session) -> int:
         for family, route in victims:
             if stats > 1:
                 out = Printer(oneline=session.options.oneline)
-                out.fp("Deleted ")
                 print_route(line_of(route, family, now), out, session, chosen.hidden)
                 proc.print(out.done(), end="")
             _delete(family, route, session)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
-from kubenet_course.kernel.inet.getroute import inet_rtm_getroute
+from kubenet_course.kernel.inet.getroute import inet6_rtm_getroute_input, inet_rtm_getroute
 from kubenet_course.userland.commands.ip.route_show import (
     Hidden,
     RouteLine,
@@ -33,7 +34,7 @@ from kubenet_course.wire.ipv4 import IPPROTO_UDP
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
 
-PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmpv6": 58}
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132, "gre": 47, "esp": 50, "ah": 51, "igmp": 2}
 
 
 @dataclass
@@ -62,15 +63,17 @@ def run(words: Words, session: Session) -> int:
     warning = ""
     if asked.destination.given and asked.destination.length != bits and not asked.destination.unspec:
         warning = f"Warning: /{asked.destination.length} as prefix is invalid, only /{bits} (or none) is supported.\n"
+    if asked.destination.family == 6:
+        line = _get6(asked, session, iif, oif)
+    else:
+        line = _get4(asked, session, iif, oif)
     with session.output() as out:
-        if asked.destination.family == 6:
-            line = _get6(asked, session, iif, oif)
-        else:
-            line = _get4(asked, session, iif, oif)
         hidden = Hidden(protocol=False)
         if not session.options.details:
             hidden.table = line.table == fib.RT_TABLE_MAIN
         print_route(line, out, session, hidden)
+        if asked.connected and asked.source is None:
+            print_route(line, out, session, hidden)
     if warning:
         session.proc.error(warning, end="")
     return 0
@@ -91,8 +94,9 @@ def _parse(words: Words, session: Session) -> _Asked:
             text = words.value()
             if matches(text, "help"):
                 session.usage("route")
-            asked.source = get_prefix(text, family)
-            family = family or asked.source.family
+            source = get_prefix(text, family)
+            family = family or source.family
+            asked.source = source if source.length else None
         elif matches(word, "iif"):
             asked.iif = words.value()
         elif matches(word, "mark"):
@@ -103,10 +107,12 @@ def _parse(words: Words, session: Session) -> _Asked:
             asked.mark = mark
         elif matches(word, "oif") or word == "dev":
             asked.oif = words.value()
-        elif matches(word, "notify") or matches(word, "connected"):
+        elif matches(word, "notify"):
+            unsupported("ip route get: notify")
+        elif matches(word, "connected"):
             asked.connected = True
         elif matches(word, "vrf"):
-            unsupported("ip route get: vrf")
+            asked.oif = vrf_name(words, session)
         elif matches(word, "uid"):
             text = words.value()
             asked.uid = u32(text)
@@ -115,12 +121,15 @@ def _parse(words: Words, session: Session) -> _Asked:
         elif matches(word, "fibmatch"):
             asked.fibmatch = True
         elif word == "as":
-            unsupported("ip route get: as")
+            words.value()
+            raise KernelError(errno.EINVAL, "ipv4: Unsupported attribute in route get request")
         elif matches(word, "ipproto"):
             text = words.value()
             protocol = PROTOCOLS.get(text, number(text, 0, 255))
             if protocol is None:
                 invarg("Invalid \"ipproto\" value\n", text)
+            if protocol not in (1, 6, 17, 58):
+                raise KernelError(errno.EOPNOTSUPP, "Unsupported ip proto")
             asked.protocol = protocol
         elif matches(word, "sport"):
             asked.sport = _port(words, "sport")
@@ -136,11 +145,20 @@ def _parse(words: Words, session: Session) -> _Asked:
     return asked
 
 
+def vrf_name(words: Words, session: Session) -> str:
+    """The name of a VRF, which must be one."""
+    name = words.value()
+    dev = session.find(name)
+    if dev is None or dev.kind != "vrf":
+        invarg("Invalid VRF\n", name)
+    return name
+
+
 def _port(words: Words, key: str) -> int:
     text = words.value()
     value = number(text, 0, 65535)
     if value is None:
-        invarg(f'invalid "{key}"\n', text)
+        invarg(f"invalid {key}\n", text)
     return value
 
 
@@ -160,11 +178,11 @@ def _get4(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
         if line.table == fib.RT_TABLE_LOCAL and not session.net.ipv4.rules.custom:
             line.table = fib.RT_TABLE_MAIN
         return line
-    line = RouteLine(4, rt.type, str(rt.destination), cache=[])
+    line = RouteLine(4, rt.type, str(asked.destination.address), cache=[])
     assert line.cache is not None
     if asked.source is not None:
         line.source = str(asked.source.address)
-    line.nexthops = [fib.NextHop(rt.dev, rt.gateway)]
+    line.nexthops = [fib.NextHop(rt.dev, rt.gateway, realms=rt.tclassid)]
     line.table = rt.route.table if rt.route is not None else fib.RT_TABLE_MAIN
     if line.table == fib.RT_TABLE_LOCAL and not session.net.ipv4.rules.custom:
         line.table = fib.RT_TABLE_MAIN  # one trie for both, under main's number, until there are custom rules
@@ -213,26 +231,29 @@ def _get6(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
     from kubenet_course.kernel.inet6.route import ip6_route_output, select_source
 
     assert asked.destination is not None
-    if iif is not None:
-        unsupported("ip -6 route get: iif")
     now = session.net.loop.now
     destination = IPv6Address(asked.destination.address)
     source = int(asked.source.address) if asked.source is not None else 0
-    rt = ip6_route_output(session.net, destination, source, oif=oif, mark=asked.mark, tos=asked.tos)
+    if iif is not None:
+        rt = inet6_rtm_getroute_input(session.net, iif, destination, source, mark=asked.mark, tos=asked.tos)
+    else:
+        rt = ip6_route_output(session.net, destination, source, oif=oif, mark=asked.mark, tos=asked.tos, retry=False)
     if rt.route is None:
-        raise KernelError(101)
+        raise KernelError(rt.error or errno.ENETUNREACH)
     if asked.fibmatch:
         return line_of(rt.route, 6, now)
     line = line_of(rt.route, 6, now)
+    line.nhid = 0
     line.type = rt.route.type if rt.type != fib.MULTICAST else fib.MULTICAST
     line.destination = str(rt.destination)
     line.nexthops = [fib.NextHop(rt.dev if rt.type != fib.LOCAL else rt.iif, rt.gateway)]
     if rt.type == fib.LOCAL:
-        line.nexthops = [fib.NextHop(session.net.loopback)]
+        line.nexthops = [fib.NextHop(session.net.loopback if rt.route.type == fib.LOCAL else rt.route.dev)]
     line.source = str(asked.source.address) if asked.source is not None else "::"
     # rt6_fill_node(): the source that would be chosen, whatever was asked with.
-    line.prefsrc = rt.source if asked.source is None else rt.route.prefsrc or select_source(session.net, rt.dev, destination)
-    line.mark = asked.mark
+    line.iif = iif.name if iif is not None else None
+    if iif is None:
+        line.prefsrc = rt.source if asked.source is None else rt.route.prefsrc or select_source(session.net, rt.dev, destination)
     known = getattr(rt, "exception", None)
     if known is not None:
         line.expires = seconds_left(known.expires, now)

@@ -9,6 +9,7 @@ from kubenet_course.kernel.inet import fib
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.commands.ip.printer import IFNAME, INET, INET6, Printer
 from kubenet_course.userland.commands.ip.session import Session
+from kubenet_course.userland.commands.ip.tables import ROUTE_TYPES
 from kubenet_course.wire.addresses import IpAddress
 
 METRIC_ORDER = ("mtu", "window", "rtt", "rttvar", "ssthresh", "cwnd", "advmss", "reordering", "hoplimit", "initcwnd",
@@ -36,11 +37,13 @@ class RouteLine:
     uid: int | None = None
     cache: list[str] | None = None
     expires: int | None = None
-    metrics: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
     locks: set[str] = field(default_factory=set)
     iif: str | None = None
     pref: str | None = None
     users: int = 2
+    nhid: int = 0
+    encap: str = ""
 
 
 def line_of(route: fib.FibRoute, family: int, now: int) -> RouteLine:
@@ -55,7 +58,8 @@ def line_of(route: fib.FibRoute, family: int, now: int) -> RouteLine:
     line = RouteLine(
         family, route.type, destination, tos=route.tos, nexthops=route.nexthops, table=route.table,
         protocol=route.protocol, scope=route.scope if family == 4 else 0, prefsrc=route.prefsrc, metric=route.metric,
-        metrics=route.metrics, locks=route.locks,
+        metrics=route.metrics, locks=route.locks, nhid=route.nhid,
+        source=str(route.source) if route.source is not None else None,
     )  # fmt: skip
     if len(route.nexthops) == 1:
         line.flags = hop_flags(route.nexthops[0])
@@ -103,7 +107,7 @@ def print_route(line: RouteLine, out: Printer, session: Session, hidden: Hidden)
     color = INET if line.family == 4 else INET6
     out.open_object()
     if (line.type != fib.UNICAST or details) and not hidden.type:
-        out.any("type", "%s ", line.type)
+        out.any("type", "%s ", str(ROUTE_TYPES.get(line.type, line.type)) if session.options.numeric else line.type)
     out.color("" if line.destination == "default" else color, "dst", "%s ", line.destination)
     if line.source is not None:
         if out.json:
@@ -114,6 +118,8 @@ def print_route(line: RouteLine, out: Printer, session: Session, hidden: Hidden)
         out.any("tos", "tos %s ", tables.name("dsfield", line.tos))
     multipath = len(line.nexthops) > 1
     hop = line.nexthops[0] if len(line.nexthops) == 1 else None
+    if line.nhid:
+        out.any("nhid", "nhid %u ", line.nhid)
     if hop is not None:
         if hop.gateway is not None and not hidden.gateway:
             _gateway(hop.gateway, line.family, out)
@@ -135,6 +141,8 @@ def print_route(line: RouteLine, out: Printer, session: Session, hidden: Hidden)
     print_flags(line.flags, out)
     if line.mark:
         out.any("mark", "mark 0x%x " if line.mark >= 16 else "mark %u ", line.mark)
+    if hop is not None and hop.realms:
+        _realms(hop.realms, out, session)
     if line.uid is not None:
         out.any("uid", "uid %u ", line.uid)
     _cache(line, out, session)
@@ -143,9 +151,39 @@ def print_route(line: RouteLine, out: Printer, session: Session, hidden: Hidden)
         out.any("iif", "iif %s ", line.iif)
     if line.pref is not None:
         out.any("pref", "pref %s", line.pref)
+    if line.nhid and session.options.details:
+        _nexthop_info(line.nhid, out, session)
     if multipath:
-        _multipath(line, out)
+        _multipath(line, out, session)
     out.fp("\n")
+    out.close()
+
+
+def _realms(realms: int, out: Printer, session: Session) -> None:
+    """print_rta_flow()."""
+    source, destination = realms >> 16, realms & 0xFFFF
+    out.open_object("flow")
+    out.fp("realms " if source else "realm ")
+    if source:
+        out.any("from", "%s/", session.tables.name("realm", source))
+    out.any("to", "%s ", session.tables.name("realm", destination))
+    out.close()
+
+
+def _nexthop_info(number: int, out: Printer, session: Session) -> None:
+    """print_cache_nexthop_id(): what the object says itself."""
+    from kubenet_course.userland.commands.ip.nexthop import print_nexthop
+
+    known = session.net.ipv4.nexthops.objects.get(number)
+    if known is None:
+        return
+    info = Printer(oneline=out.oneline, json=out.json)
+    if not out.json:
+        print_nexthop(known, info, session, f"{out.sl}\tnh_info ")
+        out.fp(info.done().rstrip("\n"))
+        return
+    out.open_array("nh_info")
+    print_nexthop(known, out, session)
     out.close()
 
 
@@ -197,18 +235,22 @@ def _metrics(line: RouteLine, out: Printer) -> None:
         if name not in line.metrics:
             continue
         value: Any = line.metrics[name]
+        if name == "features":
+            out.fp("features ")
+            out.flag("ecn", "ecn ")
+            continue
         out.fp(f"{name} {'lock ' if name in line.locks else ''}")
         if name in TIMES:
             value //= TIMES[name]
             text = f"{value / 1000:g}s " if value >= 1000 else f"{value}ms "
             out.any(name, text.replace("%", "%%"), value)
         else:
-            out.any(name, "%s ", value)
+            out.any("congestion" if name == "congctl" else name, "%s ", value)
     out.close()
     out.close()
 
 
-def _multipath(line: RouteLine, out: Printer) -> None:
+def _multipath(line: RouteLine, out: Printer, session: Session) -> None:
     """print_rta_multipath()."""
     out.open_array("nexthops")
     for hop in line.nexthops:
@@ -218,6 +260,8 @@ def _multipath(line: RouteLine, out: Printer) -> None:
             _gateway(hop.gateway, line.family, out)
         if hop.dev is not None:
             out.any("dev", "dev %s ", hop.dev.name)
+        if hop.realms:
+            _realms(hop.realms, out, session)
         out.any("weight", "weight %d ", hop.weight)
         print_flags(hop_flags(hop), out)
         out.close()

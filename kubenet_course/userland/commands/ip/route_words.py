@@ -72,7 +72,10 @@ class RouteWords:
         self.dev: str | None = None
         self.onlink = False
         self.nexthops: list[fib.NextHop] = []
-        self.metrics: dict[str, int] = {}
+        self.metrics: dict[str, int | str] = {}
+        self.realms = 0
+        self.nhid = 0
+        self.source = None
         self.locks: set[str] = set()
         self.expires: int | None = None
         self.pref = "medium"
@@ -115,7 +118,7 @@ class RouteWords:
         elif word == "via":
             self._via(words)
         elif word == "from":
-            unsupported("ip route: from PREFIX (source routing)")
+            self.source = get_prefix(words.value(), self.family)  # type: ignore[assignment]
         elif word == "tos" or matches(word, "dsfield"):
             self.tos = self._named("dsfield", words, '"tos" value is invalid\n')
         elif word == "expires":
@@ -151,11 +154,49 @@ class RouteWords:
             if text not in ("low", "medium", "high"):
                 invarg('"pref" value is invalid\n', text)
             self.pref = text
-        elif word in ("nhid", "encap", "ttl-propagate", "pervasive", "as", "features") or matches(word, "realms"):
+        elif matches(word, "realms"):
+            self.realms = self._realms(words)
+        elif word == "nhid":
+            text = words.value()
+            nhid = u32(text)
+            if nhid is None:
+                invarg('"id" value is invalid\n', text)
+            self.nhid = nhid
+        elif matches(word, "features"):
+            self._features(words)
+        elif word == "ttl-propagate":
+            text = words.value()
+            if text not in ("enabled", "disabled"):
+                invarg('"ttl-propagate" value is invalid\n', text)
+        elif word == "encap" and words.peek == "mpls":
+            words.rest()
+            raise KernelError(errno.EOPNOTSUPP, "lwt encapsulation type not supported")
+        elif word in ("encap", "pervasive", "as"):
             unsupported(f"ip route: {word}")
         else:
             return False
         return True
+
+    def _realms(self, words: Words) -> int:
+        """get_rt_realms_or_raw(): TO, or FROM/TO."""
+        text = words.value()
+        source_text, slash, to_text = text.rpartition("/")
+        source = self.session.tables.number("realm", source_text) if slash else 0
+        to = u32(to_text) if to_text.isdigit() else self.session.tables.number("realm", to_text)
+        if source is None or to is None:
+            invarg('"realm" value is invalid\n', text)
+        return (source << 16 | to) & 0xFFFFFFFF
+
+    def _features(self, words: Words) -> None:
+        text = words.value()
+        while text == "ecn":
+            self.metrics["features"] = 1
+            if not words.more:
+                return
+            text = words.take()
+        if "features" not in self.metrics:
+            invarg('"features" value not valid\n', text)
+        words.back()
 
     def _named(self, kind: str, words: Words, complaint: str) -> int:
         text = words.value()
@@ -201,7 +242,8 @@ class RouteWords:
 
     def _set_metric(self, name: str, kind: str, text: str) -> None:
         if kind == "name":
-            unsupported("ip route: congctl")
+            self.metrics[name] = text
+            return
         if kind.startswith("time"):
             self.metrics[name] = self._time(name, text, int(kind[4:] or 1))
             if name == "rto_min":
@@ -262,7 +304,9 @@ class RouteWords:
                 hop.weight = weight
             elif word == "onlink":
                 hop.onlink = True
-            elif matches(word, "realms") or word in ("encap", "as"):
+            elif matches(word, "realms"):
+                hop.realms = self._realms(words)
+            elif word in ("encap", "as"):
                 unsupported(f"ip route: nexthop {word}")
             else:
                 words.back()
@@ -287,7 +331,7 @@ class RouteWords:
             hops = []
             if self.dev is not None or self.gateway is not None:
                 dev = self.session.device(self.dev) if self.dev is not None else None
-                hops.append(fib.NextHop(dev, self.gateway, onlink=self.onlink))
+                hops.append(fib.NextHop(dev, self.gateway, onlink=self.onlink, realms=self.realms))
                 self.fields.add("nexthops")
         if self.table is None:
             self.table = fib.RT_TABLE_LOCAL if self.type in ("local", "broadcast", "nat", "anycast") else fib.RT_TABLE_MAIN
@@ -304,6 +348,7 @@ class RouteWords:
         return fib.FibRoute(
             prefix.network, self.type or "unicast", self.table, protocol, scope, tos=self.tos, metric=self.metric,
             prefsrc=self.prefsrc, nexthops=hops, metrics=self.metrics, locks=self.locks, expires=self.expires, pref=self.pref,
+            nhid=self.nhid, source=self.source.network if self.source is not None and self.source.length else None,
         )  # fmt: skip
 
     def _scope(self, family: int) -> int:
@@ -318,7 +363,7 @@ class RouteWords:
         if self.type in (None, "unicast"):
             if self.delete:
                 return fib.RT_SCOPE_NOWHERE
-            if self.gateway is None and not self.nexthops:
+            if self.gateway is None and not self.nexthops and not self.nhid:
                 return fib.RT_SCOPE_LINK
         return fib.RT_SCOPE_NOWHERE if self.delete and self.type is None else fib.RT_SCOPE_UNIVERSE
 

@@ -8,14 +8,15 @@ from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.vrf import L3mdevRule
 from kubenet_course.kernel.inet.fib import RT_TABLE_MAIN, FibRule, FibRules
-from kubenet_course.userland.commands.ip.printer import Printer
 from kubenet_course.userland.commands.ip.route_words import route_type
+from kubenet_course.userland.commands.ip.rule_show import PROTOCOLS, print_rule
 from kubenet_course.userland.commands.ip.session import Session
 from kubenet_course.userland.commands.ip.words import (
     Quit,
     Words,
     bad_ifname,
     c_number,
+    get_addr,
     get_prefix,
     invarg,
     matches,
@@ -23,14 +24,12 @@ from kubenet_course.userland.commands.ip.words import (
     u32,
     unsupported,
 )
-from kubenet_course.wire.addresses import Network
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
 
 ACTIONS = ("unreachable", "blackhole", "prohibit")
-PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 41: "ipv6", 47: "gre", 50: "esp", 51: "ah", 58: "ipv6-icmp",
-             89: "ospf", 132: "sctp"}  # fmt: skip
+
 
 
 def run(words: Words, session: Session) -> int:
@@ -77,12 +76,14 @@ class RuleWords:
             prefix = get_prefix(words.value(), self.family)
             if prefix.family == 6 and self.family != 6 and not self.listing:
                 raise KernelError(errno.EINVAL, f"Invalid {'source' if word == 'from' else 'dst'} address")
+            if self.listing and not self.family and not prefix.unspec:
+                self.family = prefix.family
             network = prefix.network if prefix.length else None
             said.add("source" if word == "from" else "destination")
             if word == "from":
-                rule.source = network
+                rule.source, rule.src = network, prefix.address if prefix.length else None
             else:
-                rule.destination = network
+                rule.destination, rule.dst = network, prefix.address if prefix.length else None
         elif matches(word, "preference") or matches(word, "order") or matches(word, "priority"):
             text = words.value()
             priority = u32(text)
@@ -119,8 +120,15 @@ class RuleWords:
         elif word == "ipproto":
             self._ipproto(words.value())
         elif word in ("sport", "dport"):
-            setattr(rule, word, _ports(words.value()))
+            setattr(rule, word, _ports(words.value(), word if self.listing else ""))
             said.add(word)
+        elif word == "tun_id":
+            text = words.value()
+            tun_id = number(text, 0, 2**64 - 1)
+            if tun_id is None:
+                invarg('"tun_id" value is invalid\n', text)
+            rule.tun_id = tun_id
+            said.add("tun_id")
         else:
             return False
         return True
@@ -153,8 +161,6 @@ class RuleWords:
             text = words.value()
             table = self.session.tables.number("table", text)
             if table is None:
-                if self.listing and text == "all":
-                    return True
                 invarg("table id value is invalid\n" if self.listing else "invalid table ID\n", text)
             rule.table = table
             said.add("table")
@@ -182,13 +188,33 @@ class RuleWords:
         elif matches(word, "nop"):
             rule.action = "nop"
             said.add("action")
-        elif (
-            matches(word, "suppress_ifgroup") or word == "sup_group" or matches(word, "realms") or word in ("nat", "map-to")
-        ):
-            unsupported(f"ip rule: {word}")
+        elif self.listing:
+            return False
+        elif matches(word, "suppress_ifgroup") or word == "sup_group":
+            text = words.value()
+            group = self.session.tables.number("group", text)
+            if group is None:
+                invarg('Invalid "suppress_ifgroup" value\n', text)
+            rule.suppress_ifgroup = group
+            said.add("suppress_ifgroup")
+        elif matches(word, "realms"):
+            rule.realms = self._realms(words.value())
+        elif matches(word, "nat") or matches(word, "map-to"):
+            get_addr(words.value(), 4)
+            self.session.proc.error("Warning: route NAT is deprecated")
+            rule.action = "nat"
+            said.add("action")
         else:
             return False
         return True
+
+    def _realms(self, text: str) -> int:
+        source_text, slash, to_text = text.rpartition("/")
+        source = self.session.tables.number("realm", source_text) if slash else 0
+        to = self.session.tables.number("realm", to_text)
+        if source is None or to is None:
+            invarg("invalid realms\n", text)
+        return source << 16 | to
 
     def _type(self, word: str, words: Words) -> None:
         """What is left is a route type."""
@@ -212,12 +238,12 @@ def _device_name(text: str, complaint: str) -> str:
     return text
 
 
-def _ports(text: str) -> tuple[int, int]:
+def _ports(text: str, listing: str = "") -> tuple[int, int]:
     low, dash, high = text.partition("-")
     first = c_number(low)
     last = c_number(high) if dash else first
     if first is None or last is None:
-        invarg("invalid port range\n", text)
+        invarg(f"invalid {listing or 'port'} range\n", text)
     return first & 0xFFFF, last & 0xFFFF
 
 
@@ -239,6 +265,8 @@ def _modify(words: Words, session: Session, delete: bool) -> int:
         raise Quit(1, f'"ip rule {verb}" requires arguments.\n')
     parsed = RuleWords(session)
     parsed.parse(words)
+    if parsed.rule.action == "l3mdev" and "table" in parsed.said:
+        raise Quit(22, "table can not be specified for l3mdev rules\n")
     rules = _rules(session, parsed.family)
     if delete:
         _delete(rules, parsed)
@@ -251,7 +279,11 @@ def _modify(words: Words, session: Session, delete: bool) -> int:
 def _add(rules: FibRules, parsed: RuleWords, net: NetNamespace) -> None:
     """fib_nl_newrule()."""
     rule, said = parsed.rule, parsed.said
-    if "table" not in said and rule.action == "lookup":
+    if not rule.fwmark and not (rule.fwmask if "fwmask" in said else 0):
+        rule.fwmark, rule.fwmask = None, 0xFFFFFFFF  # a mark of nothing that counts is none
+    if rule.tos & 3:
+        raise KernelError(errno.EINVAL, "Invalid dsfield (tos): ECN bits must be 0")
+    if "table" not in said and rule.action in ("lookup", "nat"):
         rule.table = RT_TABLE_MAIN
     if "table" in said and rule.table == 0 and rule.action == "lookup":
         # fib_empty_table(): the first that nobody uses.
@@ -277,18 +309,22 @@ def _add(rules: FibRules, parsed: RuleWords, net: NetNamespace) -> None:
 
 def l3mdev_rule(net: NetNamespace, said: FibRule) -> FibRule:
     """``l3mdev``: the rule whose table is that of the packet's VRF."""
-    rule = L3mdevRule(said.priority, protocol=said.protocol)
+    rule = L3mdevRule(
+        said.priority, protocol=said.protocol, source=said.source, src=said.src, destination=said.destination,
+        dst=said.dst, iif=said.iif, oif=said.oif, fwmark=said.fwmark, fwmask=said.fwmask, tos=said.tos, invert=said.invert,
+        ipproto=said.ipproto, sport=said.sport, dport=said.dport, uidrange=said.uidrange,
+    )  # fmt: skip
     rule.net = net
     return rule
 
 
-FIELDS = ("action", "table", "priority", "source", "destination", "iif", "oif", "fwmark", "fwmask", "tos", "invert",
-          "suppress_prefixlength", "ipproto", "sport", "dport", "uidrange")  # fmt: skip
+FIELDS = ("action", "table", "priority", "source", "destination", "src", "dst", "iif", "oif", "fwmark", "fwmask", "tos", "invert",
+          "suppress_prefixlength", "suppress_ifgroup", "ipproto", "sport", "dport", "uidrange", "tun_id", "l3mdev")  # fmt: skip
 
 
 def _same(old: FibRule, new: FibRule) -> bool:
     """rule_exists(): all fields, the priority too (a goto's target not)."""
-    return all(getattr(old, name) == getattr(new, name) for name in FIELDS)
+    return all(getattr(old, name, False) == getattr(new, name, False) for name in FIELDS)
 
 
 def _delete(rules: FibRules, parsed: RuleWords) -> None:
@@ -305,14 +341,33 @@ def _selected(old: FibRule, parsed: RuleWords) -> bool:
     rule, said = parsed.rule, parsed.said
     if "priority" in said and old.priority != rule.priority:
         return False
-    if ("action" in said or "table" in said) and rule.action not in (old.action, "l3mdev"):
+    if "action" in said and rule.action not in (old.action, "l3mdev"):
         return False
     if isinstance(old, L3mdevRule) != (rule.action == "l3mdev") and ("action" in said or "table" in said):
         return False
-    for name in ("table", "source", "destination", "iif", "oif", "tos", "ipproto", "sport", "dport", "uidrange", "protocol"):
+    names = "table iif oif tos ipproto sport dport uidrange protocol tun_id".split()
+    if parsed.listing:
+        if "not" in said and not old.invert:
+            return False
+        for wanted, own in ((rule.source, old.source), (rule.destination, old.destination)):
+            if wanted is not None and (own is None or own.prefixlen < wanted.prefixlen or own.address not in wanted):
+                return False
+    else:
+        for word, wanted_address, own_address, network in (
+            ("source", rule.src, old.src, old.source), ("destination", rule.dst, old.dst, old.destination)
+        ):  # fmt: skip
+            if word not in said or wanted_address is None:
+                continue
+            length = rule.source if word == "source" else rule.destination
+            assert length is not None
+            if own_address != wanted_address or network is None or network.prefixlen != length.prefixlen:
+                return False
+    if "suppress_ifgroup" in said and old.suppress_ifgroup != rule.suppress_ifgroup:
+        return False
+    for name in names:
         if name in said and getattr(rule, name) and getattr(old, name) != getattr(rule, name):
             return False
-    if "fwmark" in said and (old.fwmark, old.fwmask) != (rule.fwmark, rule.fwmask):
+    if "fwmark" in said and (rule.fwmark or parsed.listing) and (old.fwmark, old.fwmask) != (rule.fwmark, rule.fwmask):
         return False
     return "suppress_prefixlength" not in said or old.suppress_prefixlength == rule.suppress_prefixlength
 
@@ -332,10 +387,11 @@ def _list(words: Words, session: Session, flush: bool = False) -> int:
     rules = _rules(session, parsed.family)
     if flush:
         return _flush(rules, parsed, session)
+    parsed.said.discard("protocol")  # only a flush looks at it
     with session.output() as out:
         for rule in rules.rules:
             if _selected(rule, parsed):
-                _print(rule, rules, out, session)
+                print_rule(rule, rules, out, session)
     return 0
 
 
@@ -346,77 +402,3 @@ def _flush(rules: FibRules, parsed: RuleWords, session: Session) -> int:
             rules.remove(rule)
     _flush_caches(session)
     return 0
-
-
-def _print(rule: FibRule, rules: FibRules, out: Printer, session: Session) -> None:
-    """print_rule()."""
-    bits = rules.bits
-    out.open_object()
-    out.any("priority", "%u:\t", rule.priority)
-    if rule.invert:
-        out.flag("not", "not ")
-    _end("src", "from ", rule.source, bits, out)
-    if rule.destination is not None:
-        _end("dst", "to ", rule.destination, bits, out)
-    if rule.tos:
-        out.any("tos", "tos %s ", session.tables.name("dsfield", rule.tos))
-    if rule.fwmark is not None and (rule.fwmark or rule.fwmask != 0xFFFFFFFF):
-        out.any("fwmark", "fwmark %s", f"{rule.fwmark:#x}")
-        if rule.fwmask != 0xFFFFFFFF:
-            out.any("fwmask", "/%s", f"{rule.fwmask:#x}")
-        out.fp(" ")
-    for key, name in (("iif", rule.iif), ("oif", rule.oif)):
-        if name:
-            out.any(key, f"{key} %s ", name)
-            if name not in session.net.devices:
-                out.flag(f"{key}_detached", "[detached] ")
-    if rule.uidrange is not None:
-        out.any("uid_start", "uidrange %u", rule.uidrange[0])
-        out.any("uid_end", "-%u ", rule.uidrange[1])
-    if rule.ipproto:
-        known = PROTOCOLS.get(rule.ipproto, f"ipproto-{rule.ipproto}")
-        out.any("ipproto", "ipproto %s ", f"ipproto-{rule.ipproto}" if session.options.numeric else known)
-    for key, ports in (("sport", rule.sport), ("dport", rule.dport)):
-        if ports is None:
-            continue
-        if ports[0] == ports[1]:
-            out.any(key, f"{key} %u ", ports[0])
-        else:
-            out.any(f"{key}_start", f"{key} %u", ports[0])
-            out.any(f"{key}_end", "-%u ", ports[1])
-    _verdict(rule, rules, out, session)
-    if session.options.details or rule.protocol not in (0, 2):
-        out.any("protocol", " proto %s", session.tables.name("proto", rule.protocol))
-    out.fp("\n")
-    out.close()
-
-
-def _end(key: str, word: str, network: Network | None, bits: int, out: Printer) -> None:
-    out.fp(word)
-    if network is None:
-        out.any(key, "%s ", "all")
-        return
-    if network.prefixlen == bits:
-        out.any(key, "%s ", network.address)
-    else:
-        out.any(key, "%s", network.address)
-        out.any(f"{key}len", "/%u ", network.prefixlen)
-
-
-def _verdict(rule: FibRule, rules: FibRules, out: Printer, session: Session) -> None:
-    if isinstance(rule, L3mdevRule):
-        out.flag("l3mdev", "lookup [l3mdev-table]")
-    elif rule.action == "lookup":
-        out.any("table", "lookup %s", session.tables.name("table", rule.table))
-        if rule.suppress_prefixlength != -1:
-            out.any("suppress_prefixlen", " suppress_prefixlength %d", rule.suppress_prefixlength)
-    elif rule.action == "goto":
-        out.any("goto", "goto %u", rule.goto)
-        if not rules.has(rule.goto):
-            out.flag("unresolved", " [unresolved]")
-    elif rule.action == "nop":
-        out.flag("nop", "nop")
-    else:
-        numbers = {"blackhole": "6", "unreachable": "7", "prohibit": "8"}
-        out.any("action", "%s", numbers[rule.action] if session.options.numeric else rule.action)
-

@@ -16,13 +16,16 @@ PROTOCOLS = {
     186: "bgp", 187: "isis", 188: "ospf", 189: "rip", 192: "eigrp",
 }  # fmt: skip
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
+#: rtm_type, for those who want numbers (``-N``).
+ROUTE_TYPES = {"unspec": 0, "unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6,
+               "unreachable": 7, "prohibit": 8, "throw": 9, "nat": 10}  # fmt: skip
 TABLES = {253: "default", 254: "main", 255: "local"}
 NAMED_FILES = {"proto": "rt_protos", "scope": "rt_scopes", "table": "rt_tables", "group": "group",
                "dsfield": "rt_dsfield", "realm": "rt_realms"}  # fmt: skip
 BUILT_IN: dict[str, dict[int, str]] = {
-    "proto": PROTOCOLS, "scope": SCOPES, "table": TABLES, "group": {0: "default"}, "dsfield": {}, "realm": {0: "unknown"},
+    "proto": PROTOCOLS, "scope": SCOPES, "table": TABLES, "group": {0: "default"}, "dsfield": {}, "realm": {0: "cosmos"},
 }  # fmt: skip
-LIMITS = {"proto": 255, "scope": 255, "table": 0xFFFFFFFF, "group": 0x7FFFFFFF, "dsfield": 255, "realm": 255}
+LIMITS = {"proto": 255, "scope": 255, "table": 0xFFFFFFFF, "group": 0x7FFFFFFF, "dsfield": 255, "realm": 0xFFFF}
 
 
 class NameTables:
