@@ -281,7 +281,7 @@ class NetnsFile(Node):
     __slots__ = ("net",)
 
     def __init__(self, net: Any):
-        super().__init__(0o444)
+        super().__init__(0o444, ino=net.inode)
         self.net = net
 
 

@@ -303,6 +303,7 @@ def _ns_directory(whose: Process) -> Directory:
         "pid": whose.pidns.inode,
         "pid_for_children": whose.pidns_for_children.inode,
         "time": 4026531834,
+        "time_for_children": 4026531834,
         "user": 4026531837,
         "uts": 4026531838,
     }
@@ -321,9 +322,7 @@ def _ns_directory(whose: Process) -> Directory:
 
 def netns_file(net: Any) -> NetnsFile:
     """A node that holds `net`, with the namespace's number as its inode."""
-    node = NetnsFile(net)
-    node.ino = net.inode
-    return node
+    return NetnsFile(net)
 
 
 def _fd_directory(whose: Process) -> Directory:
