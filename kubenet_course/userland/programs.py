@@ -28,8 +28,9 @@ def _lazy(name: str) -> Program:
     """The `main` of a module that is imported when it is first called."""
 
     def main(proc: Process, argv: list[str]) -> Awaitable[int]:
-        module = sys.modules.get(name) or importlib.import_module(name)
-        return module.main(proc, argv)
+        # Another thread's lab may be importing it right now: then import_module() waits.
+        start = getattr(sys.modules.get(name), "main", None) or importlib.import_module(name).main
+        return start(proc, argv)
 
     main.__module__ = name
     return main

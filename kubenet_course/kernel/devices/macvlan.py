@@ -199,7 +199,7 @@ class Macvlan(NetDevice):
 
     def set_mtu(self, mtu: int) -> None:
         """macvlan_change_mtu()."""
-        if mtu > self.lower.mtu:
+        if self.lower.mtu < mtu <= self.max_mtu:
             raise KernelError(errno.EINVAL)
         super().set_mtu(mtu)
 

@@ -131,7 +131,7 @@ class Vlan(NetDevice):
 
     def set_mtu(self, mtu: int) -> None:
         """vlan_dev_change_mtu()."""
-        if mtu > self.lower.mtu:
+        if self.lower.mtu < mtu <= self.max_mtu:
             raise KernelError(errno.ERANGE)
         super().set_mtu(mtu)
 

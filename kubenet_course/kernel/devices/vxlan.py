@@ -179,7 +179,7 @@ class Vxlan(ForwardingDatabase, NetDevice):
 
     def set_mtu(self, mtu: int) -> None:
         """vxlan_change_mtu()."""
-        if self.lower is not None and mtu > self.lower.mtu - self.headroom:
+        if self.lower is not None and self.lower.mtu - self.headroom < mtu <= self.max_mtu:
             raise KernelError(errno.EINVAL)
         super().set_mtu(mtu)
 

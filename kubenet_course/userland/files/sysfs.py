@@ -89,7 +89,7 @@ class _Attribute(VirtualFile):
 def _file(read: Read | None, write: Write | None = None) -> Node:
     mode = (0o444 if read else 0) | (0o200 if write else 0)
     return _Attribute(
-        (lambda proc: f"{read()}\n".encode()) if read else None,
+        (lambda proc: f"{read()}\n".encode() if read() != "" else b"") if read else None,
         (lambda proc, data: write(data.decode("utf-8", "replace").strip())) if write else None,
         mode,
     )

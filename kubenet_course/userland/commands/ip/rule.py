@@ -318,12 +318,12 @@ def l3mdev_rule(net: NetNamespace, said: FibRule) -> FibRule:
     return rule
 
 
-FIELDS = ("action", "table", "priority", "source", "destination", "src", "dst", "iif", "oif", "fwmark", "fwmask", "tos", "invert",
+FIELDS = ("action", "table", "priority", "source", "destination", "src", "dst", "iif", "oif", "fwmark", "fwmask", "tos", "protocol",
           "suppress_prefixlength", "suppress_ifgroup", "ipproto", "sport", "dport", "uidrange", "tun_id", "l3mdev")  # fmt: skip
 
 
 def _same(old: FibRule, new: FibRule) -> bool:
-    """rule_exists(): all fields, the priority too (a goto's target not)."""
+    """rule_exists(): all fields, the priority too (a goto's target and ``not`` are left out)."""
     return all(getattr(old, name, False) == getattr(new, name, False) for name in FIELDS)
 
 

@@ -87,7 +87,6 @@ def _bind_source(proc: Process, settings: Settings, sock: Any, family: int) -> N
         port = service_port(proc, settings.source_port, settings.protocol) or (
             int(settings.source_port) if settings.source_port.isdigit() else 0
         )
-    sock.reuse_address = sock.reuse_port = True
     try:
         sock.bind(address, port)
     except KernelError as failure:
