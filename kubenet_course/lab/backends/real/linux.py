@@ -109,7 +109,8 @@ def drop_from_bounding_set(capability: int) -> None:
 
 def set_process_title(title: str) -> None:
     """Show `title` in ps: the name and, in place, the argument area (as setproctitle does)."""
-    _check(_libc.prctl(PR_SET_NAME, title.rsplit("/", 1)[-1].encode()[:15], 0, 0, 0), title)
+    name = title.split(" ", 1)[0].rsplit("/", 1)[-1]
+    _check(_libc.prctl(PR_SET_NAME, name.encode()[:15], 0, 0, 0), title)
     with open("/proc/self/stat", "rb") as stat:
         fields = stat.read().rpartition(b") ")[2].split()
     start, end = int(fields[45]), int(fields[46])  # arg_start, arg_end: proc_pid_stat(5), 48 and 49
