@@ -24,6 +24,11 @@ from kubenet_course.userland.sockets import Datagrams, Listener, Network, Stream
 
 BACKLOG = 4096  # Go's net package asks for net.core.somaxconn
 BURST = 64  # datagrams that are answered before others have their turn
+# A server that forwards to itself (no plugin `loop`) asks itself until it runs out of time. On a real machine that costs
+# its processor; here time must pass for it, or the loop would have thousands of turns in each millisecond.
+CROWD = 100  # questions that wait for others, before the next one has to wait for its turn
+TURN = 0.02  # seconds that a turn takes then
+FULL = 2.0  # seconds: a question that would have to wait longer gets lost, as in a full receive buffer
 TCP_IDLE = 10.0  # seconds (core/dnsserver: timeouts' default for idle connections)
 
 
@@ -42,6 +47,8 @@ class Listeners:
         self.pages: dict[tuple[str, str, int], Endpoint] = {}
         #: Servers whose answers may take time: each in a task of its own.
         self.waiting: set[tuple[str, str, int]] = set()
+        self.pending = 0
+        self.free_at = 0.0
 
     async def open(self, engine: Engine) -> None:
         """Listen on all that `engine` asks for, and no longer on the rest."""
@@ -124,11 +131,10 @@ class Listeners:
                 if failure.errno == errno.EBADF:
                     return  # closed
                 continue  # an ICMP error about an earlier answer
-            work = self._answer(key, sock, wire, client, port, local)
             if key in self.waiting:
-                self.network.spawn(work)
+                self.network.spawn(self._pending(key, sock, wire, client, port, local))
             else:
-                await work
+                await self._answer(key, sock, wire, client, port, local)
 
     async def _answer(self, key: tuple[str, str, int], sock: Datagrams, wire: bytes, client: str, port: int, local: str) -> None:
         assert self.engine is not None
@@ -139,6 +145,21 @@ class Listeners:
             await sock.send(answer, client, port, local)
         except KernelError:
             return  # the client cannot be reached any more; that is its affair
+
+    async def _pending(self, *question: Any) -> None:
+        """An answer that may take time; where too many do, they come one after the other."""
+        self.pending += 1
+        try:
+            if self.pending > CROWD:
+                now = self.network.time()
+                wait = max(self.free_at, now) - now
+                if wait > FULL:
+                    return
+                self.free_at = now + wait + TURN
+                await self.network.sleep(wait + TURN)
+            await self._answer(*question)
+        finally:
+            self.pending -= 1
 
     async def _tcp(self, key: tuple[str, str, int], listener: Listener) -> None:
         while self.sockets.get(key) is listener:

@@ -101,3 +101,13 @@ def test_coredns_is_set_up_as_in_the_notes() -> None:
         assert lab.run("client", "curl -s http://www.example.org").stdout == "<h1>www.example.org</h1>\n"
         assert lab.run("client", "ping -c 1 db | head -1").stdout == "PING db (192.168.1.11) 56(84) bytes of data.\n"
         assert '"A IN www.example.org. udp 33 false 512" NOERROR qr,aa,rd' in lab.run("dns", "cat coredns.log").stdout
+
+
+def test_a_server_that_forwards_to_itself_lets_time_pass() -> None:
+    with Lab.load("coredns") as lab:
+        lab.run("dns", "printf '. {\\n forward . 192.168.1.10\\n}\\n' > Corefile; coredns > log 2>&1 & sleep 1")
+        done = lab.run("client", "dig @192.168.1.10 +timeout=2 +tries=1 www.example.org")
+        assert "no servers could be reached" in done.stdout or "SERVFAIL" in done.stdout
+        # what it asked itself is over after a while, and it answers again
+        lab.run("dns", "printf '. {\\n forward . 8.8.8.8\\n}\\n' > Corefile; sleep 20; pkill coredns; coredns > log 2>&1 & sleep 1")
+        assert lab.run("client", "dig @192.168.1.10 +short www.example.org").stdout == "203.0.113.80\n"
