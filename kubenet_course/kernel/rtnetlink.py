@@ -228,6 +228,16 @@ def set_link(net: NetNamespace, dev: NetDevice, wanted: LinkRequest) -> None:
         dev.set_carrier(not wanted.protodown)
         dev.proto_down = wanted.protodown
     _change_kind(dev, wanted)
+    told = (wanted.group, wanted.alias, wanted.mode, wanted.operstate, wanted.addrgenmode, wanted.protodown, wanted.port_kind)
+    if any(item is not None for item in told):  # DO_SETLINK_NOTIFY
+        state_change(dev)
+
+
+def state_change(dev: NetDevice) -> None:
+    """netdev_state_change(): NETDEV_CHANGE, at which a bridge looks at its port's carrier again."""
+    changed: Any = getattr(dev.master, "port_changed", None)
+    if changed is not None and dev.running:
+        changed(dev)
 
 
 def set_operstate(dev: NetDevice, wanted: str) -> None:
@@ -300,6 +310,7 @@ def set_master(dev: NetDevice, master: NetDevice | None) -> None:
 
 def change_flags(dev: NetDevice, flags: dict[str, bool]) -> None:
     """__dev_change_flags(): flags other than UP first, then open or close."""
+    before = (dev.noarp, dev.multicast, dev.notrailers, dev.dynamic)
     if "NOARP" in flags and flags["NOARP"] != dev.noarp:
         dev.noarp = flags["NOARP"]
         dev.net.arp.flush_device(dev)  # arp_netdev_event() and ndisc_netdev_event(): neigh_changeaddr()
@@ -321,6 +332,8 @@ def change_flags(dev: NetDevice, flags: dict[str, bool]) -> None:
     if "ALLMULTI" in flags and flags["ALLMULTI"] != dev.allmulti_user:
         dev.allmulti_user = flags["ALLMULTI"]
         dev.allmulti += 1 if dev.allmulti_user else -1
+    if before != (dev.noarp, dev.multicast, dev.notrailers, dev.dynamic):
+        state_change(dev)
 
 
 def delete_link(net: NetNamespace, dev: NetDevice) -> None:
@@ -348,9 +361,11 @@ def add_altname(dev: NetDevice, name: str) -> None:
     if taken(dev.net, name):
         raise KernelError(errno.EEXIST)
     dev.altnames = (*dev.altnames, name)
+    state_change(dev)
 
 
 def delete_altname(dev: NetDevice, name: str) -> None:
     if name not in dev.altnames:
         raise KernelError(errno.ENOENT)
     dev.altnames = tuple(other for other in dev.altnames if other != name)
+    state_change(dev)
