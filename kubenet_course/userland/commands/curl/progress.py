@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from signal import SIGPIPE
 from typing import TYPE_CHECKING
 
 from kubenet_course.sim.loop import MICROSECOND, MILLISECOND, SECOND
+from kubenet_course.userland.streams import BrokenPipe
 
 if TYPE_CHECKING:
     from kubenet_course.sim.loop import Timer
@@ -72,7 +74,11 @@ class Meter:
     def _tick(self) -> None:
         self._timer = self.proc.loop.call_later(SECOND, self._tick)
         if not self.bar:
-            self._line()
+            try:
+                self._line()
+            except BrokenPipe:  # nobody reads standard error any more
+                self.stop()
+                self.proc.kill(SIGPIPE)
 
     def end(self) -> None:
         """Curl_pgrsDone(): the last line and its newline."""
