@@ -365,7 +365,8 @@ def add_altname(dev: NetDevice, name: str) -> None:
 
 
 def delete_altname(dev: NetDevice, name: str) -> None:
-    if name not in dev.altnames:
-        raise KernelError(errno.ENOENT)
+    """netdev_name_node_alt_destroy()."""
+    if name not in dev.altnames:  # another device's, or one that it is called by
+        raise KernelError(errno.EINVAL if taken(dev.net, name) else errno.ENOENT)
     dev.altnames = tuple(other for other in dev.altnames if other != name)
     state_change(dev)
