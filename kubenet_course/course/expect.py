@@ -106,11 +106,6 @@ class Expect:
         links = self.json(machine, f"ip -j -s link show dev {device}")
         return int(links[0]["stats64"]["rx"]["packets"]) if links else 0
 
-    def no_ping(self, machine: str, target: str, why: str = "", hint: int = 0) -> bool:
-        """`machine` must not get an answer from `target`."""
-        done = self.run(machine, f"ping -c 1 -W 1 {target}")
-        return self.that(done.returncode != 0, f"{machine} cannot ping {target}", why, hint)
-
     def address(self, machine: str, device: str, address: str, why: str = "", hint: int = 0, *, netns: str = "") -> bool:
         """`device` has `address` (with its prefix length)."""
         wanted = ipaddress.ip_interface(address)

@@ -50,16 +50,6 @@ class Dispenser:
             return True
         return False
 
-    def next_line(self) -> bool:
-        """To the next token if it begins a new line."""
-        if self.position < 0 or self.position + 1 >= len(self.tokens):
-            return self.next()
-        here, after = self.tokens[self.position], self.tokens[self.position + 1]
-        if not same_line(here, after):
-            self.position += 1
-            return True
-        return False
-
     def next_block(self) -> bool:
         """To the next line of the directive's { … }; False at its end, or where there is none."""
         if self.nesting > 0:

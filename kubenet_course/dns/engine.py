@@ -299,12 +299,6 @@ def _check_overlap(address: Address, host: str, taken: set[tuple[str, str, str, 
             raise CorefileError(f"cannot serve {shown} - zone overlap listener capacity with {there}")
 
 
-def plugin_names() -> list[str]:
-    """The plugins of this installation, in the order of the chain."""
-    found = discover("kubenet_course.dns.plugins")
-    return [name for name in ORDER if name in found]
-
-
 def reject(wire: bytes) -> bytes | None:
     """dns.DefaultMsgAcceptFunc: None for what is to be read; b"" for what is ignored; else the answer."""
     if len(wire) < 12 or wire[2] & 0x80:

@@ -16,7 +16,6 @@ from kubenet_course.userland.surroundings import Surroundings
 
 TOOLS = {4: "iptables", 6: "ip6tables"}
 TABLES = ("raw", "nat", "filter")
-OLD_CHAINS = ("DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2")
 
 
 class Firewall:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 
 _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
 
@@ -63,8 +62,3 @@ def _bits(letters: str, mode: int, is_dir: bool) -> int:
     if "X" in letters and (is_dir or mode & 0o111):
         bits |= 1
     return bits
-
-
-def show_mode(mode: int) -> str:
-    """``drwxr-xr-x``."""
-    return stat.filemode(mode)

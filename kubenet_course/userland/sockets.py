@@ -19,7 +19,7 @@ every failure is KernelError(errno):
 from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
@@ -167,25 +167,6 @@ def background(proc: Process, work: Coroutine[Any, Any, Any]) -> Task[Any]:
     task = proc.loop.spawn(run(), proc.comm)
     ender = proc.owns(_Ender(task))
     return task
-
-
-async def first_of(proc: Process, *works: Awaitable[Any]) -> int:
-    """Run several tasks until one is done (select(2) in spirit); its number. The others are cancelled.
-
-    An exception of the one that ended is raised here.
-    """
-    gate = proc.loop.future()
-    tasks = [proc.loop.spawn(cast("Coroutine[Any, Any, Any]", work)) for work in works]
-    for task in tasks:
-        task.add_done_callback(gate.set_result)
-    try:
-        done = await gate
-    finally:
-        for task in tasks:
-            if not task.done():
-                task.cancel()
-    done.result()
-    return tasks.index(done)
 
 
 async def within(proc: Process, awaitable: Awaitable[T], seconds: float | None) -> T:

@@ -20,9 +20,6 @@ _NAME_TROUBLE = re.compile(
     r"Name or service not known|Temporary failure in name resolution|[Cc]ould not resolve|unable to resolve"
     r"|no servers could be reached|unknown host|NXDOMAIN|No address associated",
 )
-_COMMAND_TROUBLE = re.compile(
-    r"command not found|: No such file or directory|[Uu]sage:|invalid option|kubenet:"
-)
 
 
 @dataclass(frozen=True)

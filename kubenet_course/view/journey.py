@@ -136,9 +136,6 @@ class Journey:
     def packet(self, number: int) -> Packet:
         return self.packets[number - 1]
 
-    def caused_by(self, number: int) -> tuple[Packet, ...]:
-        return tuple(p for p in self.packets if p.cause == number)
-
     def __str__(self) -> str:
         return journey_text(self)
 

@@ -39,7 +39,6 @@ class IpTunnel(NetDevice):
     tap: ClassVar[bool] = False
     min_mtu = 0
     max_mtu = 0
-    default_pmtudisc = True
 
     def __init__(self, net: NetNamespace, name: str, attrs: dict[str, Any], mac: MacAddress | None = None):
         super().__init__(net, name, mac)

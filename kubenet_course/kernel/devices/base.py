@@ -49,8 +49,6 @@ class NetDevice:
     max_mtu: ClassVar[int] = 65535
     qlen = 1000
     default_qdisc: ClassVar[str] = "noqueue"
-    #: The operational state is not watched: up means UNKNOWN (lo, dummy, vxlan).
-    oper_unknown: ClassVar[bool] = False
     is_loopback: ClassVar[bool] = False
     #: What `ip -d link` tells of queues and offloads.
     num_tx_queues = 1
@@ -144,10 +142,6 @@ class NetDevice:
     def can_move(self) -> bool:
         """False for NETIF_F_NETNS_LOCAL devices (lo)."""
         return True
-
-    def stats_header(self) -> int:
-        """Bytes added to `skb.len` in the byte counters."""
-        return 14
 
     @property
     def ll_address(self) -> str:

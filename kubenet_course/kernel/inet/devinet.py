@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.kernel.netns import NetNamespace
 
-SCOPE_NAMES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 
 
 @dataclass(slots=True, eq=False)

@@ -70,7 +70,6 @@ class InetState:
         #: A packet that came in, and an ARP packet: called with the skb.
         self.receive = partial(ip_input.ip_rcv, net)
         self.receive_arp = partial(arp.arp_rcv, net)
-        self.rp_filter_all = 0
 
     # -- tables -----------------------------------------------------------------------------
     def table(self, number: int) -> FibTable:

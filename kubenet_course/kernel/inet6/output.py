@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course import errno
-from kubenet_course.errors import KernelError
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_output import SEND_TIME
 from kubenet_course.kernel.mib import count_group, count_icmp6
@@ -247,11 +245,3 @@ def ip6_fragment(net: NetNamespace, skb: SkBuff, rt: Rt6Info, mtu: int) -> None:
         _finish2(net, part, rt)
     net.count("Ip6FragOKs")
     skb.consume(net)
-
-
-def check_size(net: NetNamespace, rt: Rt6Info, length: int, dont_fragment: bool) -> None:
-    """__ip6_append_data(): KernelError(EMSGSIZE), with `.mtu`, for what may not or cannot be split."""
-    if length > 65535 + 40 or (dont_fragment and length > rt.mtu):
-        failure = KernelError(errno.EMSGSIZE)
-        failure.mtu = rt.mtu  # type: ignore[attr-defined]
-        raise failure

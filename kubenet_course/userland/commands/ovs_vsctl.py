@@ -18,17 +18,6 @@ if TYPE_CHECKING:
 NAMES = ("ovs-vsctl",)
 LOGS = "/var/log/openvswitch"
 GLOBAL = ("--no-wait", "--oneline", "--no-syslog", "--dry-run", "--columns")
-IFACE_COLUMNS = (
-    "name",
-    "type",
-    "options",
-    "ofport",
-    "ofport_request",
-    "mac",
-    "mtu_request",
-    "external_ids",
-    "other_config",
-)
 
 
 class Run(Database):

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kubenet_course.userland.system import System
 
 MAGIC = b"#!kubenet:"
-SHELLS = frozenset({"sh", "bash", "dash", "ash"})
 
 
 def image(name: str) -> bytes:

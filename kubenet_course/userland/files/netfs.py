@@ -21,7 +21,6 @@ TCP_STATES = {
     "CLOSE": 7,
     "CLOSE_WAIT": 8, "LAST_ACK": 9, "LISTEN": 10, "CLOSING": 11,
 }  # fmt: skip
-_VISIBLE = frozenset({"unicast", "local", "broadcast", "anycast"})
 
 
 def proc_net(whose: Process) -> Directory:

@@ -20,7 +20,6 @@ from kubenet_course.userland.files.nodes import (
     Directory,
     NetnsFile,
     Node,
-    RegularFile,
 )
 from kubenet_course.userland.files.view import FileView
 
@@ -88,10 +87,6 @@ class FileTree:
         node = self.view.node(path)
         assert isinstance(node, Directory)
         return node
-
-    def install_program(self, name: str, directory: str = "/usr/bin") -> None:
-        """Make `system.programs[name]` an executable file in `directory`."""
-        self.mount_virtual(f"{directory}/{name}", RegularFile(loader.image(name), 0o755))
 
     def load_program(
         self, argv: list[str], env: dict[str, str], cwd: str, files: FileView

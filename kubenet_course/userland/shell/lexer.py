@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from kubenet_course.userland.shell.nodes import ArrayValue, Assign, Lit, Redirect, Word
-from kubenet_course.userland.shell.source import META, NAME, ShellSyntaxError, Source, Substitution, make_word
+from kubenet_course.userland.shell.source import META, ShellSyntaxError, Source, Substitution, make_word
 from kubenet_course.userland.shell.words import Scanner
 
 RESERVED = {
@@ -24,7 +24,6 @@ OPERATORS = (
     ("&&", "AND_IF"), ("||", "OR_IF"), (";;&", "DSEMIAMP"), (";;", "DSEMI"), (";&", "SEMIAMP"),
     ("|&", "PIPEAND"), ("|", "PIPE"), (";", "SEMI"), ("&", "AMP"), ("(", "LPAREN"), (")", "RPAREN"),
 )  # fmt: skip
-REDIRECTIONS = ("&>>", "&>", "<<<", "<<-", "<<", "<&", "<>", ">>", ">&", ">|", "<", ">")
 #: After these a command may begin, so a reserved word is one.
 STARTERS = frozenset(
     {"NEWLINE", "SEMI", "AMP", "AND_IF", "OR_IF", "PIPE", "PIPEAND", "DSEMI", "SEMIAMP", "DSEMIAMP", "LPAREN",
@@ -39,7 +38,6 @@ BINARY = frozenset(
 _ASSIGN = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?=|\[)")
 _REDIRECT = re.compile(r"(\d*)(&>>|&>|<<<|<<-|<<|<&|<>|>>|>&|>\||<|>)")
 _COND_STOP = frozenset(" \t\n;&|<>()")
-_REGEX_STOP = frozenset(" \t\n")
 
 
 class Token:
@@ -414,8 +412,3 @@ def accepts(parser: Any, terminal: str) -> bool:
         stack.append(states[stack[-1]][argument.origin.name][1])
         if stack[-1] == parser.parse_conf.end_state:
             return True
-
-
-def is_name(text: str) -> bool:
-    """Whether `text` may name a variable."""
-    return NAME.fullmatch(text) is not None

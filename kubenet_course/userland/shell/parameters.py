@@ -7,8 +7,6 @@ from functools import lru_cache
 
 from kubenet_course.userland.files.pattern import matches, translate
 
-_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+\Z")
-
 
 @lru_cache(512)
 def _compiled(pattern: str, lazy: bool, head: str, tail: str) -> re.Pattern[str]:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 TYPES = {"unicast": 0, "broadcast": 1, "multicast": 2, "bcast": 1, "mcast": 2, "host": 0, "otherhost": 3}
 WORDS = {0: "unicast", 1: "broadcast", 2: "multicast", 3: "otherhost"}
-NFT = {0: "host", 1: "broadcast", 2: "multicast", 3: "other"}
 
 
 class Pkttype(Extension):

@@ -135,10 +135,6 @@ class Machine:
         for key in self._strings(node[2].value, value, env, "text"):
             yield index_value(value, key)
 
-    def _values(self, node: tuple, value: Any, env: Env) -> Iterator[Any]:
-        for path in self.paths(node, value, env):
-            yield get_path(value, path)
-
     def do_field(self, node: tuple, value: Any, env: Env) -> Iterator[Any]:
         for base in self.run(node[1], value, env):
             yield index_value(base, node[2].value)
