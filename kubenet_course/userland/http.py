@@ -190,6 +190,7 @@ class Wire:
 
 
 async def read_headers(wire: Wire) -> Headers:
+    """The fields up to the empty line. Raises HttpError."""
     headers = Headers()
     while True:
         line = await wire.line()
@@ -248,6 +249,7 @@ async def read_chunk(wire: Wire) -> bytes:
 
 
 async def read_body(wire: Wire, headers: Headers, until_close: bool = False) -> bytes:
+    """Chunked, by Content-Length, or with `until_close` to the end of the connection. Raises HttpError (413)."""
     if is_chunked(headers):
         whole = bytearray()
         while chunk := await read_chunk(wire):
@@ -287,6 +289,7 @@ async def read_request_head(wire: Wire) -> Request | None:
 
 
 async def read_request(wire: Wire) -> Request | None:
+    """A whole request, 100-continue answered; None where the connection ended before one. Raises HttpError."""
     request = await read_request_head(wire)
     if request is not None:
         if request.headers.get("Expect").lower() == "100-continue":
@@ -296,6 +299,7 @@ async def read_request(wire: Wire) -> Request | None:
 
 
 async def read_response_head(wire: Wire) -> Response:
+    """Status line and fields. Raises HttpError."""
     line = await wire.line()
     if not line:
         raise HttpError("empty reply")
@@ -308,10 +312,12 @@ async def read_response_head(wire: Wire) -> Response:
 
 
 def has_body(response: Response, method: str) -> bool:
+    """Whether the answer to `method` is followed by a body (RFC 9112, 6.3)."""
     return method != "HEAD" and response.status >= 200 and response.status not in (204, 304)
 
 
 async def read_response(wire: Wire, method: str = "GET") -> Response:
+    """The final answer with its body, interim ones (1xx) passed over. Raises HttpError."""
     response = await read_response_head(wire)
     while response.status in (100, 102, 103):
         response = await read_response_head(wire)

@@ -32,6 +32,8 @@ async def _guarded(work: Awaitable[T], timeout: float | None = None, late: int =
 
 
 class RealStream:
+    """`Stream` on asyncio's streams."""
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
         self.reader, self.writer = reader, writer
         names = [writer.get_extra_info(which) for which in ("sockname", "peername")]
@@ -53,6 +55,8 @@ class RealStream:
 
 
 class RealListener:
+    """`Listener` on an asyncio server."""
+
     def __init__(self) -> None:
         self.server: asyncio.Server | None = None
         self.local: Peer = ("", 0)

@@ -36,6 +36,8 @@ def _kernel_errors() -> Iterator[None]:
 
 
 class RealChild:
+    """`Child` as a process of this computer."""
+
     def __init__(self, popen: subprocess.Popen[bytes]):
         self.popen = popen
         self.pid = popen.pid

@@ -147,6 +147,7 @@ def _shown(byte: int) -> str:
 
 
 def encode_query(identity: int, name: str, rdtype: int, conf: resolv_conf.ResolvConf) -> bytes:
+    """A query's bytes as res_mkquery() makes them, with EDNS0 where the options ask for it."""
     flags = 0x0100 | (0x20 if "trust-ad" in conf.flags else 0)
     edns = "edns0" in conf.flags
     wire = (

@@ -82,6 +82,7 @@ def parse(text: str) -> ResolvConf:
 
 
 def set_options(conf: ResolvConf, words: list[str]) -> None:
+    """res_setoptions(): numbers up to their limits, flags; unknown words are passed over."""
     for word in words:
         name, colon, value = word.partition(":")
         if colon and name in LIMITS:

@@ -183,6 +183,8 @@ def _ns(seconds: float | None) -> int | None:
 
 
 class EmulatedStream:
+    """`Stream` on an emulated TCP socket."""
+
     def __init__(self, proc: Process, sock: TcpSocket):
         self.proc, self.sock = proc, sock
         self.local: Peer = (str(sock.local), sock.local_port)
@@ -202,6 +204,8 @@ class EmulatedStream:
 
 
 class EmulatedListener:
+    """`Listener` on an emulated TCP socket."""
+
     def __init__(self, proc: Process, sock: TcpSocket):
         self.proc, self.sock = proc, sock
         self.local: Peer = (_name(sock), sock.local_port)
@@ -215,6 +219,8 @@ class EmulatedListener:
 
 
 class EmulatedDatagrams:
+    """`Datagrams` on an emulated UDP socket."""
+
     def __init__(self, proc: Process, sock: UdpSocket):
         self.proc, self.sock = proc, sock
         self.local: Peer = (_name(sock), sock.local_port)

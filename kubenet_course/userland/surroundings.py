@@ -148,6 +148,8 @@ def as_bytes(data: str | bytes) -> bytes:
 
 
 class ProcessChild:
+    """`Child` on an emulated machine."""
+
     def __init__(self, process: Process):
         self.process = process
         self.pid = process.parent.pidns.number(process) if process.parent is not None else process.pid

@@ -65,6 +65,8 @@ class UnixStream:
 
 
 class UnixListener:
+    """`Listener` on a socket that is a file. KernelError(EADDRINUSE) where the file is there."""
+
     def __init__(self, proc: Process, path: str):
         self.proc = proc
         self.local: Peer = (path, 0)

@@ -24,6 +24,7 @@ def program_of(command: str) -> str:
 
 
 def why_born(event: Event, cause: str) -> str:
+    """Between a packet and the one that caused it: "answers", "reports an error about", …."""
     network, transport = event.network, event.transport
     if isinstance(network, ArpHeader):
         return "asked by" if network.operation == ARP_REQUEST else "answers"

@@ -115,6 +115,7 @@ class Files:
 
 
 def read_files(lab: Any, target: Target) -> Files:
+    """/etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf as `target`'s resolver sees them."""
     def text(path: str) -> list[list[str]]:
         result = lab.query(target.machine, target.command("cat", path))
         return (

@@ -18,6 +18,8 @@ ARP_REPLY = 2
 
 
 class ArpHeader(NamedTuple):
+    """ARP for IPv4 over Ethernet; `operation` is ARP_REQUEST or ARP_REPLY."""
+
     operation: int
     sender_mac: MacAddress
     sender_ip: IPv4Address

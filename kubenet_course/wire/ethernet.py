@@ -21,6 +21,8 @@ _NAMES = {ETH_P_IP: "IPv4", ETH_P_ARP: "ARP", ETH_P_8021Q: "802.1Q", ETH_P_IPV6:
 
 
 class EthernetHeader(NamedTuple):
+    """`ethertype` is what follows: ETH_P_IP and so on."""
+
     destination: MacAddress
     source: MacAddress
     ethertype: int

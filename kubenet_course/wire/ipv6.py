@@ -27,6 +27,8 @@ ROUTER_ALERT = (NEXTHDR_HOP, b"\x3a\x00\x05\x02\x00\x00\x01\x00")
 
 
 class Ipv6Header(NamedTuple):
+    """`protocol` is that of the payload, behind the `extensions`: (next header's number, its bytes) in order."""
+
     source: IPv6Address
     destination: IPv6Address
     protocol: int

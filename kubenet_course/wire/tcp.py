@@ -13,7 +13,6 @@ from typing import NamedTuple
 from kubenet_course.wire.checksum import internet_checksum, pseudo_header
 from kubenet_course.wire.ipv4 import IPPROTO_TCP
 
-TCPOPT_MSS, TCPOPT_WINDOW = 2, 3
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
 
 
@@ -71,18 +70,3 @@ class TcpHeader(NamedTuple):
 
     def __str__(self) -> str:
         return f"Flags [{self.flag_text()}], seq {self.sequence}, win {self.window}"
-
-
-def find_option(options: bytes, kind: int, length: int) -> bytes | None:
-    """The data of the first whole option of that kind and length in bytes, as the kernel walks them; None without one."""
-    at = 0
-    while at < len(options) and options[at] != 0:
-        if options[at] == 1:
-            at += 1
-            continue
-        if at + 1 >= len(options) or options[at + 1] < 2:
-            return None
-        if options[at] == kind and options[at + 1] == length and at + length <= len(options):
-            return options[at + 2 : at + length]
-        at += options[at + 1]
-    return None

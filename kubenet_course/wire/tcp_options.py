@@ -88,3 +88,13 @@ def walk(data: bytes) -> Iterator[tuple[int, bytes | None]]:
             return
         yield kind, bytes(data[at + 2 : at + length])
         at += length
+
+
+def find(data: bytes, kind: int, size: int) -> bytes | None:
+    """The value, `size` bytes, of the first option of that kind which stands before anything broken; None without one."""
+    for found, value in walk(data):
+        if value is None:
+            return None
+        if found == kind and len(value) == size:
+            return value
+    return None

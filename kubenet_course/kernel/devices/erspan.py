@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 class Erspan(IpTunnel):
+    """erspan0, which no packet passes."""
+
     kind = "erspan"
     tap = True
     min_mtu = 68

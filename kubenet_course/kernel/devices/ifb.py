@@ -12,6 +12,8 @@ from kubenet_course.kernel.skbuff import SkBuff
 
 
 class Ifb(PlainDevice):
+    """What comes in by redirection goes on from where it was taken; anything else ends here."""
+
     kind = "ifb"
     qlen = 32
     tso_max_size = 524280

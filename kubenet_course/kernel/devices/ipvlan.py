@@ -122,6 +122,8 @@ class IpvlanPort:
 
 
 class Ipvlan(NetDevice):
+    """A device on a lower one, sharing its MAC address: addresses decide who gets a packet (drivers/net/ipvlan/)."""
+
     kind = "ipvlan"
 
     def __init__(self, net: NetNamespace, name: str, lower: NetDevice):

@@ -103,6 +103,8 @@ class MacvlanPort:
 
 
 class Macvlan(NetDevice):
+    """A device on a lower one with a MAC address of its own (drivers/net/macvlan.c)."""
+
     kind = "macvlan"
     can_proto_down = True
 

@@ -59,6 +59,8 @@ class VrfPort:
 
 
 class Vrf(NetDevice):
+    """A device that gives those below it a routing table of their own (drivers/net/vrf.c)."""
+
     kind = "vrf"
     default_mtu = 65575
     min_mtu = 1280

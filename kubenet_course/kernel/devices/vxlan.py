@@ -34,6 +34,8 @@ LINUX_PORT = 8472
 
 
 class Vxlan(ForwardingDatabase, NetDevice):
+    """A VXLAN tunnel endpoint (drivers/net/vxlan/vxlan_core.c): `vni`, its remotes in the forwarding database."""
+
     kind = "vxlan"
     can_proto_down = True
 

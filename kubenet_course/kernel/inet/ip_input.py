@@ -71,6 +71,7 @@ def ip_rcv(net: NetNamespace, skb: SkBuff) -> None:
 
 
 def ip_rcv_finish(net: NetNamespace, skb: SkBuff) -> None:
+    """ip_rcv_finish(): look the route up, then hand on to what it says."""
     rt: Rtable | None = skb.dst
     if rt is None:
         rt = net.ipv4.input_cache.get(input_key(net, skb))

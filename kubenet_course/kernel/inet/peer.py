@@ -18,6 +18,8 @@ REDIRECT_SILENCE = REDIRECT_LOAD << (REDIRECT_NUMBER + 1)
 
 
 class InetPeer:
+    """One other host's purse: `tokens` and `last` in ns, `redirects` sent without effect."""
+
     __slots__ = ("tokens", "last", "redirects")
 
     def __init__(self, now: int):

@@ -42,6 +42,7 @@ def add_prefix_route(net: NetNamespace, dev: NetDevice, address: Inet6Address) -
 
 
 def insert_once(net: NetNamespace, route: fib.FibRoute) -> bool:
+    """Add the route unless one of the same device, type and metric is there; whether it was new."""
     table = net.ipv6.table(route.table)
     dev = route.dev
     for old in table.at(route.prefix):  # as many as the namespace has devices
@@ -63,6 +64,7 @@ def remove_prefix_route(net: NetNamespace, dev: NetDevice, address: Inet6Address
 
 
 def remove_kernel_route(net: NetNamespace, wanted: fib.FibRoute) -> None:
+    """Take away the kernel's own route that `wanted` describes, if it is there."""
     table = net.ipv6.table(wanted.table)
     for old in list(table.at(wanted.prefix)):
         if (old.type, old.dev, old.metric, old.protocol) == (
@@ -76,6 +78,7 @@ def remove_kernel_route(net: NetNamespace, wanted: fib.FibRoute) -> None:
 
 
 def host_route(dev: NetDevice, address: IPv6Address, kind: str) -> fib.FibRoute:
+    """addrconf_f6i_alloc(): the /128 in table local for an address of the host; `kind` local or anycast."""
     return fib.FibRoute(
         Network(address, 128),
         kind,
@@ -137,6 +140,7 @@ def join_anycast(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> No
 
 
 def leave_anycast(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
+    """addrconf_leave_anycast(): the last address of a prefix takes the subnet-router anycast address along."""
     idev = net.ipv6.devices.get(dev)
     anycast = IPv6Address(address.network.address)
     if idev is None or anycast not in idev.anycasts:

@@ -84,6 +84,7 @@ def ipv6_rcv(net: NetNamespace, skb: SkBuff) -> None:
 
 
 def ip6_rcv_finish(net: NetNamespace, skb: SkBuff) -> None:
+    """ip6_rcv_finish(): look the route up, then hand on to what it says."""
     rt: Rt6Info | None = skb.dst
     if rt is None:
         rt = ip6_route_input(net, skb)

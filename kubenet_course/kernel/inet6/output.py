@@ -165,6 +165,7 @@ def _loop_back(net: NetNamespace, skb: SkBuff, dev: NetDevice) -> None:
 
 
 def ip6_finish_output(net: NetNamespace, skb: SkBuff, rt: Rt6Info) -> None:
+    """ip6_finish_output(): in pieces where it does not fit the path, else to the neighbour."""
     dev = rt.dev
     assert dev is not None
     if skb.len > dev.mtu or rt.pmtu or (rt.route is not None and rt.route.metrics):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubenet_course.wire.tcp import ACK, FIN, RST, SYN, TCPOPT_WINDOW, find_option
+from kubenet_course.wire import tcp_options
+from kubenet_course.wire.tcp import ACK, FIN, RST, SYN
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.conntrack import Conntrack, ConntrackEntry
@@ -68,6 +69,8 @@ class Side:
 
 
 class TcpState:
+    """What is known of a connection (struct ip_ct_tcp): its state, both sides' windows, the last packet."""
+
     __slots__ = ("state", "sides", "last_dir", "last_kind", "last_seq", "last_ack", "last_end", "last_win", "retrans")
 
     def __init__(self) -> None:
@@ -96,7 +99,7 @@ def kind_of(flags: int) -> int:
 
 def _scale_option(options: bytes) -> int | None:
     """The window scale option's shift, or None."""
-    found = find_option(options, TCPOPT_WINDOW, 3)
+    found = tcp_options.find(options, tcp_options.WINDOW_SCALE, 1)
     return None if found is None else min(found[0], 14)
 
 

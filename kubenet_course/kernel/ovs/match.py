@@ -93,6 +93,7 @@ PORT_NAMES = {number: name.upper() for name, number in RESERVED_PORTS.items()}
 
 
 def port_number(text: str, ports: dict[str, int]) -> int:
+    """ofputil_port_from_string(): a number, a reserved name or a port's own. Raises BadFlow."""
     if text.isdigit():
         return int(text)
     if text.lower() in RESERVED_PORTS:

@@ -123,6 +123,8 @@ class Noqueue(Qdisc):
 
 
 class FqCodel(Pfifo):
+    """fq_codel by its options; all flows share one queue of `limit` packets: neither fairness nor CoDel's drops."""
+
     kind = "fq_codel"
 
     def __init__(self, dev: Any, handle: int, parent: int):
@@ -142,6 +144,8 @@ class FqCodel(Pfifo):
 
 
 class Sfq(Pfifo):
+    """sfq by its options; all flows share one queue of `limit` packets: no fairness."""
+
     kind = "sfq"
 
     def __init__(self, dev: Any, handle: int, parent: int):

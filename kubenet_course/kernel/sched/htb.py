@@ -77,6 +77,8 @@ class HtbClass(TcClass):
 
 
 class Htb(Qdisc):
+    """A hierarchy of token buckets (net/sched/sch_htb.c): classes lend what they do not use."""
+
     kind = "htb"
     classful = True
 

@@ -10,7 +10,7 @@
 
 Errors are KernelError; `timeout` is in ns of virtual time (KernelError EAGAIN, for `connect`
 EINPROGRESS, when it is up). The protocol is in `tcp_demux` (which socket), `tcp_input`, `tcp_ack`,
-`tcp_output`, `tcp_timer` and `tcp_minisocks` (requests, TIME_WAIT).
+`tcp_output` (with `tcp_window` and `tcp_xmit`), `tcp_timer` and `tcp_minisocks` (requests, TIME_WAIT).
 
 Length: the socket's calls and its state are one thing.
 """
@@ -36,6 +36,7 @@ from kubenet_course.kernel.socket.tcp_state import (
     ReceiveState,
     SendState,
 )
+from kubenet_course.kernel.socket.tcp_xmit import route_output
 from kubenet_course.sim.loop import MILLISECOND, SECOND
 from kubenet_course.wire.addresses import LOOPBACK4, LOOPBACK6, IpAddress, IPv4Address, IPv6Address
 from kubenet_course.wire.tcp_options import TcpOptions
@@ -190,7 +191,7 @@ class TcpSocket(Socket):
             self.device = self.net.device(scope)
         self.version = address.family
         source = self.local if self.local is not None and self.local.family == address.family else None
-        rt = out.route_output(
+        rt = route_output(
             self.net,
             self.version,
             address,

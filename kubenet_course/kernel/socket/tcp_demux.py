@@ -13,6 +13,7 @@ from kubenet_course.kernel.socket.base import SocketError
 from kubenet_course.kernel.socket.tcp_input import NO_OPTIONS, tcp_rcv
 from kubenet_course.kernel.socket.tcp_minisocks import TcpRequest, TcpTimeWait
 from kubenet_course.kernel.socket.tcp_state import MASK, Segment, unwrap
+from kubenet_course.kernel.socket.tcp_xmit import send_reset
 from kubenet_course.sim.loop import MILLISECOND
 from kubenet_course.wire import icmp as wire_icmp
 from kubenet_course.wire import icmpv6 as wire_icmpv6
@@ -67,7 +68,7 @@ def tcp_v4_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if listener is not None:
         listen_rcv(listener, skb)
         return
-    out.send_reset(net, skb)
+    send_reset(net, skb)
     skb.drop("NO_SOCKET", net)
 
 
@@ -121,7 +122,7 @@ def listen_rcv(listener: TcpSocket, skb: SkBuff) -> None:
         skb.drop("TCP_RESET", net)
         return
     if tcp.flags & ACK:
-        out.send_reset(net, skb)
+        send_reset(net, skb)
         skb.drop("TCP_FLAGS", net)
         return
     if not tcp.flags & SYN or tcp.flags & FIN:
@@ -159,7 +160,7 @@ def _request_rcv(net: NetNamespace, request: TcpRequest, skb: SkBuff) -> None:
         skb.consume(request.listener)
         return
     if tcp.flags & ACK and tcp.acknowledgement != ours:
-        out.send_reset(net, skb)
+        send_reset(net, skb)
         skb.drop("TCP_INVALID_ACK_SEQUENCE", net)
         return
     seq = unwrap(tcp.sequence, expected)
@@ -181,7 +182,7 @@ def _request_rcv(net: NetNamespace, request: TcpRequest, skb: SkBuff) -> None:
         net.count("TcpExtListenOverflows")
         if net.sysctl.get_int("net", "ipv4", "tcp_abort_on_overflow"):
             request.drop()
-            out.send_reset(net, skb)
+            send_reset(net, skb)
         else:
             request.acked = True
         skb.drop("SOCKET_BACKLOG", net)

@@ -15,6 +15,8 @@ from kubenet_course import errno
 from kubenet_course.kernel.socket import tcp_output as out
 from kubenet_course.kernel.socket.tcp_ack import tcp_ack
 from kubenet_course.kernel.socket.tcp_state import TCP_ATO_MIN, TCP_MAX_QUICKACKS, unwrap
+from kubenet_course.kernel.socket.tcp_window import choose_window, full_space, receive_space, receive_window
+from kubenet_course.kernel.socket.tcp_xmit import send_reset
 from kubenet_course.sim.loop import MILLISECOND
 from kubenet_course.wire.tcp import ACK, FIN, PSH, RST, SYN, TcpHeader
 from kubenet_course.wire.tcp_options import TIMESTAMP_LENGTH, TcpOptions
@@ -44,7 +46,7 @@ def tcp_rcv(sk: TcpSocket, skb: SkBuff) -> None:
         return
     if not tcp_ack(sk, tcp, options, seq, bool(end - seq)):
         if sk.state == "SYN_RECV":
-            out.send_reset(sk.net, skb, sk)
+            send_reset(sk.net, skb, sk)
         else:
             challenge_ack(sk)
         skb.drop("TCP_ACK_UNSENT_DATA", sk.net)
@@ -73,7 +75,7 @@ def validate_incoming(
                 _send_dupack(sk, seq, end)
             skb.drop("TCP_RFC7323_PAWS", sk.net)
             return False
-    if end < rcv.wup or seq > rcv.nxt + out.receive_window(sk):
+    if end < rcv.wup or seq > rcv.nxt + receive_window(sk):
         reason = "TCP_OLD_SEQUENCE" if end < rcv.wup else "TCP_INVALID_SEQUENCE"
         if not tcp.flags & RST:
             if tcp.flags & SYN:
@@ -151,7 +153,7 @@ def rcv_synsent(sk: TcpSocket, skb: SkBuff, tcp: TcpHeader, options: TcpOptions)
     if tcp.flags & ACK:
         ack = unwrap(tcp.acknowledgement, snd.una)
         if not snd.una < ack <= snd.nxt:
-            out.send_reset(sk.net, skb, sk)
+            send_reset(sk.net, skb, sk)
             skb.drop("TCP_INVALID_ACK_SEQUENCE", sk.net)
             return
         if tcp.flags & RST:
@@ -205,6 +207,7 @@ def _peer_offers(sk: TcpSocket, tcp: TcpHeader, options: TcpOptions) -> None:
 
 
 def set_peer_mss(sk: TcpSocket, options: TcpOptions) -> None:
+    """tcp_initialize_rcv_mss() and its like: what the peer can take in one segment, by its option (else 536)."""
     mss = options.mss or 536
     mss = max(mss, sk.net.sysctl.get_int("net", "ipv4", "tcp_min_snd_mss"))
     if sk.mss_clamp:
@@ -220,7 +223,7 @@ def finish_connect(sk: TcpSocket) -> None:
     rcv = sk.rcv
     advmss = rcv.advmss - (TIMESTAMP_LENGTH if sk.timestamps else 0)
     rcv.advmss = advmss
-    whole = out.full_space(sk)
+    whole = full_space(sk)
     if rcv.clamp >= whole:
         rcv.clamp = whole
     if rcv.clamp > 2 * advmss and rcv.clamp + advmss > whole:
@@ -257,7 +260,7 @@ def _state_process(sk: TcpSocket, skb: SkBuff, seq: int, end: int) -> bool:
         and state in ("FIN_WAIT1", "FIN_WAIT2")
     ):
         sk.net.count("TcpExtTCPAbortOnData")
-        out.send_reset(sk.net, skb, sk)
+        send_reset(sk.net, skb, sk)
         tcp_reset(sk)
         skb.drop("TCP_ABORT_ON_DATA", sk.net)
         return False
@@ -302,7 +305,7 @@ def data_queue(sk: TcpSocket, seq: int, data: bytes, fin: bool, pushed: bool) ->
         enter_quickack(sk)
         rcv.ack_scheduled = True
         return
-    if seq >= rcv.nxt + max(out.receive_window(sk), 0) and not (seq == rcv.nxt and not data):
+    if seq >= rcv.nxt + max(receive_window(sk), 0) and not (seq == rcv.nxt and not data):
         enter_quickack(sk)
         rcv.ack_scheduled = True
         return
@@ -374,7 +377,7 @@ def _event_data(sk: TcpSocket, length: int, pushed: bool) -> None:
         rcv.mss = min(length, rcv.advmss or length)
         if not rcv.measured and length >= (rcv.advmss or 536):
             rcv.measured = True
-            rcv.clamp = out.full_space(sk) - 384
+            rcv.clamp = full_space(sk) - 384
     elif pushed:
         rcv.pushed += 1
     if not rcv.ato:
@@ -390,7 +393,7 @@ def _event_data(sk: TcpSocket, length: int, pushed: bool) -> None:
             _more_quickacks(sk, TCP_MAX_QUICKACKS)
     rcv.last_data = now
     if length >= 128:
-        room = min(rcv.clamp, out.receive_space(sk)) - rcv.ssthresh
+        room = min(rcv.clamp, receive_space(sk)) - rcv.ssthresh
         if room > 0:
             rcv.ssthresh += min(room, max(2 * rcv.advmss if rcv.measured else 2 * length, 2 * length))
             rcv.quick |= 1
@@ -422,7 +425,7 @@ def rcv_space_adjust(sk: TcpSocket) -> None:
             limit = min(wanted * 2, most)
             if limit > rcv.limit:
                 rcv.limit = limit
-                rcv.clamp = out.full_space(sk)
+                rcv.clamp = full_space(sk)
         rcv.space = copied
     rcv.space_copied = rcv.copied
     rcv.space_time = now
@@ -453,7 +456,7 @@ def ack_snd_check(sk: TcpSocket) -> None:
     rcv = sk.rcv
     if not rcv.ack_scheduled or sk.state in ("CLOSE", "TIME_WAIT"):
         return
-    much = rcv.nxt - rcv.wup > rcv.mss and out.choose_window(sk) >= rcv.window
+    much = rcv.nxt - rcv.wup > rcv.mss and choose_window(sk) >= rcv.window
     if much or rcv.ahead or rcv.duplicate or (rcv.quick and not out.in_pingpong(sk)):
         out.send_ack(sk)
     else:
@@ -473,9 +476,9 @@ def cleanup_rbuf(sk: TcpSocket, copied: int) -> None:
         ):
             now = True
     if copied and not now and not sk.shut_receive:
-        left = out.receive_window(sk)
+        left = receive_window(sk)
         if 2 * left <= rcv.clamp:
-            window = out.choose_window(sk)
+            window = choose_window(sk)
             now = bool(window) and window >= 2 * left
     if now:
         out.send_ack(sk)

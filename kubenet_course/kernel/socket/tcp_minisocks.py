@@ -17,6 +17,8 @@ from kubenet_course.kernel.socket.tcp_state import (
     TCP_TIMEWAIT_LEN,
     unwrap,
 )
+from kubenet_course.kernel.socket.tcp_window import receive_window
+from kubenet_course.kernel.socket.tcp_xmit import answer, route_output, send_reset, send_segment
 from kubenet_course.sim.loop import MILLISECOND, SECOND
 from kubenet_course.wire.tcp import ACK, FIN, RST, SYN, TcpHeader
 from kubenet_course.wire.tcp_options import TcpOptions
@@ -71,7 +73,7 @@ class TcpRequest:
         """tcp_v4_send_synack(); False where there is no route back, or a rule of OUTPUT stopped it."""
         listener = self.listener
         try:
-            rt = out.route_output(
+            rt = route_output(
                 self.net, self.version, self.remote, self.local, ports=(self.local_port, self.remote_port),
                 device=self.device, mark=self.mark, tos=listener.tos,
             )  # fmt: skip
@@ -96,7 +98,7 @@ class TcpRequest:
             self.local_port, self.remote_port, self.iss, (self.peer_seq + 1) & MASK, SYN | ACK,
             min(self.window, 65535), offer.encode(),
         )  # fmt: skip
-        return out.send_segment(
+        return send_segment(
             self.net, self.version, rt, header, b"", self.local, ttl=listener.ttl, tos=listener.tos, mark=self.mark,
             sk=listener, cause=skb,
         )  # fmt: skip
@@ -158,7 +160,7 @@ class TcpTimeWait:
         self.snd_nxt = sk.snd.nxt  # type: ignore[has-type]
         self.rcv_nxt = sk.rcv.nxt  # type: ignore[has-type]
         self.window = sk.rcv.window >> sk.rcv.scale  # type: ignore[has-type]
-        self.window_size = out.receive_window(sk)
+        self.window_size = receive_window(sk)
         self.timestamps = sk.timestamps  # type: ignore[has-type]
         self.ts_recent = sk.rcv.ts_recent  # type: ignore[has-type]
         self.ts_offset = sk.ts_offset  # type: ignore[has-type]
@@ -239,7 +241,7 @@ class TcpTimeWait:
             skb.consume(self.net)
             return
         if tcp.flags & SYN and seq >= self.rcv_nxt:
-            out.send_reset(self.net, skb)
+            send_reset(self.net, skb)
             self.drop()
             skb.drop("TCP_INVALID_SYN", self.net)
             return
@@ -247,7 +249,7 @@ class TcpTimeWait:
             skb.consume(self.net)
             return
         if not tcp.flags & FIN or end != self.rcv_nxt + 1:
-            out.send_reset(self.net, skb)
+            send_reset(self.net, skb)
             self.drop()
             skb.drop("TCP_CLOSE", self.net)
             return
@@ -273,4 +275,4 @@ class TcpTimeWait:
             self.local_port, self.remote_port, self.snd_nxt & MASK, self.rcv_nxt & MASK, ACK, self.window,
             TcpOptions(timestamp=stamp).encode(),
         )  # fmt: skip
-        out.answer(self.net, skb, header, mark=self.mark, tos=self.tos)
+        answer(self.net, skb, header, mark=self.mark, tos=self.tos)

@@ -62,6 +62,8 @@ class Fatal(Exception):
 
 @dataclass
 class Options:
+    """What the command line said; `timeout` and `interval` in s, 0 for none."""
+
     quit_first: bool = False
     quiet: bool = False
     broadcast: bool = False

@@ -81,6 +81,7 @@ async def main(proc: Process, argv: list[str]) -> int:
 
 
 def handler(proc: Process, home: str) -> Handler:
+    """What busybox' httpd answers from the folder `home`."""
     async def answer(request: Request) -> Response:
         head = {"Date": http_date(wall_seconds(proc)), "Connection": "close"}
         if request.method not in ("GET", "HEAD"):

@@ -115,6 +115,7 @@ def _parse(words: list[str]) -> dict[str, str]:
 
 
 async def http_server(proc: Process, words: list[str]) -> int:
+    """``python3 -m http.server``."""
     from kubenet_course.userland.daemons.python_http import serve_forever
 
     try:

@@ -117,6 +117,8 @@ async def main(proc: Process, argv: list[str]) -> int:
 
 
 class Socat:
+    """Two addresses and the bytes between them; `linger` in s after the first end (-t)."""
+
     def __init__(self, proc: Process, first: Address, second: Address, linger: float, one_way: str):
         self.proc, self.first, self.second = proc, first, second
         self.linger, self.one_way = linger, one_way
@@ -277,6 +279,8 @@ async def _copy(source: Any, target: Any) -> None:
 
 
 class SocketEnd:
+    """A stream socket as one side."""
+
     def __init__(self, proc: Process, sock: Any):
         self.proc, self.sock = proc, sock
 
@@ -305,6 +309,8 @@ class DatagramEnd(SocketEnd):
 
 
 class StandardEnd:
+    """STDIO, STDIN or STDOUT as one side."""
+
     def __init__(self, proc: Process, word: str):
         self.proc, self.word = proc, word
 
@@ -322,6 +328,8 @@ class StandardEnd:
 
 
 class FileEnd:
+    """OPEN or CREATE: a file that is read and added to."""
+
     def __init__(self, proc: Process, log: Log, path: str):
         try:
             self.reader = (
@@ -347,6 +355,8 @@ class FileEnd:
 
 
 class ProgramEnd:
+    """EXEC or SYSTEM: a program's standard input and output as one side."""
+
     def __init__(self, child: Process, inward: Pipe, outward: Pipe):
         self.child, self.inward, self.outward = child, inward, outward
         self.open = True

@@ -33,6 +33,7 @@ def http_date(seconds: float) -> str:
 
 
 def parse_http_date(text: str) -> float | None:
+    """Seconds since 1970 of ``Mon, 23 Nov 2026 23:11:16 GMT``, None for anything else."""
     import calendar
 
     try:

@@ -98,6 +98,7 @@ def _load_node(
 
 
 def check_executable(node: Node) -> None:
+    """KernelError(EACCES) for what execve(2) does not run."""
     if isinstance(node, Directory):
         raise KernelError(EACCES)
     if not node.mode & 0o111:

@@ -294,6 +294,7 @@ def packet(net: Any) -> str:
 
 
 def sockstat(net: Any) -> str:
+    """/proc/net/sockstat."""
     tcp = _endpoints(net, 4, "tcp")
     waiting = sum(1 for sock in tcp if getattr(sock, "state", "") == "TIME_WAIT")
     return (

@@ -409,6 +409,7 @@ def sys_listdir(tree: FileTree, path: tuple[str, ...], proc: Process | None) -> 
 
 
 def sys_read(tree: FileTree, path: tuple[str, ...], proc: Process | None) -> str:
+    """The content of a file below /proc/sys. Raises KernelError(ENOENT)."""
     if path[:1] == ("net",):
         return _sysctl(tree, proc).read(path)
     try:
@@ -418,6 +419,7 @@ def sys_read(tree: FileTree, path: tuple[str, ...], proc: Process | None) -> str
 
 
 def sys_write(tree: FileTree, path: tuple[str, ...], text: str, proc: Process | None) -> None:
+    """Write to a file below /proc/sys, with the kernel's checks. Raises KernelError."""
     if path[:1] == ("net",):
         _sysctl(tree, proc).write(path, text)
         return

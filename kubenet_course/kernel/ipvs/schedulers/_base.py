@@ -13,6 +13,8 @@ TABLE_BITS = 8
 
 
 class Base:
+    """One service's scheduler (struct ip_vs_scheduler): `schedule` gives the destination, None where there is none."""
+
     name = ""
 
     def __init__(self, service: Service):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 class Scheduler(Base):
+    """By a hash of the source: one client keeps its destination (net/netfilter/ipvs/ip_vs_sh.c)."""
+
     name = "sh"
 
     def __init__(self, service: Service):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem, range_text
-from kubenet_course.wire.tcp import TCPOPT_MSS, TcpHeader, find_option
+from kubenet_course.wire import tcp_options
+from kubenet_course.wire.tcp import TcpHeader
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -46,7 +47,7 @@ class Tcpmss(Extension):
 
 def segment_size(options: bytes) -> int | None:
     """The MSS option's value, or None."""
-    found = find_option(options, TCPOPT_MSS, 4)
+    found = tcp_options.find(options, tcp_options.MSS, 2)
     return None if found is None else int.from_bytes(found, "big")
 
 

@@ -27,6 +27,7 @@ def from_input(text: str) -> str:
 
 
 def to_number(value: Value | None) -> float:
+    """As awk makes a number: the one that begins a text, 0 without one."""
     if value is None:
         return 0.0
     if isinstance(value, float):
@@ -45,6 +46,7 @@ def to_number(value: Value | None) -> float:
 
 
 def to_string(value: Value | None, form: str = "%.6g") -> str:
+    """As awk makes a text: whole numbers as such, others by CONVFMT or OFMT (`form`)."""
     if value is None:
         return ""
     if isinstance(value, str):

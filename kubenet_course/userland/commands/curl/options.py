@@ -95,6 +95,8 @@ class Output(NamedTuple):
 
 
 class Configuration:
+    """What the command line and the config files ask for (src/tool_cfgable.h); times in s."""
+
     def __init__(self) -> None:
         self.show = ""
         self.urls: list[str] = []

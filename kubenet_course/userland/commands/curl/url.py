@@ -17,6 +17,8 @@ class GlobError(Exception):
 
 
 class Url(NamedTuple):
+    """A URL's parts: `user` is ``name:password``, `target` the path with its query."""
+
     scheme: str
     user: str
     host: str

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import SECOND
 from kubenet_course.userland.commands.curl.progress import Meter, speed
 
@@ -66,9 +67,8 @@ def values(result: Result, meter: Meter) -> dict[str, Any]:
 
 
 def write_out(proc: Process, pattern: str, result: Result, meter: Meter) -> None:
+    """Print `pattern`, or with @ the pattern in a file, with its variables filled in."""
     if pattern.startswith("@"):
-        from kubenet_course.errors import KernelError
-
         try:
             pattern = proc.files.read_text(pattern[1:], proc, proc.cwd)
         except KernelError:

@@ -34,6 +34,7 @@ def index_value(value: Any, key: Any) -> Any:
 
 
 def slice_value(value: Any, start: Any, end: Any) -> Any:
+    """``.[start:end]`` of an array or a text; null of null. Raises JqError."""
     if value is None:
         return None
     if not isinstance(value, list | str):
@@ -186,6 +187,7 @@ def _multiply(a: Any, b: Any, numbers: bool) -> Any:
 
 
 def compare(operator: str, a: Any, b: Any) -> bool:
+    """``==`` … ``>=`` in jq's order of all values (null, false, true, numbers, texts, arrays, objects)."""
     if operator == "==":
         return sort_key(a) == sort_key(b)
     if operator == "!=":

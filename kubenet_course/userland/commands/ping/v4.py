@@ -47,6 +47,8 @@ REDIRECTS = (
 
 
 class Ping4(PingSession):
+    """ping over IPv4 (iputils: ping.c)."""
+
     target: IPv4Address
 
     def open(self) -> None:

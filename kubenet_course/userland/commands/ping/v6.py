@@ -25,6 +25,8 @@ UNREACHABLE = {
 
 
 class Ping6(PingSession):
+    """ping over IPv6 (iputils: ping6_common.c)."""
+
     target: IPv6Address
     source: IpAddress
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 class Trace:
+    """One run: probes by hop, sent `options.probes` to each and several at a time."""
+
     def __init__(self, proc: Process, options: TraceOptions, method: Method):
         self.proc = proc
         self.options = options

@@ -199,6 +199,8 @@ class Location:
 
 
 class Server:
+    """A server block: `listens` are (address, port, default, IPv6), names as written. Raises ConfigError."""
+
     def __init__(self, block: list[Directive], parent: dict[str, list[Directive]]):
         self.settings = settings_of(block, parent)
         self.names = [name for one in self.settings.get("server_name", []) for name in one.arguments] or [""]
@@ -220,6 +222,8 @@ class Server:
 
 
 class Configuration:
+    """The whole configuration, as the modules read it. Raises ConfigError."""
+
     def __init__(self, directives: list[Directive]):
         top = settings_of(directives, {})
         self.certificates: dict[int, Certificate] = {}  # of servers that speak TLS, by id()
@@ -274,6 +278,7 @@ def settings_of(block: list[Directive], parent: dict[str, list[Directive]]) -> d
 
 
 def locations_of(block: list[Directive], parent: dict[str, list[Directive]]) -> list[Location]:
+    """The location blocks of a block, in their order. Raises ConfigError."""
     found = []
     for one in block:
         if one.name == "location":
