@@ -35,6 +35,8 @@ class CourseSession:
     current: Exercise | Fault | None = None
     lab: Lab | None = None
     hints_given: dict[str, int] = field(default_factory=dict)
+    #: The hint that fitted what was wrong when one was asked for last, 0 before.
+    fitting: int = 0
     solved: set[str] = field(default_factory=set)
     solution_shown: set[str] = field(default_factory=set)
 
@@ -45,7 +47,7 @@ class CourseSession:
             raise LabError(f"there is no exercise named {name!r}; there are: {', '.join(known)}")
         self.name = name
         self.current = known[name]
-        self.hints_given[name] = 0
+        self.hints_given[name] = self.fitting = 0
         self.lab = known[name].start(self.backend)
         return self.lab
 
@@ -63,13 +65,16 @@ class CourseSession:
         return verdict
 
     def hint(self) -> str:
-        """The hint that fits what is wrong now; asked again, the next one."""
+        """The hint that fits what is wrong now; asked again while that is so, the next one."""
         current = self._current()
         verdict = current.judge(self._lab())
         if verdict.passed:
             return "It is solved already: no hint needed."
-        given = self.hints_given[self.name]
-        number = min(max(given + 1, verdict.hint if not given else 0), len(current.hints))
+        if verdict.hint != self.fitting:
+            number = verdict.hint
+        else:
+            number = min(self.hints_given[self.name] + 1, len(current.hints))
+        self.fitting = verdict.hint
         self.hints_given[self.name] = number
         return f"Hint {number} of {len(current.hints)}: {current.hints[number - 1]}"
 

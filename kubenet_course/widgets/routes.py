@@ -52,7 +52,7 @@ def _row(route: Route) -> Row:
         device,
         route.source,
         str(route.metric or ""),
-        route.protocol or "boot",
+        "a command" if route.protocol in ("", "boot") else route.protocol,
     )
     return Row(cells, (route.type, route.destination, str(route.metric), route.table))
 

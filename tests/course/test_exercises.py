@@ -6,7 +6,7 @@ import pytest
 
 from kubenet_course.course.exercise import Exercise, apply
 from kubenet_course.course.fault import Fault
-from kubenet_course.course.session import exercises, faults
+from kubenet_course.course.session import CourseSession, exercises, faults
 
 EXERCISES = exercises()
 FAULTS = faults()
@@ -80,6 +80,20 @@ def test_a_fault_shows_and_its_mend_works(name: str) -> None:
         apply(lab, fault.mend)
         assert fault.judge(lab).passed, repr(fault.judge(lab))
         assert lab.run(*fault.proof) != shown
+
+
+def test_a_hint_fits_what_is_wrong_now_and_asked_again_the_next_one_comes() -> None:
+    course = CourseSession()
+    with course.begin("router_forward") as lab:
+        assert course.hint().startswith("Hint 1 of 3")
+        assert course.hint().startswith("Hint 2 of 3")
+        course.hints_given[course.name] = 1
+        apply(lab, EXERCISES["router_forward"].solution[:2])
+        assert course.hint().startswith("Hint 2 of 3")  # the routes are there: it is forwarding now
+        apply(lab, [("B", "sysctl -w net.ipv4.ip_forward=1 && iptables -P FORWARD DROP")])
+        assert course.hint().startswith("Hint 3 of 3")
+        apply(lab, [("B", "iptables -P FORWARD ACCEPT")])
+        assert course.hint() == "It is solved already: no hint needed."
 
 
 # -- on real namespaces: the same checks, and the same hints ------------------------------------------

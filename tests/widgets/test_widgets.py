@@ -47,7 +47,7 @@ def test_the_route_table_marks_a_new_route_after_the_next_look(lab):
     assert repr(table) == (
         "Routes of A\n"
         "  destination     gateway      device  source        metric  made by\n"
-        "  default         192.168.1.1  eth0                          boot\n"
+        "  default         192.168.1.1  eth0                          a command\n"
         "  192.168.1.0/24  on the link  eth0    192.168.1.10          kernel"
     )
     lab.run("A", "ip route add 10.0.0.0/8 via 192.168.1.1")
