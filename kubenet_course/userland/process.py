@@ -15,10 +15,12 @@ import signal as _signal
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.kernel.socket.base import Socket
 from kubenet_course.sim.loop import SECOND, Cancelled, Future, Loop, Task
 from kubenet_course.userland.streams import BrokenPipe, Reader, WriteError, Writer
 
 if TYPE_CHECKING:
+    from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.kernel.host import Host
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.userland.files import FileView
@@ -99,6 +101,8 @@ class Process:
         self.stdout = stdout
         self.stderr = stderr
         self.user = user
+        #: The VRF that its sockets are bound to (`ip vrf exec`), "" for none.
+        self.vrf: str = parent.vrf if parent else ""
         self.umask: int = parent.umask if parent else 0o022
         #: Whose `hostname` this process sees and sets.
         self.uts: UtsNamespace | Host = parent.uts if parent else system.host
@@ -129,7 +133,14 @@ class Process:
     def owns(self, resource: Any) -> Any:
         """Close `resource` (anything with close()) when the process ends; returns it."""
         self.resources.append(resource)
+        if self.vrf and isinstance(resource, Socket) and resource.device is None:
+            resource.device = self.vrf_device  # what the program of `ip vrf exec` does at the making of each socket
         return resource
+
+    @property
+    def vrf_device(self) -> NetDevice | None:
+        """The VRF that sockets of this process belong to."""
+        return self.net.devices.get(self.vrf) if self.vrf else None
 
     @property
     def vpid(self) -> int:

@@ -15,6 +15,7 @@ from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.skbuff import SkBuff
 from kubenet_course.wire.addresses import MacAddress
 from kubenet_course.wire.ethernet import ETH_P_IP, ETH_P_IPV6
+from kubenet_course.wire.icmpv6 import Icmpv6Header
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
@@ -45,6 +46,27 @@ def l3mdev_table(dev: NetDevice | None) -> int:
     return dev.master.table if dev is not None and isinstance(dev.master, Vrf) else 0
 
 
+def l3mdev_master(dev: NetDevice | None) -> Vrf | None:
+    """l3mdev_master_ifindex(): the VRF that a device is, or belongs to."""
+    if isinstance(dev, Vrf):
+        return dev
+    return dev.master if dev is not None and isinstance(dev.master, Vrf) else None
+
+
+def bound_fits(net: NetNamespace, bound: NetDevice | None, skb: SkBuff | None, accept: str) -> bool:
+    """inet_bound_dev_eq(): may a socket bound to `bound` have the packet, by the device it came by or that one's VRF?
+
+    `accept` is the sysctl of net.ipv4 that lets sockets that are bound to nothing have packets of a VRF.
+    """
+    dev = skb.in_dev if skb is not None else None
+    if not isinstance(dev, Vrf):
+        return bound is None or bound is dev
+    member = skb.cb.get("sdif") if skb is not None and skb.cb else None
+    if bound is None:
+        return member is None or bool(net.sysctl.get_int("net", "ipv4", accept))
+    return bound is dev or bound is member
+
+
 class VrfPort:
     """A member, for ``ip -d link``."""
 
@@ -55,7 +77,8 @@ class VrfPort:
         return {"table": self.vrf.table}
 
     def change(self, attrs: dict[str, Any]) -> None:
-        raise KernelError(errno.EOPNOTSUPP)
+        if attrs:
+            raise KernelError(errno.EOPNOTSUPP)
 
 
 class Vrf(NetDevice):
@@ -111,7 +134,9 @@ class Vrf(NetDevice):
     # -- members ----------------------------------------------------------------------------
     def add_port(self, dev: NetDevice) -> None:
         """do_vrf_add_slave() and cycle_netdev()."""
-        if isinstance(dev, Vrf) or dev.is_loopback or dev.net is not self.net:
+        if dev.is_loopback:
+            raise KernelError(errno.EOPNOTSUPP, "Can not enslave loopback device to a VRF")
+        if isinstance(dev, Vrf) or dev.net is not self.net:
             raise KernelError(
                 errno.EINVAL, "Can not enslave an L3 master device to a VRF" if isinstance(dev, Vrf) else ""
             )
@@ -149,8 +174,12 @@ class Vrf(NetDevice):
 
     # -- packets ----------------------------------------------------------------------------
     def handle_frame(self, skb: SkBuff) -> SkBuff | None:
-        """vrf_l3_rcv(): IP packets of a member come in at the VRF device."""
-        if skb.ethertype in (ETH_P_IP, ETH_P_IPV6):
+        """vrf_ip_rcv(), vrf_ip6_rcv(): IP packets of a member come in at the VRF device, neighbour discovery does not."""
+        if skb.ethertype in (ETH_P_IP, ETH_P_IPV6) and not _is_ndisc(skb):
+            if not self.up:
+                skb.drop("DEV_READY", self)
+                return None
+            skb.cb = {**(skb.cb or {}), "sdif": skb.in_dev}
             skb.in_dev = self
             self.rx_packets += 1
             self.rx_bytes += skb.len
@@ -160,6 +189,12 @@ class Vrf(NetDevice):
         """vrf_xmit(): what is sent to the VRF device itself comes back in (its own addresses)."""
         self.count_tx(skb)
         netif_rx(self, skb)
+
+
+def _is_ndisc(skb: SkBuff) -> bool:
+    """ipv6_ndisc_frame(), and what is for a link-local address or group of a member."""
+    transport = skb.transport
+    return isinstance(transport, Icmpv6Header) and 133 <= transport.type <= 137
 
 
 def move_local_routes(net: NetNamespace, dev: NetDevice, change: Any) -> None:

@@ -57,7 +57,7 @@ def arp_solicit(entry: Neighbour, skb: SkBuff | None) -> None:
     source: IPv4Address | None = None
     if skb is not None and hasattr(skb.network, "source") and skb.network.source.family == 4:
         candidate = skb.network.source
-        if net.ipv4.is_local(candidate) and not candidate.is_loopback:
+        if net.ipv4.is_local(candidate, dev) and not candidate.is_loopback:
             on_link = any(int(target) in a.network for a in net.ipv4.addresses[dev] if a.local == candidate)
             if announce == 0 or (announce == 1 and on_link):
                 source = candidate
@@ -92,7 +92,7 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
         return
     if sender == 0:
         # Duplicate address detection (RFC 5227): answer, learn nothing.
-        if operation == ARP_REQUEST and ipv4.is_local(target) and not _ignored(net, dev, arp):
+        if operation == ARP_REQUEST and ipv4.is_local(target, dev) and not _ignored(net, dev, arp):
             arp_send(net, dev, ARP_REPLY, arp.target_ip, arp.sender_mac, arp.sender_ip, arp.sender_mac, skb)
         skb.consume(dev)
         return
@@ -112,7 +112,7 @@ def arp_rcv(net: NetNamespace, skb: SkBuff) -> None:
 
 def _answer(net: NetNamespace, dev: NetDevice, arp: ArpHeader, skb: SkBuff) -> bool:
     """Reply for an address of this host, or as a proxy; True where that ends the matter."""
-    if net.ipv4.is_local(arp.target_ip):
+    if net.ipv4.is_local(arp.target_ip, dev):
         if not _routable(net, dev, arp):
             return False
         if _ignored(net, dev, arp):

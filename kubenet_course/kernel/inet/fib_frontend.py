@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import l3mdev_table
 from kubenet_course.kernel.inet import fib
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _full_check(net: NetNamespace, skb: SkBuff, dev: NetDevice, oif: NetDevice |
     """__fib_validate_source(): look up the way back."""
     source, destination = skb.network.source, skb.network.destination
     mark = skb.mark if net.sysctl.conf("ipv4", dev.name, "src_valid_mark") else 0
-    came = oif.name if oif is not None else "lo"
+    # A member of a VRF, or the VRF, is looked up in its table, whatever the way out.
+    came = dev.name if l3mdev_table(dev) else oif.name if oif is not None else "lo"
     flow = fib.FlowKey(int(source), int(destination), came, "", mark, skb.network.tos, skb.network.protocol)
     refused: bool | str = "IP_RPFILTER" if mode else False
     try:

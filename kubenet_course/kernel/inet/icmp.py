@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import l3mdev_master
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
 from kubenet_course.kernel.inet.route import Rtable, ip_route_output, update_pmtu, update_redirect
@@ -48,11 +49,14 @@ def icmp_send(net: NetNamespace, skb: SkBuff, kind: int, code: int, info: int = 
     if isinstance(skb.transport, IcmpHeader) and skb.transport.is_error:
         return
     here = source
-    if here is None and net.ipv4.is_local(ip.destination):
+    if here is None and net.ipv4.is_local(ip.destination, skb.in_dev):
         here = ip.destination
     mark = skb.mark if net.sysctl.get_int("net", "ipv4", "fwmark_reflect") else 0
     try:
-        back = ip_route_output(net, ip.source, here or 0, mark=mark, protocol=IPPROTO_ICMP)
+        where = skb.in_dev if skb.in_dev is not None else skb.dst.dev if skb.dst is not None else None
+        back = ip_route_output(
+            net, ip.source, here or 0, oif=l3mdev_master(where), mark=mark, protocol=IPPROTO_ICMP
+        )
     except KernelError:
         return
     if not _may_send(net, kind, code, back):
@@ -126,7 +130,9 @@ def _echo(net: NetNamespace, skb: SkBuff, header: IcmpHeader) -> None:
     source = None if group else ip.destination
     mark = skb.mark if sysctl.get_int("net", "ipv4", "fwmark_reflect") else 0
     try:
-        back = ip_route_output(net, ip.source, source or 0, mark=mark, tos=ip.tos, protocol=IPPROTO_ICMP)
+        back = ip_route_output(
+            net, ip.source, source or 0, oif=l3mdev_master(skb.in_dev), mark=mark, tos=ip.tos, protocol=IPPROTO_ICMP
+        )
     except KernelError:
         skb.drop("IP_OUTNOROUTES", net)
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
-from kubenet_course.kernel.devices.vrf import l3mdev_table
+from kubenet_course.kernel.devices.vrf import l3mdev_master, l3mdev_table
 from kubenet_course.kernel.dst import DstEntry, select_hop
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet.devinet import select_source
@@ -200,7 +200,7 @@ def _route_output(
             )
         raise
     if route.type == fib.LOCAL:
-        rt = Rtable(net, fib.LOCAL, net.loopback, destination)
+        rt = Rtable(net, fib.LOCAL, l3mdev_master(hops[0].dev if hops else oif) or net.loopback, destination)
         rt.source = IPv4Address(source) if source else (route.prefsrc or destination)
         rt.route, rt.rule = route, rule
         rt.iif = hops[0].dev if hops else oif  # FIB_RES_OIF(): traffic to itself keeps the address's device

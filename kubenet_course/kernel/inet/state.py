@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.kernel.devices.vrf import l3mdev_table
 from kubenet_course.kernel.inet.fib import (
     LOCAL,
     RT_TABLE_DEFAULT,
@@ -107,9 +108,15 @@ class InetState:
         self.flush_cache()
 
     # -- addresses --------------------------------------------------------------------------
-    def is_local(self, address: int) -> bool:
-        """inet_addr_type(): what table local says; an address whose route there was deleted is not this host's."""
-        found = self.lookup(RT_TABLE_LOCAL, address)
+    def is_local(self, address: int, dev: NetDevice | None = None) -> bool:
+        """inet_addr_type(): what table local says; an address whose route there was deleted is not this host's.
+
+        `dev`: of the table of its VRF, where it is in one (inet_addr_type_dev_table()).
+        """
+        table = RT_TABLE_LOCAL
+        if dev is not None and (dev.master is not None or dev.kind == "vrf"):
+            table = l3mdev_table(dev) or RT_TABLE_LOCAL
+        found = self.lookup(table, address)
         return found is not None and found[0].type == LOCAL
 
     def is_broadcast(self, address: int, dev: NetDevice) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import l3mdev_master
 from kubenet_course.kernel.inet6.output import ip6_build, ip6_local_out
 from kubenet_course.kernel.inet6.route import Rt6Info, ip6_route_output, update_pmtu
 from kubenet_course.kernel.mib import count_icmp6, count_unsent
@@ -58,7 +59,7 @@ def icmpv6_send(
         return
     if here is not None and here in net.ipv6.anycasts and not net.ipv6.is_local(here):
         here = None
-    oif = skb.in_dev if ip.source.is_link_local else None
+    oif = skb.in_dev if ip.source.is_link_local else l3mdev_master(skb.in_dev)
     mark = skb.mark if net.sysctl.get_int("net", "ipv6", "fwmark_reflect") else 0
     try:
         back = ip6_route_output(net, ip.source, here or 0, oif=oif, mark=mark, protocol=IPPROTO_ICMPV6)
@@ -148,7 +149,7 @@ def _echo(net: NetNamespace, skb: SkBuff, header: Icmpv6Header) -> None:
         skb.drop("NOT_SPECIFIED", net)
         return
     source = None if group or anycast else ip.destination
-    oif = skb.in_dev if ip.source.is_link_local or group else None
+    oif = skb.in_dev if ip.source.is_link_local or group else l3mdev_master(skb.in_dev)
     mark = skb.mark if sysctl.get_int("net", "ipv6", "fwmark_reflect") else 0
     try:
         back = ip6_route_output(net, ip.source, source or 0, oif=oif, mark=mark, protocol=IPPROTO_ICMPV6)

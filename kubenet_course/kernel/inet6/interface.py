@@ -38,6 +38,8 @@ def device_added(net: NetNamespace, dev: NetDevice) -> None:
 def device_up(net: NetNamespace, dev: NetDevice) -> None:
     """addrconf_notify(NETDEV_UP)."""
     idev = net.ipv6.devices.get(dev)
+    if dev.kind == "vrf":
+        return  # addrconf_dev_config(): no address of its own
     if idev is None or addrconf.disabled(net, dev) or dev.mtu < MIN_MTU and not dev.is_loopback:
         return
     if dev.is_loopback:
@@ -56,7 +58,7 @@ def device_up(net: NetNamespace, dev: NetDevice) -> None:
 def carrier_changed(net: NetNamespace, dev: NetDevice) -> None:
     """addrconf_notify(NETDEV_CHANGE)."""
     idev = net.ipv6.devices.get(dev)
-    if idev is not None and dev.running:
+    if idev is not None and dev.running and dev.kind != "vrf":
         if idev.ready:
             mcast.device_up(net, dev)
         elif not addrconf.disabled(net, dev) and dev.mtu >= MIN_MTU:

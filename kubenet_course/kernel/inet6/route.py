@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import l3mdev_master
 from kubenet_course.kernel.dst import DstEntry, select_hop
 from kubenet_course.kernel.inet import fib
 from kubenet_course.kernel.inet6.saddr import select_source
@@ -222,7 +223,7 @@ def _route_output(
     strict = oif is not None and (destination.is_link_local or destination.is_multicast)
     rule, route, hops = _lookup_out(net, flow, oif, strict)
     if route.type in (fib.LOCAL, fib.ANYCAST):
-        rt = Rt6Info(net, fib.LOCAL, net.loopback, destination)
+        rt = Rt6Info(net, fib.LOCAL, l3mdev_master(route.dev) or net.loopback, destination)
         rt.iif = route.dev
         rt.source = IPv6Address(source) if source else _source(net, route.dev, destination, route)
     else:
@@ -254,7 +255,7 @@ def _lookup_out(
         own = net.ipv6.tables[fib.RT_TABLE_LOCAL].lookup(flow.destination)
         if own is not None and own[0].type in (fib.LOCAL, fib.ANYCAST):
             return fib6_lookup(net, flow)
-    return fib6_lookup(net, flow, oif.ifindex)
+    return fib6_lookup(net, flow, 0 if oif.kind == "vrf" else oif.ifindex)
 
 
 # -- input ----------------------------------------------------------------------------------------

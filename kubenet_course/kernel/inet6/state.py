@@ -79,7 +79,7 @@ class Inet6State:
             interface.sysctl_changed(self.net, path[3], path[4])
 
     # -- addresses --------------------------------------------------------------------------
-    def is_local(self, address: int) -> bool:
+    def is_local(self, address: int, dev: NetDevice | None = None) -> bool:
         return address in self.locals
 
     def device_addresses(self, dev: NetDevice) -> list[Inet6Address]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import Vrf, bound_fits
 from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
 from kubenet_course.kernel.inet.route import ip_route_output
 from kubenet_course.kernel.mib import count_icmp, count_no_route, count_unsent
@@ -31,7 +32,7 @@ class RawSocket(Socket):
     def bind(self, address: IpAddress) -> None:
         """KernelError(EADDRNOTAVAIL) where the address is not this host's."""
         ip = self.net.ipv4 if self.family == 4 else self.net.ipv6
-        if address != 0 and not ip.is_local(address):
+        if address != 0 and not ip.is_local(address, self.device):
             raise KernelError(errno.EADDRNOTAVAIL)
         self.local = address if address != 0 else None
 
@@ -118,7 +119,10 @@ class RawSocket(Socket):
             return False
         if self.remote is not None and ip.source != self.remote:
             return False
-        if self.device is not None and came_by(skb) is not self.device:
+        if isinstance(skb.in_dev, Vrf):
+            if not bound_fits(self.net, self.device, skb, "raw_l3mdev_accept"):
+                return False
+        elif self.device is not None and came_by(skb) is not self.device:
             return False
         return self.accept is None or self.accept(skb)
 

@@ -102,7 +102,7 @@ class TcpSocket(Socket):
             self.device = self.net.device(scope)
         if wanted is not None and not (self.freebind or self.transparent or self._nonlocal_bind(wanted)):
             ip = self.net.ipv4 if wanted.family == 4 else self.net.ipv6
-            if not ip.is_local(wanted):
+            if not ip.is_local(wanted, self.device):
                 raise KernelError(errno.EADDRNOTAVAIL)
         tables = self.net.sockets
         if port:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
+from kubenet_course.kernel.devices.vrf import bound_fits
 from kubenet_course.kernel.socket import tcp_output as out
 from kubenet_course.kernel.socket.base import SocketError
 from kubenet_course.kernel.socket.tcp_input import NO_OPTIONS, tcp_rcv
@@ -21,7 +22,6 @@ from kubenet_course.wire.tcp import ACK, FIN, RST, SYN, TcpHeader
 from kubenet_course.wire.tcp_options import TcpOptions
 
 if TYPE_CHECKING:
-    from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.kernel.skbuff import SkBuff
     from kubenet_course.kernel.socket.tcp import TcpSocket
@@ -50,7 +50,7 @@ def tcp_v4_rcv(net: NetNamespace, skb: SkBuff) -> None:
         if sk.receive(skb):
             return
         listener = listener_lookup(
-            net, ip.source, tcp.source_port, ip.destination, tcp.destination_port, skb.in_dev
+            net, ip.source, tcp.source_port, ip.destination, tcp.destination_port, skb
         )
         if listener is not None:
             sk.drop()
@@ -59,11 +59,11 @@ def tcp_v4_rcv(net: NetNamespace, skb: SkBuff) -> None:
         sk._ack(skb)
         skb.drop("TCP_INVALID_SYN", net)
         return
-    if sk is not None and _device_fits(sk, skb.in_dev):
+    if sk is not None and bound_fits(net, sk.device, skb, "tcp_l3mdev_accept"):
         tcp_rcv(sk, skb)
         return
     listener = listener_lookup(
-        net, ip.source, tcp.source_port, ip.destination, tcp.destination_port, skb.in_dev
+        net, ip.source, tcp.source_port, ip.destination, tcp.destination_port, skb
     )
     if listener is not None:
         listen_rcv(listener, skb)
@@ -75,19 +75,15 @@ def tcp_v4_rcv(net: NetNamespace, skb: SkBuff) -> None:
 tcp_v6_rcv = tcp_v4_rcv
 
 
-def _device_fits(sk: Any, dev: NetDevice | None) -> bool:
-    return sk.device is None or sk.device is dev
-
-
 # -- listeners ----------------------------------------------------------------------------------
 def listener_lookup(
-    net: NetNamespace, source: Any, source_port: int, destination: Any, port: int, dev: NetDevice | None
+    net: NetNamespace, source: Any, source_port: int, destination: Any, port: int, skb: SkBuff | None
 ) -> TcpSocket | None:
     """__inet_lookup_listener(): the closest fit; among equals with SO_REUSEPORT by a hash of the flow."""
     best: list[TcpSocket] = []
     best_score = 0
     for sock in net.sockets.tcp_listen.get(port, ()):
-        score = _score(sock, destination, dev)
+        score = _score(sock, destination, skb)
         if score > best_score:
             best, best_score = [sock], score
         elif score and score == best_score and sock.reuse_port and best[0].reuse_port:
@@ -101,14 +97,14 @@ def listener_lookup(
     return best[mixed * len(best) >> 32]
 
 
-def _score(sock: TcpSocket, destination: Any, dev: NetDevice | None) -> int:
+def _score(sock: TcpSocket, destination: Any, skb: SkBuff | None) -> int:
     """compute_score() of net/ipv4/inet_hashtables.c; 0 where it does not fit."""
     if sock.local is not None:
         if sock.local.family != destination.family or sock.local != destination:
             return 0
     elif sock.family != destination.family and (sock.family == 4 or sock.v6only):
         return 0
-    if sock.device is not None and sock.device is not dev:
+    if not bound_fits(sock.net, sock.device, skb, "tcp_l3mdev_accept"):
         return 0
     score = 2 if sock.family == destination.family else 1
     return score + (4 if sock.local is not None else 0) + (8 if sock.device is not None else 0)

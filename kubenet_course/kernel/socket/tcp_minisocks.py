@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import l3mdev_master
 from kubenet_course.kernel.socket import tcp_output as out
 from kubenet_course.kernel.socket.tcp_state import (
     MASK,
@@ -50,6 +51,8 @@ class TcpRequest:
         self.local, self.local_port = ip.destination, tcp.destination_port
         self.remote, self.remote_port = ip.source, tcp.source_port
         self.device = skb.in_dev if self.version == 6 and ip.source.is_link_local else listener.device
+        if self.device is None and net.sysctl.get_int("net", "ipv4", "tcp_l3mdev_accept"):
+            self.device = l3mdev_master(skb.in_dev)  # inet_request_bound_dev_if()
         self.peer_seq = tcp.sequence
         self.options = options
         self.peer_window = tcp.window

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import l3mdev_master
 from kubenet_course.kernel.mib import count_no_route
 from kubenet_course.kernel.socket.tcp_state import MASK
 from kubenet_course.wire.ipv4 import IPPROTO_TCP
@@ -134,7 +135,7 @@ def answer(net: NetNamespace, skb: SkBuff, header: TcpHeader, *, mark: int = 0, 
     """ip_send_unicast_reply(): back where `skb` came from, with no socket behind it."""
     ip = skb.network
     version = ip.destination.family
-    device = skb.in_dev if version == 6 and ip.source.is_link_local else None
+    device = skb.in_dev if version == 6 and ip.source.is_link_local else l3mdev_master(skb.in_dev)
     ports = (header.source_port, header.destination_port)
     try:
         rt = route_output(

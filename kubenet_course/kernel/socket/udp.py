@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import bound_fits
 from kubenet_course.kernel.mib import count_no_route, count_udp, count_unsent
 from kubenet_course.kernel.socket.base import Datagram, Socket, SocketError
 from kubenet_course.wire import icmp as wire_icmp
@@ -15,7 +16,6 @@ from kubenet_course.wire.ipv4 import IPPROTO_UDP
 from kubenet_course.wire.udp import UdpHeader
 
 if TYPE_CHECKING:
-    from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.kernel.skbuff import SkBuff
 
@@ -35,7 +35,7 @@ class UdpSocket(Socket):
             raise KernelError(errno.EINVAL)
         wanted = address if address is not None and address != 0 else None
         ip = self.net.ipv4 if self.family == 4 else self.net.ipv6
-        if wanted is not None and not self.freebind and not ip.is_local(wanted) and not wanted.is_multicast:
+        if wanted is not None and not self.freebind and not ip.is_local(wanted, self.device) and not wanted.is_multicast:
             if not (self.family == 4 and any(ip.is_broadcast(wanted, dev) for dev in self.net.devices.values())):  # type: ignore[union-attr]
                 raise KernelError(errno.EADDRNOTAVAIL)
         if scope:
@@ -153,18 +153,18 @@ class UdpSocket(Socket):
 
 
 def udp_lookup(
-    net: NetNamespace, source: Any, source_port: int, destination: Any, port: int, dev: NetDevice | None
+    net: NetNamespace, source: Any, source_port: int, destination: Any, port: int, skb: SkBuff | None
 ) -> UdpSocket | None:
     """__udp4_lib_lookup(): the socket that fits best (compute_score())."""
     best, best_score = None, -1
     for sock in net.sockets.udp.get(port, ()):
-        score = _score(sock, source, source_port, destination, dev)
+        score = _score(sock, source, source_port, destination, skb)
         if score > best_score:
             best, best_score = sock, score
     return best
 
 
-def _score(sock: UdpSocket, source: Any, source_port: int, destination: Any, dev: NetDevice | None) -> int:
+def _score(sock: UdpSocket, source: Any, source_port: int, destination: Any, skb: SkBuff | None) -> int:
     if sock.family != destination.family:
         if sock.family == 4 or sock.v6only or sock.local is not None:
             return -1
@@ -179,9 +179,9 @@ def _score(sock: UdpSocket, source: Any, source_port: int, destination: Any, dev
         if sock.remote != source or sock.remote_port != source_port:
             return -1
         score += 8
+    if not bound_fits(sock.net, sock.device, skb, "udp_l3mdev_accept"):
+        return -1
     if sock.device is not None:
-        if sock.device is not dev:
-            return -1
         score += 4
     return score
 
@@ -202,7 +202,7 @@ def udp_rcv(net: NetNamespace, skb: SkBuff) -> None:
     if ip.destination.is_multicast or (rt is not None and rt.type in ("broadcast", "multicast")):
         _deliver_group(net, skb, header)
         return
-    sock = udp_lookup(net, ip.source, header.source_port, ip.destination, header.destination_port, skb.in_dev)
+    sock = udp_lookup(net, ip.source, header.source_port, ip.destination, header.destination_port, skb)
     if sock is not None:
         count_udp(net, "InDatagrams", ip.destination.family)
         _deliver(net, sock, skb, header)
@@ -240,7 +240,7 @@ def _deliver_group(net: NetNamespace, skb: SkBuff, header: UdpHeader) -> None:
             continue
         if sock.remote is not None and (sock.remote != ip.source or sock.remote_port != header.source_port):
             continue
-        if sock.device is not None and sock.device is not skb.in_dev:
+        if not bound_fits(net, sock.device, skb, "udp_l3mdev_accept"):
             continue
         took = True
         sock.deliver(Datagram(bytes(skb.payload), ip.source, header.source_port, ip, header, skb.in_dev, net.loop.now))

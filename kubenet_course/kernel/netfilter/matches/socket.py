@@ -49,7 +49,7 @@ def find_socket(net: Any, skb: Any) -> Any:
     if isinstance(header, UdpHeader):
         from kubenet_course.kernel.socket.udp import udp_lookup
 
-        return udp_lookup(net, ip.source, header.source_port, ip.destination, header.destination_port, skb.in_dev)
+        return udp_lookup(net, ip.source, header.source_port, ip.destination, header.destination_port, skb)
     if isinstance(header, TcpHeader):
         for sock in tables.tcp_established.values():
             ends = (sock.local, sock.local_port, sock.remote, sock.remote_port)

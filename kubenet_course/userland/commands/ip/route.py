@@ -95,6 +95,8 @@ class Filter:
     prefsrc: Prefix | None = None
     #: A value of realms and the bits of it that count.
     realms: tuple[int, int] | None = None
+    #: What the table of a VRF holds that others keep in table local.
+    hidden_types: frozenset[str] = frozenset()
     from_root: Prefix | None = None
     from_match: Prefix | None = None
     hidden: Hidden = field(default_factory=Hidden)
@@ -109,6 +111,8 @@ class Filter:
         if self.root is not None and not self.root.covers(int(route.prefix.address)):
             return False
         if self.match is not None and int(self.match.address) not in route.prefix:
+            return False
+        if route.type in self.hidden_types:
             return False
         if (self.from_root or self.from_match) and not self._takes_source(route):
             return False
@@ -152,6 +156,7 @@ def _parse_filter(words: Words, session: Session, flush: bool) -> Filter:
         elif word == "vrf":
             dev: Any = session.find(vrf_name(words, session))
             chosen.table = dev.table
+            chosen.hidden_types = frozenset({"local", "broadcast"})
         elif word in ("cached", "cloned"):
             chosen.cache = True
         elif word == "tos" or matches(word, "dsfield"):

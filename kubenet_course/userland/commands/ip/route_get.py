@@ -248,7 +248,7 @@ def _get6(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
     line.destination = str(rt.destination)
     line.nexthops = [fib.NextHop(rt.dev if rt.type != fib.LOCAL else rt.iif, rt.gateway)]
     if rt.type == fib.LOCAL:
-        line.nexthops = [fib.NextHop(session.net.loopback if rt.route.type == fib.LOCAL else rt.route.dev)]
+        line.nexthops = [fib.NextHop(rt.dev if rt.route.type == fib.LOCAL else rt.route.dev)]
     line.source = str(asked.source.address) if asked.source is not None else "::"
     # rt6_fill_node(): the source that would be chosen, whatever was asked with.
     line.iif = iif.name if iif is not None else None

@@ -65,8 +65,8 @@ class Ping4(PingSession):
                 raise Fatal(2, f"SO_BINDTODEVICE {options.device}: No such device")
             device = net.devices[options.device]
         if self.source is None or self.source == 0:
-            self._probe_source(device)
-        elif not net.ipv4.is_local(self.source):
+            self._probe_source(device or self.proc.vrf_device)
+        elif not net.ipv4.is_local(self.source, device):
             raise Fatal(2, f"bind: {errno.strerror(errno.EADDRNOTAVAIL)}")
         if self.target == 0:
             self.target = IPv4Address(self.source or 0)
@@ -79,6 +79,7 @@ class Ping4(PingSession):
         sock.queue_limit = 1 << 16
         sock.options["multicast_loop"] = not options.no_loop
         sock.options["dont_route"] = options.dont_route
+        device = device or self.proc.vrf_device
         if device is not None:
             sock.device = device
         if options.strict_source:

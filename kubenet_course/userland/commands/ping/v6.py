@@ -44,7 +44,7 @@ class Ping6(PingSession):
             if not net.ipv6.is_local(self.source):
                 raise Fatal(2, f"bind icmp socket: {errno.strerror(errno.EADDRNOTAVAIL)}")
         else:
-            self.source = self._probe_source(scoped or device)
+            self.source = self._probe_source(scoped or device or self.proc.vrf_device)
         self.multicast = self.target.is_multicast
         sock = self.sock = make_socket(net, AF_INET6, SOCK_RAW, IPPROTO_ICMPV6)
         sock.accept = self._wanted  # type: ignore[attr-defined]
@@ -52,7 +52,7 @@ class Ping6(PingSession):
         sock.mark = options.mark
         sock.tos = options.tos
         sock.queue_limit = 1 << 16
-        sock.device = device or scoped
+        sock.device = device or scoped or self.proc.vrf_device
         if options.strict_source and self.source != 0:
             sock.local = self.source
         sock.dont_fragment = {"do": True}.get(options.pmtudisc, False)
