@@ -46,6 +46,7 @@ ROUTE = Struct(
     },
     go="types.Route",
     custom=True,
+    optional=True,
 )
 ROUTES = ListOf(ROUTE, go="[]*types.Route")
 _INTERFACE = Struct(

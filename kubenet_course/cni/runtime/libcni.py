@@ -31,6 +31,10 @@ from kubenet_course.userland.surroundings import Surroundings
 CACHE = "/var/lib/cni"
 KIND = "cniCacheV1"
 
+_VERSIONS = gojson.Struct(
+    "pluginInfo", {"cniVersion": gojson.STRING, "supportedVersions": gojson.ListOf(gojson.STRING)}, go="version.pluginInfo"
+)
+
 
 @dataclass
 class Attachment:
@@ -184,18 +188,7 @@ class Runtime:
         """Which versions a plugin supports. Raises CniError."""
         path = invoke.find(self.here, name, self.path)
         env = {**self._environment("VERSION", Attachment("", "dummy", "dummy")), "CNI_PATH": "dummy"}
-        text = await invoke.execute(self.here, path, b'{"cniVersion":"%s"}' % versions.CURRENT.encode(), env)
-        try:
-            data = gojson.loads(text)
-        except gojson.GoJsonError as error:
-            raise CniError(f"decoding version info: {error}") from None
-        supported = data.get("supportedVersions") if isinstance(data, dict) else None
-        if not supported:
-            said = data.get("cniVersion") if isinstance(data, dict) else ""
-            if said != "0.2.0":
-                raise CniError("decoding version info: missing field supportedVersions")
-            return ["0.1.0", "0.2.0"]
-        return [str(item) for item in supported]
+        return versions_said(await invoke.execute(self.here, path, b'{"cniVersion":"%s"}' % versions.CURRENT.encode(), env))
 
     async def validate(self, config: NetworkConfigList) -> list[str]:
         """Whether every plugin is there and of the list's version; the capabilities. Raises RuntimeFailure."""
@@ -277,6 +270,21 @@ class Runtime:
             if data.get("kind") == KIND and network in ("", data.get("networkName")):
                 found.append(item)
         return found
+
+
+def versions_said(text: str) -> list[str]:
+    """The versions in what a plugin prints for VERSION. Raises CniError."""
+    try:
+        fields = gojson.decode(text, _VERSIONS)
+    except gojson.GoJsonError as error:
+        raise CniError(f"decoding version info: {error}") from None
+    if not fields["cniVersion"]:
+        raise CniError("decoding version info: missing field cniVersion")
+    if fields["supportedVersions"]:
+        return list(fields["supportedVersions"])
+    if fields["cniVersion"] != "0.2.0":
+        raise CniError("decoding version info: missing field supportedVersions")
+    return ["0.1.0", "0.2.0"]
 
 
 def _at_least(version: str, other: str) -> bool:
