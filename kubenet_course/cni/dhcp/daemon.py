@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
-from kubenet_course.cni import gojson, link, netns
+from kubenet_course.cni import conf, gojson, link, netns
 from kubenet_course.cni.errors import CniError
 from kubenet_course.cni.gojson import STRING, ListOf, Struct
 from kubenet_course.cni.netns import Netns
@@ -58,7 +58,7 @@ _IPAM = Struct(
     go="main.IPAMConfig",
     optional=True,
 )
-SHAPE = Struct("NetConf", {"name": STRING, "cniVersion": STRING, "ipam": _IPAM})
+SHAPE = conf.shape(ipam=_IPAM)
 
 
 @dataclass

@@ -25,7 +25,9 @@ from kubenet_course.cni.versions import SUPPORTED
 _RATES = ("ingressRate", "ingressBurst", "egressRate", "egressBurst")
 _ENTRY = Struct("BandwidthEntry", dict.fromkeys(_RATES, UINT64), go="main.BandwidthEntry", optional=True)
 _SHAPE = conf.shape(
-    "PluginConf", **dict.fromkeys(_RATES, UINT64), runtimeConfig=Struct("", {"bandwidth": _ENTRY})
+    "PluginConf", **dict.fromkeys(_RATES, UINT64), runtimeConfig=Struct(
+        "", {"bandwidth": _ENTRY}, go=r'struct { Bandwidth *main.BandwidthEntry "json:\"bandwidth,omitempty\"" }'
+    ),
 )
 LATENCY = 0.025  # seconds that a packet may wait
 NAME_LENGTH = 15

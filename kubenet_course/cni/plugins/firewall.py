@@ -38,10 +38,11 @@ STAGES = ("CNI-ISOLATION-STAGE-1", "CNI-ISOLATION-STAGE-2")
 
 def load(text: bytes) -> tuple[dict[str, Any], Result | None]:
     fields = conf.load(text, _SHAPE)
-    if fields["backend"] == "firewalld":
+    before = conf.prev_result(fields, "could not parse prevResult: ")
+    if fields["backend"] == "firewalld" and before is not None:
         raise CniError("no firewalld here: it speaks D-Bus, which machines of a lab do not have")
     fields["admin"] = fields["iptablesAdminChainName"] or ADMIN
-    return fields, conf.prev_result(fields, "could not parse prevResult: ")
+    return fields, before
 
 
 def _comment(text: str) -> list[str]:

@@ -26,7 +26,7 @@ _SHAPE = conf.shape(
     hwaddr=STRING,
     kernelpath=STRING,
     pciBusID=STRING,
-    runtimeConfig=Struct("", {"deviceID": STRING}),
+    runtimeConfig=Struct("", {"deviceID": STRING}, go=r'struct { DeviceID string "json:\"deviceID,omitempty\"" }'),
 )
 _PCI = "/sys/bus/pci/devices"
 

@@ -49,8 +49,16 @@ _NET = Struct(
         "name": STRING,
         "cniVersion": STRING,
         "ipam": _IPAM,
-        "runtimeConfig": Struct("", {"ipRanges": ListOf(RANGE_SET, go="[]allocator.RangeSet"), "ips": _IPS}),
-        "args": Struct("", {"cni": Struct("IPAMArgs", {"ips": _IPS}, go="allocator.IPAMArgs")}),
+        "runtimeConfig": Struct(
+            "",
+            {"ipRanges": ListOf(RANGE_SET, go="[]allocator.RangeSet"), "ips": _IPS},
+            go=r'struct { IPRanges []allocator.RangeSet "json:\"ipRanges,omitempty\""; IPs []*ip.IP "json:\"ips,omitempty\"" }',
+        ),
+        "args": Struct(
+            "",
+            {"cni": Struct("IPAMArgs", {"ips": _IPS}, go="allocator.IPAMArgs")},
+            go=r'struct { A *allocator.IPAMArgs "json:\"cni\"" }',
+        ),
         "cni.dev/valid-attachments": conf.ATTACHMENTS,
     },
 )

@@ -22,7 +22,7 @@ _SHAPE = conf.shape(
     mtu=INT,
     mac=STRING,
     linkInContainer=BOOL,
-    runtimeConfig=Struct("", {"mac": STRING}),
+    runtimeConfig=Struct("", {"mac": STRING}, go=r'struct { Mac string "json:\"mac,omitempty\"" }'),
 )
 MODES = ("bridge", "private", "vepa", "passthru")
 

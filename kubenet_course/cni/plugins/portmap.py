@@ -52,7 +52,11 @@ _SHAPE = conf.shape(
     masqAll=BOOL,
     markMasqBit=OPTIONAL_INT,
     externalSetMarkChain=OPTIONAL_STRING,
-    runtimeConfig=Struct("", {"portMappings": ListOf(_ENTRY, go="[]main.PortMapEntry")}),
+    runtimeConfig=Struct(
+        "",
+        {"portMappings": ListOf(_ENTRY, go="[]main.PortMapEntry")},
+        go=r'struct { PortMaps []main.PortMapEntry "json:\"portMappings,omitempty\"" }',
+    ),
 )
 DNAT, SETMARK, MASQ = "CNI-HOSTPORT-DNAT", "CNI-HOSTPORT-SETMARK", "CNI-HOSTPORT-MASQ"
 DEFAULT_MARK_BIT = 13

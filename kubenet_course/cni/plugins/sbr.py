@@ -122,6 +122,8 @@ async def _copy(space: Netns, route: list[str], name: str, table: int) -> None:
 async def delete(args: CmdArgs) -> None:
     """The rules of the interface's addresses go; the routes went with the interface."""
     load(args.stdin)
+    if not args.netns:
+        raise CniError("no such file or directory")  # it locks the namespace's file before anything else
     space = await netns.open_netns(args.here, args.netns, " ")
     found = await link.get(space, args.ifname, f"Failed to get link {args.ifname}: ")
     addresses = {str(item.ip): item.version for item in found.addresses}

@@ -9,12 +9,22 @@ takes the place of those before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from kubenet_course.cni import conf, gojson, versions
 from kubenet_course.cni.errors import CniError
 from kubenet_course.cni.gojson import IP, STRING, ListOf, Struct
-from kubenet_course.cni.result import DNS, ROUTES, Dns, IPConfig, Prefix, Result, Route, dns_of, routes_of
+from kubenet_course.cni.result import (
+    DNS,
+    ROUTES,
+    Address,
+    Dns,
+    IPConfig,
+    Prefix,
+    Result,
+    Route,
+    dns_of,
+    routes_of,
+)
 from kubenet_course.cni.skel import CmdArgs, Plugin, nothing, program
 
 _ADDRESS = Struct("Address", {"address": STRING, "gateway": IP}, go="main.Address")
@@ -37,9 +47,12 @@ _NET = Struct(
         "name": STRING,
         "cniVersion": STRING,
         "ipam": _IPAM,
-        "runtimeConfig": Struct("", {"ips": _IPS}),
-        "args": Struct("", {"cni": Struct("IPAMArgs", {"ips": _IPS}, go="main.IPAMArgs")}),
-        "prevResult": conf.PREV_RESULT,
+        "runtimeConfig": Struct("", {"ips": _IPS}, go=r'struct { IPs []string "json:\"ips,omitempty\"" }'),
+        "args": Struct(
+            "",
+            {"cni": Struct("IPAMArgs", {"ips": _IPS}, go="main.IPAMArgs")},
+            go=r'struct { A *main.IPAMArgs "json:\"cni\"" }',
+        ),
     },
 )
 
@@ -49,7 +62,7 @@ class Config:
     ips: list[IPConfig]
     routes: list[Route]
     dns: Dns
-    fields: dict[str, Any]
+
 
 
 def _cidr(text: str, what: str = "the 'address' field is expected to be") -> Prefix:
@@ -66,33 +79,37 @@ def load(text: bytes, env_args: str) -> Config:
     ipam = fields["ipam"]
     if ipam is None:
         raise CniError("IPAM config missing 'ipam' key")
-    found = [IPConfig(_cidr(item["address"]), item["gateway"]) for item in ipam["addresses"] or ()]
     given = conf.args(env_args, {"IP": None, "GATEWAY": None})
-    if given.get("IP"):
-        found += [
-            IPConfig(_cidr(item.strip(), "the 'ip' field is expected to be"))
-            for item in given["IP"].split(",")
-        ]
-    if given.get("GATEWAY"):
-        _gateways(found, given["GATEWAY"])
+    asked = [_cidr(item.strip(), "the 'ip' field is expected to be") for item in given["IP"].split(",")] if given.get("IP") else []
+    gateways = _gateways(given["GATEWAY"]) if given.get("GATEWAY") else []
+    found: list[IPConfig] = []
+    instead = False
     for source in (fields["args"]["cni"]["ips"], fields["runtimeConfig"]["ips"]):
         if source:
+            instead = True
             found = [IPConfig(_cidr(item, "an entry in the 'ips' field is NOT")) for item in source]
+    if not instead:
+        found = [IPConfig(_cidr(item["address"]), item["gateway"]) for item in ipam["addresses"] or ()]
+        found += [IPConfig(address) for address in asked]
+        for gateway in gateways:
+            for config in found:
+                if gateway.version == config.address.version and gateway in config.address.network:
+                    config.gateway = gateway
     families = [item.address.version for item in found]
     if max(families.count(4), families.count(6)) > 1 and not versions.at_least(fields["cniVersion"], "0.3.0"):
         version = fields["cniVersion"]
         raise CniError(f"CNI version {version} does not support more than 1 address per family")
-    return Config(found, routes_of(ipam["routes"]), dns_of(ipam["dns"]), fields)
+    return Config(found, routes_of(ipam["routes"]), dns_of(ipam["dns"]))
 
 
-def _gateways(found: list[IPConfig], text: str) -> None:
+def _gateways(text: str) -> list[Address]:
+    found = []
     for item in text.split(","):
         gateway = gojson.parse_ip(item.strip())
         if gateway is None:
             raise CniError(f"invalid gateway address: {item}")
-        for config in found:
-            if gateway.version == config.address.version and gateway in config.address.network:
-                config.gateway = gateway
+        found.append(gateway)
+    return found
 
 
 async def add(args: CmdArgs) -> None:
@@ -102,7 +119,7 @@ async def add(args: CmdArgs) -> None:
 
 async def check(args: CmdArgs) -> None:
     config = load(args.stdin, args.args)
-    before = conf.prev_result(config.fields)
+    before = conf.prev_result(conf.load(args.stdin, conf.shape()))
     if before is None:
         raise CniError("Required prevResult missing")
     for item in config.ips:

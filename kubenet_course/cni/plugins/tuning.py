@@ -54,8 +54,8 @@ _SHAPE = conf.shape(
     promisc=BOOL,
     mtu=INT,
     allmulti=OPTIONAL_BOOL,
-    runtimeConfig=Struct("", {"mac": STRING}),
-    args=Struct("", {"cni": _ARGS}),
+    runtimeConfig=Struct("", {"mac": STRING}, go=r'struct { Mac string "json:\"mac,omitempty\"" }'),
+    args=Struct("", {"cni": _ARGS}, go=r'struct { A *main.IPAMArgs "json:\"cni\"" }'),
 )
 ALLOWLIST = "/etc/cni/tuning/allowlist.conf"
 DATA_DIR = "/run/cni/tuning"

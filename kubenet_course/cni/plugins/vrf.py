@@ -18,6 +18,7 @@ from kubenet_course.cni.result import Result
 from kubenet_course.cni.skel import CmdArgs, Plugin, program
 from kubenet_course.cni.versions import SUPPORTED
 
+LONGEST_NAME = 15
 _SHAPE = conf.shape("VRFNetConf", vrfname=STRING, table=UINT32)
 
 
@@ -78,7 +79,8 @@ async def _make(space: Netns, name: str, table: int) -> None:
             "ip", "link", "add", "name", name, "txqueuelen", "0", "type", "vrf", "table", str(table)
         )
     except CommandFailure as failure:
-        raise CniError(f"could not add VRF {name}: {failure.reason}") from None
+        far_too_long = len(name.encode()) > LONGEST_NAME  # the search for it has failed already, by netlink
+        raise CniError(failure.reason if far_too_long else f"could not add VRF {name}: {failure.reason}") from None
     await link.set_up(space, name, f"could not set link up for VRF {name}: ")
 
 
