@@ -7,7 +7,13 @@ from collections.abc import Callable
 from signal import Signals
 
 from kubenet_course.errors import KernelError
-from kubenet_course.userland.daemons.nginx.config import ConfigError, Configuration, Loader, load_certificates
+from kubenet_course.userland.daemons.nginx.config import (
+    ConfigError,
+    Configuration,
+    Loader,
+    NotEmulated,
+    load_certificates,
+)
 from kubenet_course.userland.daemons.nginx.server import BindError, Nginx
 from kubenet_course.userland.daemons.web import wall_seconds
 from kubenet_course.userland.process import Process, Program
@@ -51,6 +57,9 @@ async def main(proc: Process, argv: list[str]) -> int:
         path = "/usr/share/nginx/" + path
     try:
         config = load(proc, path, options.get("g", ""))
+    except NotEmulated as problem:
+        proc.error(f"kubenet: nginx: {problem}")
+        return 1
     except ConfigError as problem:
         _log(proc, "emerg", str(problem))
         if "t" in options:

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from kubenet_course.errors import KernelError, KubenetError
@@ -16,6 +17,10 @@ from kubenet_course.userland.tls import Certificate, read_certificates
 
 class ConfigError(KubenetError):
     """``unknown directive "foo" in /etc/nginx/nginx.conf:3``."""
+
+
+class NotEmulated(ConfigError):
+    """A directive that is nginx' and not ours."""
 
 
 class Directive(NamedTuple):
@@ -50,6 +55,14 @@ KNOWN: dict[str, tuple[str, int, int, bool]] = {
     "ssl_certificate": ("hs", 1, 1, False), "ssl_certificate_key": ("hs", 1, 1, False), "ssl_session_timeout": ("hs", 1, 1, False),
     "ssl_ciphers": ("hs", 1, 1, False), "ssl_session_cache": ("hs", 1, 2, False), "set": ("sli", 2, 2, False),
 }  # fmt: skip
+#: What holds in its own place only.
+NOT_INHERITED = frozenset({"return", "rewrite", "set", "try_files", "server_name", "proxy_pass", "alias", "internal"})
+#: Directives without an effect here that would change what is seen → the values that change nothing.
+NOT_EMULATED: Mapping[str, frozenset[str]] = MappingProxyType({
+    "charset": frozenset({"off"}), "expires": frozenset({"off"}), "ip_hash": frozenset(), "least_conn": frozenset(),
+    "load_module": frozenset(), "proxy_next_upstream": frozenset(), "proxy_redirect": frozenset({"default"}),
+    "server_tokens": frozenset({"on"}),
+})  # fmt: skip
 CONTEXTS = {"events": "e", "http": "h", "server": "s", "location": "l", "upstream": "u", "types": "t"}
 
 
@@ -178,6 +191,10 @@ class Loader:
             raise ConfigError(f'directive "{word}" is not terminated by ";" in {where}')
         if not least <= len(arguments) <= most:
             raise ConfigError(f'invalid number of arguments in "{word}" directive in {where}')
+        if word in NOT_EMULATED and not set(arguments) & NOT_EMULATED[word]:
+            raise NotEmulated(f"the directive {word} in {where} is not emulated")
+        if word == "error_page" and arguments[-1].startswith("@"):
+            raise NotEmulated(f"the named location {arguments[-1]} in {where} is not emulated")
 
     def _include(self, pattern: str, context: str, path: str) -> list[Directive]:
         full = pattern if pattern.startswith("/") else path.rpartition("/")[0] + "/" + pattern
@@ -272,7 +289,7 @@ def settings_of(block: list[Directive], parent: dict[str, list[Directive]]) -> d
     inherited = {
         name: value
         for name, value in parent.items()
-        if name not in ("return", "rewrite", "try_files", "server_name", "proxy_pass", "alias")
+        if name not in NOT_INHERITED
     }
     return {**inherited, **own}
 

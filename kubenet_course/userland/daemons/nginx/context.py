@@ -27,6 +27,12 @@ class Context:
         self.uri = unquote(request.path, errors="surrogateescape")
         #: The path of the location that was chosen, which `alias` and `proxy_pass` replace.
         self.prefix = ""
+        #: Not the client's own URI any more: `rewrite`, `try_files` or `error_page` has led here.
+        self.internal = False
+        #: What the method is now: GET once `error_page` has taken over.
+        self.method = request.method
+        #: $name of `set`.
+        self.variables: dict[str, str] = {}
         #: What the groups of a regular expression found: $1, $2 …
         self.captures: tuple[str | None, ...] = ()
 

@@ -39,9 +39,14 @@ def body_response(proc: Process, status: int, body: bytes, kind: str) -> Respons
     return response
 
 
-def page(proc: Process, status: int) -> Response:
+class SpecialResponse(Response):
+    """An answer of nginx' own, which `error_page` may take the place of."""
+
+
+def page(proc: Process, status: int) -> SpecialResponse:
     """ngx_http_special_response_handler(): a status with nginx' own page, where it has one."""
-    response = body_response(proc, status, b"", "text/html")
+    plain = body_response(proc, status, b"", "text/html")
+    response = SpecialResponse(status, plain.headers, reason=plain.reason)
     if status < 300 or status == 304:
         return response
     if status not in PAGES:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kubenet_course.errors import KernelError
+from kubenet_course.userland.daemons.nginx.context import last_of
 from kubenet_course.userland.daemons.nginx.log import error_log
 from kubenet_course.userland.daemons.nginx.pages import head, page
 from kubenet_course.userland.daemons.nginx.variables import expand
@@ -74,7 +75,8 @@ async def proxy_pass(
 async def _ask(context: Context, address: str, port: int, host: str, target: str) -> Response:
     stream = await Sockets(context.proc).connect(address, port, timeout=60)
     try:
-        request = Request(context.request.method, target, version="HTTP/1.0", body=context.request.body)
+        version = f"HTTP/{last_of(context.settings, 'proxy_http_version', '1.0')}"
+        request = Request(context.request.method, target, version=version, body=context.request.body)
         own = {
             one.arguments[0].lower(): one.arguments for one in context.settings.get("proxy_set_header", [])
         }

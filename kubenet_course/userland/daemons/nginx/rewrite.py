@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def rewritten(context: Context) -> Response | None:
-    """The answer of `return` or a redirecting `rewrite`; None to go on, maybe with another URI."""
+    """The answer of `return` or a redirecting `rewrite`; None to go on, maybe with another URI.
+
+    All `set` of the place are done first, wherever they stand.
+    """
+    for one in context.settings.get("set", []):
+        context.variables[one.arguments[0].removeprefix("$")] = expand(one.arguments[1], context)
     for one in context.settings.get("rewrite", []):
         found = re.search(one.arguments[0], context.uri)
         if found is None:

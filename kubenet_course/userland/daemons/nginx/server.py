@@ -11,9 +11,10 @@ from kubenet_course.kernel.socket import AF_INET, AF_INET6, SOCK_STREAM
 from kubenet_course.userland import tls
 from kubenet_course.userland.daemons.nginx.config import Configuration
 from kubenet_course.userland.daemons.nginx.context import Context
+from kubenet_course.userland.daemons.nginx.error_page import error_page_of, overwrite
 from kubenet_course.userland.daemons.nginx.location import choose_location, choose_server, matches
 from kubenet_course.userland.daemons.nginx.log import access_log
-from kubenet_course.userland.daemons.nginx.pages import NO_ANSWER, page
+from kubenet_course.userland.daemons.nginx.pages import NO_ANSWER, SpecialResponse, page, redirect
 from kubenet_course.userland.daemons.nginx.proxy import RoundRobin, proxy_pass
 from kubenet_course.userland.daemons.nginx.rewrite import rewritten, try_files
 from kubenet_course.userland.daemons.nginx.static import serve_static
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.socket.tcp import TcpSocket
     from kubenet_course.userland.process import Process
     from kubenet_course.userland.sockets import Stream
+
+
+REDIRECTIONS = (301, 302, 303, 307, 308)
 
 
 class BindError(Exception):
@@ -168,31 +172,48 @@ class Nginx:
         self, request: Request, address: str, port: int, number: int = 0
     ) -> tuple[Response, Context | None]:
         """The answer to a request that came to `address` and `port`; no context where it is no good request."""
-        if "Host" not in request.headers and request.version == "HTTP/1.1":
-            response = page(self.proc, 400)
-            response.headers.set("Connection", "close")
-            return response, None
-        if (
-            not request.target.startswith("/")
-            or "/.." in unquote(request.path)
-            and _climbs(unquote(request.path))
-        ):
-            response = page(self.proc, 400)
-            response.headers.set("Connection", "close")
-            return response, None
+        path = unquote(request.path)
+        nameless = "Host" not in request.headers and request.version == "HTTP/1.1"
+        if nameless or not request.target.startswith("/") or _climbs(path):
+            bad = page(self.proc, 400)
+            bad.headers.set("Connection", "close")
+            return bad, None
         server = choose_server(self.config.servers, address, port, request.host)
         context = Context(self.proc, self.config, request, server, number)
+        response: Response
         try:
             response = await self._in_server(context)
         except HttpError as problem:
             response = page(self.proc, problem.status)
+        if isinstance(response, SpecialResponse):
+            response = await self._error_page(context, response)
         return _add_headers(context, response), context
 
+    async def _error_page(self, context: Context, response: SpecialResponse) -> Response:
+        """The answer that `error_page` puts in the place of this one; an error on the way there is not replaced again."""
+        wanted = error_page_of(context, response.status)
+        if wanted is None:
+            return response
+        if not wanted.uri.startswith("/"):
+            return redirect(context, wanted.status if wanted.status in REDIRECTIONS else 302, wanted.uri)
+        context.uri, context.internal = expand(wanted.uri, context), True
+        if context.method != "HEAD":
+            context.method = "GET"
+        try:
+            found = await self._located(context)
+        except HttpError as problem:
+            return page(self.proc, problem.status)
+        if isinstance(found, SpecialResponse) or wanted.status == 0:
+            return found
+        return overwrite(found, response.status if wanted.status is None else wanted.status)
+
     async def _in_server(self, context: Context) -> Response:
-        """The phases: rewrite of the server, find the location, its rewrite, try_files, content."""
+        """The phases: rewrite of the server, then those of the location."""
         answered = rewritten(context)
-        if answered is not None:
-            return answered
+        return answered if answered is not None else await self._located(context)
+
+    async def _located(self, context: Context) -> Response:
+        """Find the location, its rewrite, try_files, content; again where that leads to another URI."""
         for _ in range(10):
             location = choose_location(context.server.locations, context.uri)
             if location is None:
@@ -201,11 +222,14 @@ class Nginx:
             if location.kind in ("~", "~*"):
                 found = matches(location, context.uri)
                 context.captures = tuple(found.groups()) if found else ()
+            if "internal" in location.settings and not context.internal:
+                raise HttpError("internal", 404)
             before = context.uri
             answered = rewritten(context)
             if answered is not None:
                 return answered
             if context.uri != before:
+                context.internal = True
                 continue
             if "proxy_pass" in location.settings:
                 return await proxy_pass(context, location, self.upstreams, self.numbers)
@@ -214,7 +238,7 @@ class Nginx:
                 return serve_static(context)
             if tried.startswith("="):
                 raise HttpError("try_files", int(tried[1:]))
-            context.uri = tried
+            context.uri, context.internal = tried, True
         raise HttpError("rewrite or internal redirection cycle", 500)
 
 
@@ -230,6 +254,7 @@ def _add_headers(context: Context, response: Response) -> Response:
 
 
 def _climbs(path: str) -> bool:
+    """Whether ``..`` leads above the root."""
     depth = 0
     for part in path.split("/"):
         depth += -1 if part == ".." else 1 if part not in ("", ".") else 0

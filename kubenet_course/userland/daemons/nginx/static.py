@@ -58,7 +58,7 @@ def serve_static(context: Context) -> Response:
     elif context.uri.endswith("/"):
         error_log(f'"{path}index.html" is not found (2: No such file or directory)', context)
         return page(context.proc, 404)
-    if request.method not in ("GET", "HEAD"):
+    if context.method not in ("GET", "HEAD"):
         return page(context.proc, 405)
     try:
         stat = files.stat(path, proc)
@@ -96,9 +96,9 @@ def _ranged(context: Context, request: Request, body: bytes, kind: str, modified
         first = int(wanted.group(1)) if wanted.group(1) else max(0, whole - int(wanted.group(2)))
         last = min(int(wanted.group(2)), whole - 1) if wanted.group(1) and wanted.group(2) else whole - 1
         if first > last:
-            response = page(context.proc, 416)
-            response.headers.add("Content-Range", f"bytes */{whole}")
-            return response
+            refused = page(context.proc, 416)
+            refused.headers.add("Content-Range", f"bytes */{whole}")
+            return refused
         body = body[first : last + 1]
         status, extra = 206, ("Content-Range", f"bytes {first}-{last}/{whole}")
     response = Response(status, head(context.proc), body)

@@ -26,6 +26,8 @@ def expand(text: str, context: Context) -> str:
         if word.isdigit():
             index = int(word) - 1
             return (context.captures[index] or "") if 0 <= index < len(context.captures) else ""
+        if word in context.variables:
+            return context.variables[word]
         if word.startswith("http_"):
             return request.headers.get(word[5:].replace("_", "-"))
         if word.startswith("arg_"):
