@@ -110,7 +110,7 @@ def address_add(net: NetNamespace, dev: NetDevice, new: Inet6Address, *, replace
         new.flags.add("permanent")
     new.scope = address_scope(new.local)
     insert(net, dev, new)
-    if "noprefixroute" not in new.flags:
+    if "noprefixroute" not in new.flags and dev.up:  # else fixup_permanent_addr(), when it comes up
         implied.add_prefix_route(net, dev, new)
     arm_lifetime(net, dev, new)
     dad_start(net, dev, new)
@@ -173,6 +173,8 @@ def address_remove(
             None,
         )
         if found is None:
+            if dev.mtu < 1280 and not dev.is_loopback:
+                raise KernelError(errno.ENXIO, "ipv6: IPv6 is disabled on this device")
             raise KernelError(errno.EADDRNOTAVAIL, "ipv6: address not found")
         address = found
     delete(net, dev, address)

@@ -43,8 +43,8 @@ def route_add(
 
     add: create, excl. replace: create, replace. change: replace. append: create, append.
     """
+    table = net.ipv6.table(route.table)  # there is one even where the route is then refused
     _check(net, route)
-    table = net.ipv6.table(route.table)
     here = [old for old in table.at(route.prefix) if old.source == route.source]
     net.ipv6.subtrees = net.ipv6.subtrees or route.source is not None
     if replace:
@@ -99,8 +99,9 @@ def _replace(
     able = _can_multipath(route)
     victim = next((old for old in same if _can_multipath(old) == able), None) or next(iter(same), None)
     if victim is None:
-        if not create:
-            raise KernelError(errno.ENOENT, "Can not replace route - no match found")
+        if not create:  # fib6_add_1(); where there is a node (always at the root), fib6_add_rt2node() says nothing
+            bare = bool(here) or not route.prefix.prefixlen
+            raise KernelError(errno.ENOENT, "" if bare else "Can not replace route - no match found")
         table.insert(route)
         return
     position = table.at(route.prefix).index(victim)
@@ -148,7 +149,7 @@ def check_nexthop(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> N
     if hop.gateway is not None:
         _check_gateway(net, hop, route)
     dev = hop.dev
-    if dev is None:
+    if dev is None or dev.mtu < 1280 and not dev.is_loopback:  # IPv6 has left it: no idev
         raise KernelError(errno.ENODEV)
     if not dev.is_loopback and net.sysctl.conf("ipv6", dev.name, "disable_ipv6"):
         raise KernelError(errno.EACCES, "IPv6 is disabled on nexthop device")
@@ -233,8 +234,10 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
     taken out of a multipath route; without one the whole route goes.
     """
     table = net.ipv6.tables.get(wanted.table)
+    if table is None:
+        raise KernelError(errno.ESRCH, "FIB table does not exist")
     hops = wanted.nexthops if "nexthops" in fields else []
-    for old in list(table.at(wanted.prefix)) if table is not None else ():
+    for old in list(table.at(wanted.prefix)):
         if old.source != wanted.source:
             continue
         if "metric" in fields and wanted.metric and old.metric != wanted.metric:
@@ -245,7 +248,6 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
             continue
         if hops and not all(any(_names(hop, own) for own in old.nexthops) for hop in hops):
             continue
-        assert table is not None
         rest = [own for own in old.nexthops if hops and not any(_names(hop, own) for hop in hops)]
         if hops and rest and any(hop.gateway is not None for hop in hops):
             old.nexthops[:] = rest
@@ -253,6 +255,9 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
             table.remove(old)
         net.ipv6.flush_cache()
         return old
+    nowhere = all(hop.gateway is None and hop.dev in (None, net.loopback) for hop in hops) and not wanted.metric
+    if not wanted.prefix.prefixlen and nowhere and not any(old.source is None for old in table.at(wanted.prefix)):
+        raise KernelError(errno.ENOENT)  # what is found at a root without a route is fib6_null_entry, and that stays
     raise KernelError(errno.ESRCH)
 
 
@@ -291,7 +296,7 @@ def sync_linkdown(net: NetNamespace, dev: NetDevice) -> None:
     for table in net.ipv6.tables.values():
         for route in table.unordered():
             for hop in route.nexthops:
-                if hop.dev is dev:
+                if hop.dev is dev and route.type not in (fib.LOCAL, fib.ANYCAST):
                     hop.linkdown = not dev.carrier
 
 

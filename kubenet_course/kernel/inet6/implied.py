@@ -84,7 +84,7 @@ def host_route(dev: NetDevice, address: IPv6Address, kind: str) -> fib.FibRoute:
         kind,
         l3mdev_table(dev) or fib.RT_TABLE_LOCAL,
         fib.RTPROT_KERNEL,
-        nexthops=[fib.NextHop(dev, linkdown=not dev.carrier)],
+        nexthops=[fib.NextHop(dev)],
     )
 
 

@@ -42,6 +42,9 @@ def device_up(net: NetNamespace, dev: NetDevice) -> None:
         return  # addrconf_dev_config(): no address of its own
     if idev is None or addrconf.disabled(net, dev) or dev.mtu < MIN_MTU and not dev.is_loopback:
         return
+    for address in net.ipv6.addresses[dev]:  # addrconf_permanent_addr()
+        if "permanent" in address.flags and "noprefixroute" not in address.flags and not dev.is_loopback:
+            implied.add_prefix_route(net, dev, address)
     if dev.is_loopback:
         if not any(a.local == LOOPBACK6 for a in net.ipv6.addresses[dev]):
             address = Inet6Address(LOOPBACK6, 128, fib.RT_SCOPE_HOST, {"permanent"}, proto=IFAPROT_KERNEL_LO)

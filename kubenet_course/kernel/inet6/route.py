@@ -221,7 +221,7 @@ def _route_output(
     if oif is not None and not oif.up:
         raise KernelError(errno.ENETUNREACH)
     strict = oif is not None and (destination.is_link_local or destination.is_multicast)
-    rule, route, hops = _lookup_out(net, flow, oif, strict)
+    rule, route, hops = _lookup_out(net, flow, oif, strict or not source)
     if route.type in (fib.LOCAL, fib.ANYCAST):
         rt = Rt6Info(net, fib.LOCAL, l3mdev_master(route.dev) or net.loopback, destination)
         rt.iif = route.dev
@@ -248,7 +248,7 @@ def _source(
 def _lookup_out(
     net: NetNamespace, flow: fib.FlowKey, oif: NetDevice | None, strict: bool
 ) -> tuple[fib.FibRule, fib.FibRoute, list[fib.NextHop]]:
-    """ip6_route_output_flags(): a device that was named must be the way out, but for own addresses."""
+    """ip6_route_output_flags(): a device that was named must be the way out; with a source too, not for own addresses."""
     if oif is None:
         return fib6_lookup(net, flow)
     if not strict:

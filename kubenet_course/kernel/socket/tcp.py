@@ -189,6 +189,8 @@ class TcpSocket(Socket):
             address = LOOPBACK4 if isinstance(address, IPv4Address) else LOOPBACK6
         if scope:
             self.device = self.net.device(scope)
+        if address.is_link_local and address.family == 6 and self.device is None:
+            raise KernelError(errno.EINVAL)  # tcp_v6_connect(): such an address needs an interface
         self.version = address.family
         source = self.local if self.local is not None and self.local.family == address.family else None
         rt = route_output(

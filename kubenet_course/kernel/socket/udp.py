@@ -61,6 +61,8 @@ class UdpSocket(Socket):
 
     def connect(self, address: IpAddress, port: int, *, scope: str = "") -> None:
         """Fix the destination; the route's error as KernelError."""
+        if address.family == 6 and address.is_link_local and self.device is None and not scope:
+            raise KernelError(errno.EINVAL)  # __ip6_datagram_connect(): such an address needs an interface
         rt = self._route(address, port, scope, connect=True)
         if rt.type == "broadcast" and not self.broadcast:
             raise KernelError(errno.EACCES)

@@ -213,7 +213,7 @@ def _one(
     shown = chosen.takes_link(dev)
     if options.brief:
         if shown and not chosen.headless:
-            print_link_brief(dev, out, session, link=link)
+            print_link_brief(dev, out, session, link=link, family=6 if options.family == 6 else 0)
         if shown or chosen.headless:
             if not link:
                 out.open_array("addr_info")

@@ -45,9 +45,9 @@ def print_link(dev: NetDevice, out: Printer, session: Session, *, link: bool, fa
     out.fp("\n")
 
 
-def print_link_brief(dev: NetDevice, out: Printer, session: Session, *, link: bool) -> None:
+def print_link_brief(dev: NetDevice, out: Printer, session: Session, *, link: bool, family: int = 0) -> None:
     """print_linkinfo_brief()."""
-    _name_and_link(dev, out, session, "%-16s ")
+    _name_and_link(dev, out, session, "%-16s ", local=family == 6)
     _operstate(dev, out, "%-14s ")
     if link:
         if dev.link_type != "none":

@@ -285,6 +285,10 @@ def _add(rules: FibRules, parsed: RuleWords, net: NetNamespace) -> None:
         raise KernelError(errno.EINVAL, "Invalid dsfield (tos): ECN bits must be 0")
     if "table" not in said and rule.action in ("lookup", "nat"):
         rule.table = RT_TABLE_MAIN
+    if rules.bits == 128 and rule.action == "lookup":  # fib6_rule_configure()
+        if not rule.table:
+            raise KernelError(errno.EINVAL, "Invalid table")
+        net.ipv6.table(rule.table)
     if "table" in said and rule.table == 0 and rule.action == "lookup":
         # fib_empty_table(): the first that nobody uses.
         tables = net.ipv6.tables if rules.bits == 128 else net.ipv4.tables

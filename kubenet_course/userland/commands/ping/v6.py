@@ -36,7 +36,7 @@ class Ping6(PingSession):
         device = None
         if options.device:
             if options.device not in net.devices:
-                raise Fatal(2, f"SO_BINDTODEVICE {options.device}: No such device")
+                raise Fatal(2, f"unknown iface: {options.device}")
             device = net.devices[options.device]
         scoped = net.devices.get(self.scope) if self.scope else None
         if options.source is not None and options.source.family == 6:
@@ -69,6 +69,8 @@ class Ping6(PingSession):
         try:
             rt = ip6_route_output(net, self.target, oif=device, mark=options.mark)  # type: ignore[arg-type]
         except KernelError as failure:
+            if link:  # for these it connects to no family at all, which always succeeds
+                return ANY6
             count_no_route(net, failure, 6)
             raise Fatal(2, f"connect: {failure.strerror}") from None
         if options.device:

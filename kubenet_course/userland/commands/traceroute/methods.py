@@ -106,7 +106,9 @@ class Method:
         return sock
 
     def _reachable(self, sock: Any) -> None:
-        """connect(2) fails for want of a route, and for broadcasts."""
+        """connect(2) fails for want of a route, for broadcasts, and for a link-local address without its interface."""
+        if self.options.family == 6 and self.options.address.is_link_local and sock.device is None:
+            raise KernelError(errno.EINVAL)
         rt = (
             sock._route(self.options.address, 1)
             if hasattr(sock, "sendto")
