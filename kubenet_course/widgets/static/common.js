@@ -12,6 +12,11 @@ function el(name, attributes = {}, ...children) {
   return node;
 }
 
+/** Text with its `commands` as code. */
+function worded(text) {
+  return text.split("`").map((part, number) => (number % 2 ? el("code", {}, part) : part));
+}
+
 /** The drawing that Python made (all its text is escaped there). */
 function drawing(markup) {
   const holder = el("div", { class: "kn-scroll" });

@@ -1,5 +1,7 @@
 // A packet's journey, stage by stage: → ← step, ↓ ↑ packet, Home End, space plays.
 
+/** How a packet ended: class and sign. Ignored, given to nobody else or cut up is neither good nor bad. */
+const FATES = { delivered: ["kn-fine", "✓"], dropped: ["kn-dropped", "✗"], "under way": ["kn-where", "…"] };
 const PAUSE = 900; // ms between stages while playing
 
 function render({ model, el: host }) {
@@ -94,7 +96,7 @@ function render({ model, el: host }) {
   } else if (!model.get("unsent").length) {
     box.append(el("div", { class: "kn-empty" }, "No packet was sent."));
   }
-  box.append(el("div", { class: "kn-verdict" }, model.get("verdict")));
+  box.append(el("div", { class: "kn-verdict" }, ...worded(model.get("verdict"))));
   root.append(box);
 
   for (const packet of packets) {
@@ -102,7 +104,7 @@ function render({ model, el: host }) {
     pick.append(el("button", { type: "button", "data-packet": packet.number, title: packet.ending,
       onclick: () => { play(false); if (packet.first) go(packet.first - 1); } },
       `${packet.number}  ${packet.summary}${why} `,
-      el("span", { class: packet.outcome === "dropped" ? "kn-dropped" : "kn-fine" }, packet.outcome === "dropped" ? "✗ dropped" : `✓ ${packet.outcome}`)));
+      el("span", { class: FATES[packet.outcome]?.[0] ?? "kn-where" }, `${FATES[packet.outcome]?.[1] ?? "·"} ${packet.outcome}`)));
   }
 
   function light(stage) {
@@ -138,7 +140,7 @@ function render({ model, el: host }) {
     now.className = stage.ok ? "kn-now" : "kn-now kn-bad";
     now.replaceChildren(
       el("div", { class: "kn-where" }, `${stage.place} · ${stage.spot === stage.kind ? stage.kind : `${stage.kind} · ${stage.spot}`} · packet ${stage.packet} · ${stage.ms}`),
-      el("div", { class: "kn-what" }, stage.text));
+      el("div", { class: "kn-what" }, ...worded(stage.text)));
     light(stage);
     for (const one of pick.querySelectorAll("button")) {
       const current = Number(one.dataset.packet) === stage.packet;
