@@ -43,7 +43,22 @@ def serve() -> Objects:
     return store
 
 
-CLUSTERS = {"serve": serve}
+def external() -> Objects:
+    """The Services of plugin/k8s_external/external_test.go."""
+    store = Objects(3)
+    store.put_namespace("testns")
+    for name, kind, address in (
+        ("svc1", "ClusterIP", "1.2.3.4"), ("svc6", "ClusterIP", "1:2::5"), ("svc11", "LoadBalancer", "2.3.4.5"),
+        ("svc12", "LoadBalancer", "dummy.hostname"),
+    ):  # fmt: skip
+        store.put_service(Service(name, "testns", kind, ("10.0.0.1",), HTTP, external_ips=(address,)))
+    store.put_service(Service("svc-headless", "testns", "ClusterIP", ("None",), HTTP))
+    ends = tuple(Endpoint(f"1.2.3.{4 + number}", f"endpoint-svc-{number}") for number in (0, 1))
+    store.put_slice(Slice("svc-headless-1", "testns", "svc-headless", ends, HTTP))
+    return store
+
+
+CLUSTERS = {"serve": serve, "external": external}
 
 
 @dataclass
@@ -59,7 +74,10 @@ class Block:
         body = re.sub(r" \}(?!\})", "\n}", re.sub(r"(?<!\{)\{ ", "{\n", "\n".join(self.lines)))
         world = World(self.files, KUBERNETES_SERVICE_HOST="10.96.0.1")
         world.environment.cluster = CLUSTERS[self.objects]() if self.objects else None
-        return world.engine(f"{self.key} {{\n{body}\n}}\n")
+        engine = world.engine(f"{self.key} {{\n{body}\n}}\n")
+        if self.objects == "external":
+            engine.configs[0].handlers["kubernetes"].local_ips = ["10.0.0.1"]  # type: ignore[attr-defined]
+        return engine
 
 
 @dataclass

@@ -137,7 +137,7 @@ class Kubernetes(Plugin):
                 raise NoItems
 
     def _pointers(self, request: Request, zone: str, answer: dns.message.Message) -> None:
-        address = _address_of(request.question)
+        address = reversed_address(request.question)
         if address is None:
             self.items(request.name, zone, PTR)
             return
@@ -394,7 +394,8 @@ def _rrset(name: dns.name.Name, ttl: int, kind: str, values: list[str]) -> dns.r
     return dns.rrset.from_text_list(name, ttl, "IN", kind, values)
 
 
-def _address_of(name: dns.name.Name) -> str | None:
+def reversed_address(name: dns.name.Name) -> str | None:
+    """The address a name below in-addr.arpa or ip6.arpa stands for."""
     try:
         return dns.reversename.to_address(name)
     except (dns.exception.DNSException, ValueError):
