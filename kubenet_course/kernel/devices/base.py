@@ -15,7 +15,7 @@ A frame comes in through `netif_receive(dev, skb)`:
 
     packet sockets and tcpdump → rx_handler (bridge, macvlan, …) → ip_rcv / arp_rcv / ipv6_rcv
 
-Length: what all kinds share, and a frame's way in, in one piece.
+Length: what all kinds share, and a frame's way in and out, in one piece.
 """
 
 from __future__ import annotations
@@ -109,6 +109,7 @@ class NetDevice:
         self.qdisc: Any = None
         self.ingress: Any = None
         self.nf_ingress: Any = None
+        self.nf_egress: Any = None
         self.taps: list[Any] = []
         self.carrier_changes = 0
         self.rx_packets = self.rx_bytes = 0
@@ -354,13 +355,15 @@ class NetDevice:
 
     # -- packets ----------------------------------------------------------------------------
     def queue_xmit(self, skb: SkBuff) -> None:
-        """dev_queue_xmit(): taps, then the queueing discipline or the device itself."""
+        """dev_queue_xmit(): rules on the way out, taps, then the queueing discipline or the device itself."""
         skb.dev = self
         if skb.trace is not None:
             skb.trace.xmit(skb, self)
         if not self.up:
             self.tx_dropped += 1
             skb.drop("DEV_READY", self)
+            return
+        if self.nf_egress is not None and not self.nf_egress.passes(skb, self):
             return
         if self.taps or self.net.taps:
             deliver_taps(self, skb, PACKET_OUTGOING)

@@ -1,6 +1,6 @@
-"""Rules on a device's way in, before any protocol sees the frame (nf_ingress(), net/core/dev.c).
+"""Rules on a device's way in, before any protocol sees the frame, and on its way out (nf_ingress(), nf_hook_egress()).
 
-A device without such a chain has None in `nf_ingress`, and that is all it costs.
+A device without such chains has None in `nf_ingress` and `nf_egress`, and that is all it costs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.kernel.netfilter.hooks import HookFunction
+    from kubenet_course.kernel.netfilter.tables import Base
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.kernel.skbuff import SkBuff
 
@@ -21,24 +22,46 @@ class Ingress:
         self.entries: list[tuple[int, HookFunction]] = []
 
     def passes(self, skb: SkBuff, dev: NetDevice) -> bool:
-        return all(function(dev.net, 0, skb, dev, None) for _, function in self.entries)
+        return all(function(dev.net, INGRESS, skb, dev, None) for _, function in self.entries)
 
 
-def hook_in(net: NetNamespace, names: list[str], priority: int, function: HookFunction) -> None:
+class Egress(Ingress):
+    """On the way out the frame's 14 bytes of Ethernet are part of it."""
+
+    def passes(self, skb: SkBuff, dev: NetDevice) -> bool:
+        skb.len += ETHERNET
+        for _, function in self.entries:
+            if not function(dev.net, EGRESS, skb, None, dev):
+                return False
+        skb.len -= ETHERNET
+        return True
+
+
+INGRESS, EGRESS, ETHERNET = 0, 1, 14
+SIDES = {INGRESS: ("nf_ingress", Ingress), EGRESS: ("nf_egress", Egress)}
+
+
+def hook_in(net: NetNamespace, base: Base, function: HookFunction, hook: int) -> None:
     """nft_netdev_register_hooks()."""
-    for name in names:
+    attribute, kind = SIDES[hook]
+    for name in (base.device or "").split(","):
         dev = net.devices.get(name)
         if dev is None:
             continue
-        if dev.nf_ingress is None:
-            dev.nf_ingress = Ingress()
-        dev.nf_ingress.entries.insert(0, (priority, function))
-        dev.nf_ingress.entries.sort(key=lambda entry: entry[0])
+        chains = getattr(dev, attribute)
+        if chains is None:
+            chains = kind()
+            setattr(dev, attribute, chains)
+        chains.entries.insert(0, (base.priority, function))
+        chains.entries.sort(key=lambda entry: entry[0])
 
 
 def hook_out(net: NetNamespace, function: HookFunction) -> None:
     for dev in net.devices.values():
-        if dev.nf_ingress is not None:
-            dev.nf_ingress.entries = [entry for entry in dev.nf_ingress.entries if entry[1] is not function]
-            if not dev.nf_ingress.entries:
-                dev.nf_ingress = None
+        for attribute, _ in SIDES.values():
+            chains = getattr(dev, attribute)
+            if chains is None:
+                continue
+            chains.entries = [entry for entry in chains.entries if entry[1] is not function]
+            if not chains.entries:
+                setattr(dev, attribute, None)

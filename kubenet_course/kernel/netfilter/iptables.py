@@ -88,6 +88,10 @@ class Tables:
     def make(self, name: str) -> Table:
         return self.ruleset.table(self.word, name) or self.ruleset.add_table(self.word, name)
 
+    def others_there(self) -> bool:
+        """Whether iptables-legacy has tables here, which iptables-nft warns of."""
+        return not self.legacy and any(word == self.word for word, _ in legacy_ruleset(self.net).tables)
+
     def is_built_in(self, table: str, chain: str) -> BuiltIn | None:
         return next((built_in for built_in in BUILT_IN[table] if built_in.name == chain), None)
 
@@ -190,6 +194,9 @@ class Tables:
         chain = self.chain(table, name)
         if chain is None:
             raise Refused(self._no_rule())
+        target = chain.table.chains.get(rule.jump) if self.legacy and rule.jump else None
+        if target is not None and target.base is not None:
+            raise Refused(f"{errno.strerror(errno.EINVAL)}. Run `dmesg' for more information.")
         wanted = rule.identity()
         for position, candidate in enumerate(chain.rules):
             if isinstance(candidate, XtRule) and candidate.identity() == wanted:
@@ -219,6 +226,8 @@ class Tables:
     def _check(self, chain: Chain, rule: XtRule, verb: str) -> None:
         failure = self._refuses(chain, rule)
         if failure:
+            if self.legacy and failure == errno.ENOENT:
+                raise Refused(NO_CHAIN)
             if self.legacy:
                 tail = " Run `dmesg' for more information." if failure == errno.EINVAL else ""
                 raise Refused(f"{errno.strerror(failure)}.{tail}")
@@ -230,14 +239,15 @@ class Tables:
             failure = extension.refused(place, rule)
             if failure:
                 return failure
-        if rule.source_inverted and not rule.source[1] or rule.destination_inverted and not rule.destination[1]:
+        nowhere = rule.source_inverted and not rule.source[1] or rule.destination_inverted and not rule.destination[1]
+        if nowhere and not self.legacy:
             return errno.EINVAL
-        if rule.jump and rule.jump not in ("ACCEPT", "DROP", "RETURN"):
+        if rule.jump and rule.jump not in ("ACCEPT", "DROP", "RETURN") and not (self.legacy and rule.jump == "QUEUE"):
             target = chain.table.chains.get(rule.jump)
             if target is None:
                 return errno.ENOENT
             if target.base is not None:
-                return errno.EOPNOTSUPP
+                return errno.EINVAL if self.legacy else errno.EOPNOTSUPP
             if self.legacy:
                 return errno.ELOOP if target is chain or self._reaches(target, chain) else 0
             if place.hooks and (target is chain or self._loops(target, (chain.name,))):
@@ -285,13 +295,13 @@ class Tables:
     def place(self, chain: Chain) -> Place:
         """From which hooks the chain can be reached."""
         if chain.base is not None:
-            return Place(chain.table.name, frozenset({chain.base.hook}), self.family, self.net)
+            return Place(chain.table.name, frozenset({chain.base.hook}), self.family, self.net, self.legacy)
         hooks = {
             other.base.hook
             for other in chain.table.chains.values()
             if other.base is not None and self._reaches(other, chain)
         }
-        return Place(chain.table.name, frozenset(hooks), self.family, self.net)
+        return Place(chain.table.name, frozenset(hooks), self.family, self.net, self.legacy)
 
     # -- chains -----------------------------------------------------------------------------
     def new_chain(self, table: str, name: str) -> None:

@@ -17,7 +17,8 @@ from kubenet_course.wire.addresses import IPv4Address, IPv6Address
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.xt import Extension, Names
 
-STANDARD = {"ACCEPT": ACCEPT, "DROP": DROP}
+#: To a program that is not there: what is queued is lost.
+STANDARD = {"ACCEPT": ACCEPT, "DROP": DROP, "QUEUE": DROP}
 
 
 class XtRule(Rule):
@@ -41,6 +42,8 @@ class XtRule(Rule):
         self.goto = False
         self.target: Extension | None = None
         self._spec: str | None = None
+        #: Made by iptables-legacy.
+        self.legacy = False
 
     # -- life -------------------------------------------------------------------------------
     def attached(self) -> None:
@@ -59,7 +62,7 @@ class XtRule(Rule):
         return [*self.matches, self.target] if self.target is not None else self.matches
 
     def targets(self) -> Iterator[str]:
-        if self.jump and self.jump not in ("ACCEPT", "DROP", "RETURN"):
+        if self.jump and self.jump not in ("ACCEPT", "DROP", "RETURN") and not (self.legacy and self.jump == "QUEUE"):
             yield self.jump
 
     def chain_renamed(self, old: str, new: str) -> None:
@@ -109,9 +112,9 @@ class XtRule(Rule):
                 bang = "! " if inverted else ""
                 text = xt.mask_text(mask, self.family) or f"/{32 if self.family == 4 else 128}"
                 words.append(f"{bang}{flag} {address}{text}")
-        if self.indev:
+        if self.indev and not (self.legacy and self.indev == "+"):
             words.append(f"{'! ' if self.indev_inverted else ''}-i {self.indev}")
-        if self.outdev:
+        if self.outdev and not (self.legacy and self.outdev == "+"):
             words.append(f"{'! ' if self.outdev_inverted else ''}-o {self.outdev}")
         if self.protocol:
             words.append(f"{'! ' if self.protocol_inverted else ''}-p {protocol_word(self.protocol)}")

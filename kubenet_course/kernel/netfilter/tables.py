@@ -290,7 +290,7 @@ class Ruleset:
         assert base is not None
         function = base.function = hook_function(chain)
         if base.device:
-            ingress.hook_in(self.net, base.device.split(","), base.priority, function)
+            ingress.hook_in(self.net, base, function, base.hook if chain.table.family == "netdev" else ingress.INGRESS)
             return
         for family in FAMILIES_OF.get(chain.table.family, ()):
             if base.hook > 4:

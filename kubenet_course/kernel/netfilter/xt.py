@@ -89,6 +89,8 @@ class Place(NamedTuple):
     hooks: frozenset[int]
     family: int
     net: NetNamespace
+    #: By the old interface, which asks the kernel's own matches where nf_tables has expressions.
+    legacy: bool = False
 
 
 class Extension:
@@ -393,11 +395,11 @@ def _parse_hostmask(ext: Extension, opt: Opt, text: str, names: Names) -> tuple[
 
 
 def _parse_plenmask(ext: Extension, opt: Opt, text: str, names: Names) -> int:
-    """XTTYPE_PLENMASK: a prefix length or a mask."""
+    """XTTYPE_PLENMASK: a prefix length or a mask. IPv4's may be longer: more bits than an address has."""
     bits = 32 if ext.family == 4 else 128
-    length = number(text, bits)
+    length = number(text, 0xFFFFFFFF if ext.family == 4 else bits)
     if length is not None:
-        return ((1 << length) - 1) << (bits - length)
+        return (1 << min(length, 255)) - 1 << max(bits - length, 0)
     try:
         address = parse_address(text)
     except ValueError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubenet_course.kernel.netfilter.xt import Names, Opt, number, problem
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, number, problem
 
 
 def parse_port(text: str, protocol: str, names: Names) -> int:
@@ -50,6 +50,12 @@ def listing(word: str, ports: tuple[int, int], inverted: bool, protocol: str, na
     if low == high:
         return f"{word}:{bang}{port_word(low, protocol, names)}"
     return f"{word}s:{bang}{port_word(low, protocol, names)}:{port_word(high, protocol, names)}"
+
+
+def says_not(extension: Extension, key: str) -> bool:
+    """Whether the ``!`` is printed: the old tools leave it out with all ports."""
+    every = extension.rule is not None and extension.rule.legacy and extension.values.get(key) == (0, 0xFFFF)
+    return key in extension.inverted and not every
 
 
 def save(flag: str, ports: tuple[int, int], inverted: bool) -> str:

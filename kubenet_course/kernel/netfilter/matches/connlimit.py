@@ -26,7 +26,7 @@ class Connlimit(Extension):
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.id == "connlimit-mask":
-            self.mask = value
+            self.mask = value & ((1 << (32 if self.family == 4 else 128)) - 1)
 
     def check(self, names: Names) -> None:
         if "connlimit-upto" not in self.values and "connlimit-above" not in self.values:

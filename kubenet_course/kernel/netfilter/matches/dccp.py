@@ -63,7 +63,8 @@ class Dccp(Extension):
             words.append(f"{self.bang('dccp-types')}{self._types(names is None)}")
         if "dccp-option" in self.values:
             words.append(f"option={'!' if 'dccp-option' in self.inverted else ''}{self.values['dccp-option']}")
-        return " ".join(word for word in words if word)
+        empty = self.values.get("dccp-types") == 0
+        return " ".join(word for word in words if word) + (" " if empty else "")
 
     def nft(self, rule: XtRule) -> str | None:
         if "dccp-option" in self.values:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.xt import Extension
+from kubenet_course.kernel.netfilter.xt import Extension, Names
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
@@ -15,6 +15,9 @@ class Eui64(Extension):
     name = "eui64"
     families = (6,)
     hooks = (0, 1, 2)
+
+    def listing(self, names: Names | None) -> str:
+        return "eui64" if self.rule is not None and self.rule.legacy else ""
 
     def compile(self, net: NetNamespace) -> Callable[[Any, Any], bool]:
         def test(skb: Any, state: Any) -> bool:

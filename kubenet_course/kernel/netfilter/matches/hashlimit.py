@@ -24,6 +24,7 @@ NFT_MODES = ("dstip", "dstport", "srcip", "srcport")
 GC_INTERVAL, EXPIRE = 1000, 10000
 MAXIMUM = 0xFFFFFFFF
 SECONDS = {"sec": 1, "min": 60, "hour": 3600, "day": 86400}
+BAD_BURST = 'bad value for option "--hashlimit-burst", or out of range (1-1000000).'
 #: What a table may have at most.
 LARGEST = 1048576
 
@@ -98,6 +99,10 @@ class Hashlimit(Extension):
     unit = 1
     bytes_rate: int | None = None
     burst = 5
+    #: It has no unit.
+    burst_plain = False
+    #: A number of the table's was too large, and was cut.
+    cut = False
     #: As a multiple of the byte rate.
     burst_bytes: int | None = None
     modes: frozenset[str] = frozenset()
@@ -116,6 +121,7 @@ class Hashlimit(Extension):
                 raise problem(f'hashlimit: Bad value for "--{opt.name}" option: "{value}"') from None
         elif opt.id == "hashlimit-burst":
             self.burst = parse_bytes(value)
+            self.burst_plain = re.search(r"[a-zA-Z]$", value) is None or not self.burst
         elif opt.id == "hashlimit-rate-interval":
             seconds = number(value) or 0
             if not 0 < (seconds if seconds <= MAXIMUM else 0) <= 0x7FFFFFFF:
@@ -128,25 +134,31 @@ class Hashlimit(Extension):
             self.modes = frozenset(words)
         elif opt.id in ("hashlimit-srcmask", "hashlimit-dstmask"):
             bits = 32 if self.family == 4 else 128
-            self.values[opt.id] = bits - (~value & ((1 << bits) - 1)).bit_length()
+            self.values[opt.id] = max(bits - (~value & ((1 << bits) - 1)).bit_length(), value.bit_count() if value >> bits else 0)
         elif opt.id in ("hashlimit-htable-size", "hashlimit-htable-max"):
             self.values[opt.id] = min(value, LARGEST)
+            self.cut |= value > LARGEST
 
     def check(self, names: Names) -> None:
         if "hashlimit-upto" not in self.values and "hashlimit-above" not in self.values:
             raise problem("You have to specify --hashlimit")
         if self.bytes_rate is not None:
             if "hashlimit-burst" in self.values:
+                if self.burst_plain and not 0 < self.burst <= 1000000:
+                    raise problem(BAD_BURST)
                 if self.burst < self.bytes_rate or not self.burst:
                     raise problem(f"burst cannot be smaller than {self.bytes_rate}b")
                 self.burst_bytes = -(-self.burst // self.bytes_rate) if self.bytes_rate else 0
         elif not 0 < self.burst <= 1000000:
-            raise problem('bad value for option "--hashlimit-burst", or out of range (1-1000000).')
+            raise problem(BAD_BURST)
         if "hashlimit-rate-match" in self.values and self.average:
             self.average //= self.unit
 
     def refused(self, place: Place, rule: XtRule) -> int:
         name = self.values["hashlimit-name"]
+        bits = 32 if self.family == 4 else 128
+        if any(self.values.get(key, 0) > bits for key in ("hashlimit-srcmask", "hashlimit-dstmask")):
+            return errno.EINVAL
         if "/" in name or name in (".", "..") or 0 in (
             self.values.get("hashlimit-htable-gcinterval", 1), self.values.get("hashlimit-htable-expire", 1)
         ):  # fmt: skip
@@ -156,7 +168,9 @@ class Hashlimit(Extension):
         return 0
 
     def hidden(self) -> Any:
-        return "hashlimit-rate-match" not in self.values and self.values.get("hashlimit-rate-interval")
+        if self.family == 6 and self.rule is not None and self.rule.legacy:
+            return self.cut
+        return self.cut, "hashlimit-rate-match" not in self.values and self.values.get("hashlimit-rate-interval")
 
     def _above(self) -> bool:
         return ("hashlimit-above" in self.values) != bool(self.inverted & {"hashlimit-upto", "hashlimit-above"})

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
+from kubenet_course import errno
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, problem
 from kubenet_course.sim.loop import SECOND
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ def rate_text(average: int) -> str:
     return f"{best[1] // average}/{best[0]}"
 
 
+def credits(amount: int) -> int:
+    """user2credits(), in 32 bits; HZ * CREDITS_PER_JIFFY is 32000."""
+    if amount > 0xFFFFFFFF // 32000:
+        return amount // SCALE * 32000 % 2**32
+    return amount * 32000 // SCALE
+
+
 class Limit(Extension):
     name = "limit"
     options = (Opt("limit", "string"), Opt("limit-burst", "uint32", high=10000))
@@ -60,15 +68,25 @@ class Limit(Extension):
         super().__init__(family)
         self.average, _ = parse_rate("3/hour")
         self.burst = 5
+        #: A burst of 0 is kept as it is.
+        self.unsaid = False
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.id == "limit-burst":
-            self.burst = value or 5
+            self.burst, self.unsaid = value or 5, not value
             return
         try:
             self.average, _ = parse_rate(value)
         except ValueError:
             raise problem(f'bad rate "{value}"\'') from None
+
+    def refused(self, place: Place, rule: XtRule) -> int:
+        """limit_mt_check(); nf_tables has an expression of its own."""
+        whole = credits(self.average * (0 if self.unsaid else self.burst) % 2**32)
+        return errno.ERANGE if place.legacy and (self.unsaid or whole < credits(self.average)) else 0
+
+    def hidden(self) -> Any:
+        return self.unsaid
 
     def save(self) -> str:
         return f"--limit {rate_text(self.average)}" + (f" --limit-burst {self.burst}" if self.burst != 5 else "")

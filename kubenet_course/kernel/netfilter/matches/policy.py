@@ -37,6 +37,8 @@ class Policy(Extension):
         if opt.id == "pol" and value.lower() not in ("none", "ipsec"):
             raise problem(f'policy match: invalid policy "{value}"')
         if opt.id == "next":
+            if self.values.get("pol", "").lower() == "none":
+                raise problem("policy match: policy none but policy given")
             if len(self.elements) == 4:
                 raise problem("policy match: maximum policy depth reached")
             self.elements.append({})
@@ -69,6 +71,10 @@ class Policy(Extension):
         incoming = self.values["dir"].lower() == "in"
         return errno.EINVAL if place.hooks & ({3, 4} if incoming else {0, 1}) else 0
 
+    def hidden(self) -> Any:
+        none = self.values.get("pol", "").lower() == "none"
+        return tuple(sorted((key, str(value)) for element in self.elements for key, value in element.items())) if none else ()
+
     def _element(self, element: dict[str, tuple[Any, bool]], dashes: str, numeric: bool) -> str:
         words = []
         for key in ELEMENT:
@@ -91,6 +97,8 @@ class Policy(Extension):
         words = [f"{dashes}dir {self.values['dir'].lower()} {dashes}pol {self.values.get('pol', 'ipsec').lower()}"]
         words += [f"{dashes}strict"] if "strict" in self.values else []
         for position, element in enumerate(self.elements):
+            if self.values.get("pol", "").lower() == "none":
+                break
             if "strict" in self.values:
                 words += [f"[{position}]"] if not dashes else [f"{dashes}next"] if position else []
             words.append(self._element(element, dashes, numeric))

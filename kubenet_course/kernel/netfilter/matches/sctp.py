@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter.matches import _ports, _spi
 from kubenet_course.kernel.netfilter.matches.tcp import PORTS
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem, range_text
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -95,7 +95,9 @@ class Sctp(Extension):
         )
 
     def save(self) -> str:
-        words = [_ports.save(key, self.values.get(key, PORTS), key in self.inverted) for key in ("sport", "dport")]
+        words = [
+            f"{self.bang(key)}--{key} {range_text(*self.values[key])}" for key in ("sport", "dport") if key in self.values
+        ]
         if "chunk-types" in self.values:
             words.append(f"{self.bang('chunk-types')}--chunk-types {self.mode} {self._chunk_words(False)}")
         return " ".join(word for word in words if word)

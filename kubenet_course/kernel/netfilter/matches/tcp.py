@@ -70,8 +70,7 @@ class Tcp(Extension):
 
     def save(self) -> str:
         words = [
-            _ports.save("sport", self.values.get("sport", PORTS), "sport" in self.inverted),
-            _ports.save("dport", self.values.get("dport", PORTS), "dport" in self.inverted),
+            _ports.save(key, self.values.get(key, PORTS), _ports.says_not(self, key)) for key in ("sport", "dport")
         ]
         if "tcp-option" in self.values:
             words.append(f"{self.bang('tcp-option')}--tcp-option {self.values['tcp-option']}")
@@ -99,14 +98,19 @@ class Tcp(Extension):
         return " ".join(word for word in words if word)
 
     def check(self, names: Names) -> None:
-        if self.rule is not None and self.rule.protocol != 6 and self.values:
+        if self.rule is not None and self.rule.protocol != 6 and self.values and not self.rule.legacy:
             raise problem("TCP match requires '-p tcp'")
+
+    def hidden(self) -> Any:
+        return tuple(key for key in ("sport", "dport") if key in self.inverted and not _ports.says_not(self, key))
 
     def vanishes(self) -> bool:
         return any(self.values.get(key) == PORTS and key in self.inverted for key in ("sport", "dport"))
 
     def refused(self, place: Place, rule: XtRule) -> int:
         """The kernel wants the protocol; iptables' own translation of ports does not look at its ``!``."""
+        if place.legacy:
+            return 0 if rule.protocol == 6 and not rule.protocol_inverted else errno.EINVAL
         ports = any(key in self.values for key in ("sport", "dport", "flags"))
         fits = rule.protocol == 6 and (ports or not rule.protocol_inverted)
         return 0 if fits else errno.EINVAL

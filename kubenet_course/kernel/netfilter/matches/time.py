@@ -55,6 +55,8 @@ class Time(Extension):
     start_date, stop_date = 0, LAST
     start_time, stop_time = 0, END_OF_DAY
     weekdays = frozenset(range(1, 8))
+    #: A day of the month was left empty: the kernel keeps a day 0.
+    nothing = False
     monthdays = frozenset(range(1, 32))
 
     def parse(self, opt: Opt, text: str, invert: bool, names: Names) -> None:
@@ -79,9 +81,15 @@ class Time(Extension):
                 "Note the kernel timezone has caveats - see manpage for details."
             )
 
+    def hidden(self) -> Any:
+        return self.nothing
+
     def _month_days(self, text: str) -> frozenset[int]:
         days = set()
-        for word in (word[:2] for word in text.split(",") if word):
+        for word in (word[:2] for word in text.split(",")):
+            if not word:
+                self.nothing = True
+                continue
             if not word.isdigit():
                 raise problem(f"{word} is not a valid day for --monthdays")
             if int(word) > 31:

@@ -28,7 +28,7 @@ class Udp(Extension):
 
     def save(self) -> str:
         words = (
-            _ports.save(key, self.values.get(key, PORTS), key in self.inverted) for key in ("sport", "dport")
+            _ports.save(key, self.values.get(key, PORTS), _ports.says_not(self, key)) for key in ("sport", "dport")
         )
         return " ".join(word for word in words if word)
 
@@ -41,6 +41,8 @@ class Udp(Extension):
 
     def refused(self, place: Place, rule: XtRule) -> int:
         """The kernel wants the protocol; iptables' own translation of ports does not look at its ``!``."""
+        if place.legacy:
+            return 0 if rule.protocol == 17 and not rule.protocol_inverted else errno.EINVAL
         ports = any(key in self.values for key in ("sport", "dport", "flags"))
         fits = rule.protocol == 17 and (ports or not rule.protocol_inverted)
         return 0 if fits else errno.EINVAL
@@ -61,8 +63,11 @@ class Udp(Extension):
         return combine(UdpHeader, tests)
 
     def check(self, names: Names) -> None:
-        if self.rule is not None and self.rule.protocol != 17:
+        if self.rule is not None and self.rule.protocol != 17 and not self.rule.legacy:
             raise problem("UDP match requires '-p udp'")
+
+    def hidden(self) -> Any:
+        return tuple(key for key in ("sport", "dport") if key in self.inverted and not _ports.says_not(self, key))
 
 
 EXTENSION = Udp

@@ -11,13 +11,12 @@ from typing import Any
 
 from kubenet_course.kernel.netfilter.conntrack import IP_CT_UNTRACKED, UNTRACKED
 from kubenet_course.kernel.netfilter.log import log_packet
-from kubenet_course.kernel.netfilter.nf_tables import rewrite
+from kubenet_course.kernel.netfilter.nf_tables import diversions, dynset, rewrite
 from kubenet_course.kernel.netfilter.nf_tables import statements as st
 from kubenet_course.kernel.netfilter.nf_tables.expressions import Concat, Expr, Prefix, Range, Value
 from kubenet_course.kernel.netfilter.nf_tables.matching import compile_test, lookup_function
 from kubenet_course.kernel.netfilter.nf_tables.readers import reader_function
 from kubenet_course.kernel.netfilter.nf_tables.rule import COUNTING, NftRule, verdict_step
-from kubenet_course.kernel.netfilter.nf_tables.sets import MILLISECOND, Member
 from kubenet_course.kernel.netfilter.tables import (
     ACCEPT,
     BREAK,
@@ -217,51 +216,6 @@ def _notrack(statement: st.Notrack, table: Table) -> Action:
     return action
 
 
-def _set_update(statement: st.SetUpdate, table: Table) -> Action:
-    """nft_dynset_eval(): make or refresh the element, then run what it counts with."""
-    from kubenet_course.kernel.netfilter.nf_tables.objects import state_of
-
-    owner = table.sets[statement.set]
-    element = statement.element
-    read = reader_function(element.key, table)
-    read_data = reader_function(element.data, table) if element.data is not None else None
-    parts = element.key.parts if isinstance(element.key, Concat) else (element.key,)
-    types = owner.types
-    counting = statement.statements or owner.statements
-    net = table.ruleset.net
-
-    def key_expr(value: Any) -> Expr:
-        values = value if isinstance(value, tuple) else (value,)
-        made = tuple(Value(kind, one if isinstance(one, str) else int(one), part.bits) for kind, one, part in zip(types, values, parts))
-        return Concat(made) if len(made) > 1 else made[0]
-
-    def action(skb: Any, state: Any) -> int:
-        value = read(skb, state)
-        if value is None:
-            return BREAK
-        if statement.op == "delete":
-            return CONTINUE if owner.take(value) is not None else BREAK
-        found = owner.find(value)
-        timeout = element.timeout or (owner.timeout if "timeout" in owner.flags else 0)
-        if found is None:
-            if owner.size and len(owner.members) >= owner.size:
-                return BREAK
-            data = Value(owner.data_types[0], read_data(skb, state)) if read_data is not None else None
-            states = tuple(state_of(one, net) for one in counting)
-            shown = element.timeout if element.timeout is not None and element.timeout != owner.timeout else None
-            expires = net.loop.now + timeout * MILLISECOND if timeout else 0
-            found = Member(key_expr(value), data, shown, expires, "", tuple(counting), states)
-            owner.put(value, found)
-        elif statement.op == "update" and timeout:
-            found.expires = net.loop.now + timeout * MILLISECOND
-        for one in found.states:
-            if not one.run(skb):
-                return BREAK
-        return CONTINUE
-
-    return action
-
-
 def _object(statement: st.ObjectRef, table: Table) -> Action:
     read = reader_function(statement.name, table)
     objects, kind = table.objects, statement.kind
@@ -290,6 +244,8 @@ def _details(found: Any, skb: Any) -> int:
 
 
 def _dup(statement: st.Dup, table: Table) -> Action:
+    if table.family == "netdev":
+        return diversions.duplicate_to_device(statement, table)
     from kubenet_course.kernel.netfilter.dup import duplicate
     from kubenet_course.wire.addresses import IPv4Address
 
@@ -309,5 +265,7 @@ def _dup(statement: st.Dup, table: Table) -> Action:
 
 _MAKERS: dict[type, Callable[[Any, Table], Action]] = {
     st.VerdictStatement: _verdict, st.VerdictMap: _verdict_map, st.Log: _log, st.Reject: _reject, st.Nat: _nat,
-    st.Assign: _assign, st.Notrack: _notrack, st.SetUpdate: _set_update, st.ObjectRef: _object, st.Dup: _dup,
+    st.Assign: _assign, st.Notrack: _notrack, st.SetUpdate: dynset.update, st.ObjectRef: _object, st.Dup: _dup,
+    st.Meter: dynset.meter, st.Fwd: diversions.forward, st.Tproxy: diversions.tproxy, st.Synproxy: diversions.synproxy,
+    st.ResetOption: diversions.reset_option,
 }  # fmt: skip

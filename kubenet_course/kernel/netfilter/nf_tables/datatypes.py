@@ -250,6 +250,9 @@ FIB_TYPES = {
     "unreachable": 7, "prohibit": 8,
 }  # fmt: skip
 ARPHRD = {"ether": 1, "ppp": 512, "ipip": 768, "ipip6": 769, "loopback": 772, "sit": 776, "ipgre": 778}
+DCCP_TYPES = {
+    "request": 0, "response": 1, "data": 2, "ack": 3, "dataack": 4, "closereq": 5, "close": 6, "reset": 7, "sync": 8, "syncack": 9,
+}  # fmt: skip
 IGMP_TYPES = {
     "membership-query": 0x11, "membership-report-v1": 0x12, "membership-report-v2": 0x16, "membership-report-v3": 0x22,
     "leave-group": 0x17,
@@ -290,7 +293,7 @@ TYPES: dict[str, DataType] = {
         DataType("igmp_type", "IGMP type", 8, symbols=IGMP_TYPES, error="IGMP type"),
         DataType("tcp_flag", "TCP flag", 8, "bitmask", symbols=TCP_FLAGS, show=bit_text(TCP_FLAGS),
             error="TCP flag", per_line=5, shown_hex=True),
-        DataType("dccp_pkttype", "DCCP packet type", 4, error="DCCP packet type"),
+        DataType("dccp_pkttype", "DCCP packet type", 4, symbols=DCCP_TYPES, error="DCCP packet type"),
         DataType("mh_type", "Mobility Header Type", 8, symbols=MH_TYPES, error="Mobility Header Type"),
         DataType("time", "relative time", 64, show=lambda value, style: time_text(value, style), host=True),
         DataType("mark", "packet mark", 32, show=_mark, host=True, error="packet mark", per_line=5),

@@ -1,4 +1,5 @@
-"""IPv6 extension headers, TCP options and IP options: their fields, and the bits of each (exthdr.c, tcpopt.c, ipopt.c)."""
+"""IPv6 extension headers, TCP options, IP options and SCTP chunks: their fields, and the bits of each (exthdr.c, tcpopt.c,
+ipopt.c, sctp_chunk.c)."""
 
 from __future__ import annotations
 
@@ -75,3 +76,22 @@ IP_OPTIONS: dict[str, tuple[int, dict[str, OptionField]]] = {
     "lsrr": (131, _ROUTE), "rr": (7, _ROUTE), "ssrr": (137, _ROUTE),
     "ra": (148, {"type": OptionField(0, 8), "length": OptionField(8, 8), "value": OptionField(16, 16)}),
 }  # fmt: skip
+_CHUNK = {"type": OptionField(0, 8), "flags": OptionField(8, 8), "length": OptionField(16, 16)}
+_FIRST = OptionField(32, 32)
+_INIT = {
+    "init-tag": _FIRST, "a-rwnd": OptionField(64, 32), "num-outbound-streams": OptionField(96, 16),
+    "num-inbound-streams": OptionField(112, 16), "initial-tsn": OptionField(128, 32),
+}  # fmt: skip
+_OWN_FIELDS: dict[str, dict[str, OptionField]] = {
+    "data": {"tsn": _FIRST, "stream": OptionField(64, 16), "ssn": OptionField(80, 16), "ppid": OptionField(96, 32)},
+    "init": _INIT, "init-ack": _INIT,
+    "sack": {
+        "cum-tsn-ack": _FIRST, "a-rwnd": OptionField(64, 32), "num-gap-ack-blocks": OptionField(96, 16),
+        "num-dup-tsns": OptionField(112, 16),
+    },
+    "heartbeat": {}, "heartbeat-ack": {}, "abort": {}, "shutdown": {"cum-tsn-ack": _FIRST}, "shutdown-ack": {}, "error": {},
+    "cookie-echo": {}, "cookie-ack": {}, "ecne": {"lowest-tsn": _FIRST}, "cwr": {"lowest-tsn": _FIRST}, "shutdown-complete": {},
+    "asconf-ack": {"seqno": _FIRST}, "forward-tsn": {"new-cum-tsn": _FIRST}, "asconf": {"seqno": _FIRST},
+}  # fmt: skip
+#: Chunk of SCTP → its fields.
+SCTP_CHUNKS = {name: {**_CHUNK, **fields} for name, fields in _OWN_FIELDS.items()}

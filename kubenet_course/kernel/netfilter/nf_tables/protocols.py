@@ -101,7 +101,7 @@ PROTOCOLS: dict[str, Protocol] = {
             ("max-delay", 32, 16, "integer", "(skb.transport[2] >> 16)"),
         ), 58, ICMP6_GUARD),
         Protocol("igmp", TRANSPORT, _fields("igmp",
-            ("type", 0, 8, "igmp_type"), ("mrt", 8, 8, "integer"), ("checksum", 16, 16, "integer"), ("group", 32, 32, "ipv4_addr"),
+            ("type", 0, 8, "igmp_type"), ("mrt", 8, 8, "integer"), ("checksum", 16, 16, "integer"), ("group", 32, 32, "integer"),
         ), 2, _l4(2)),
         Protocol("tcp", TRANSPORT, _fields("tcp",
             ("sport", 0, 16, "inet_service", "skb.transport[0]"), ("dport", 16, 16, "inet_service", "skb.transport[1]"),

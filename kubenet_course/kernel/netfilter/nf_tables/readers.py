@@ -22,12 +22,19 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Meta,
     Numgen,
     Option,
+    Osf,
     Payload,
     RawPayload,
     Rt,
     SetRef,
     Socket,
     Value,
+)
+from kubenet_course.kernel.netfilter.nf_tables.exthdrs import (
+    EXTENSION_HEADERS,
+    IP_OPTIONS,
+    TCP_KINDS,
+    TCP_SYNONYMS,
 )
 from kubenet_course.kernel.netfilter.nf_tables.protocols import PROTOCOLS, TRANSPORT, payload_bits
 from kubenet_course.kernel.netfilter.tables import NF_TRACE, Table
@@ -54,6 +61,7 @@ _META = {
     "iif": "(state.indev.ifindex if state.indev is not None else 0)",
     "oif": "(state.outdev.ifindex if state.outdev is not None else 0)",
     "nftrace": "(1 if skb.nf_flags & NF_TRACE else 0)", "cgroup": "0", "rtclassid": "0", "sdif": "0", "sdifname": "''",
+    "ipsec": "0", "secmark": "0",
     "nfproto": "(2 if skb.network.__class__ is Ipv4Header else 10)",
 }  # fmt: skip
 _META_GUARDS = {
@@ -229,8 +237,12 @@ class Reader:
         return self.call(lambda skb, state: option_value(skb, expr))
 
     def _socket(self, expr: Socket) -> str:
-        self.guard("skb.sk is not None")
-        return {"mark": "getattr(skb.sk, 'mark', 0)"}.get(expr.key, "0")
+        key, net = expr.key, self.net
+        return self.call(lambda skb, state: socket_value(net, skb, key))
+
+    def _osf(self, expr: Osf) -> str:
+        """Fingerprints are not kept, so every SYN is of an unknown system."""
+        return self.call(lambda skb, state: "unknown" if skb.transport.__class__ is TcpHeader and skb.transport.flags & 2 else None)
 
 
 def data_value(data: Any) -> Any:
@@ -244,7 +256,7 @@ def data_value(data: Any) -> Any:
 _METHODS: dict[type, Callable[[Reader, Any], str]] = {
     Value: Reader._value, Payload: Reader._payload, RawPayload: Reader._raw, Meta: Reader._meta, Ct: Reader._ct,
     Rt: Reader._rt, Fib: Reader._fib, Numgen: Reader._numgen, Hash: Reader._hash, Binop: Reader._binop,
-    Concat: Reader._concat, MapExpr: Reader._map, Option: Reader._option, Socket: Reader._socket,
+    Concat: Reader._concat, MapExpr: Reader._map, Option: Reader._option, Socket: Reader._socket, Osf: Reader._osf,
 }  # fmt: skip
 
 
@@ -328,44 +340,62 @@ def route_value(skb: Any, key: str) -> Any:
     return gateway
 
 
-def option_value(skb: Any, expr: Option) -> Any:
-    """nft_exthdr_tcp_eval() and its kin."""
-    if expr.header == "tcp option":
-        return _tcp_option(skb, expr)
-    if expr.header in ("exthdr", "hbh", "rt", "frag", "dst", "mh", "rt0", "rt2", "srh"):
-        number = {"hbh": 0, "rt": 43, "frag": 44, "dst": 60, "mh": 135}.get(expr.name if expr.header == "exthdr" else expr.header, -1)
-        there = any(kind == number for kind, _ in getattr(skb.network, "extensions", ()))
-        return int(there) if not expr.part else None
-    return 0 if not expr.part else None
+def socket_value(net: Any, skb: Any, key: str) -> int | None:
+    """nft_socket_eval(): of the socket that would take the packet; control groups are not kept."""
+    from kubenet_course.kernel.netfilter.matches.socket import find_socket
+    from kubenet_course.kernel.socket.tcp_minisocks import TcpTimeWait
 
-
-_KINDS = {
-    "eol": 0, "nop": 1, "maxseg": 2, "window": 3, "sack-perm": 4, "sack": 5, "timestamp": 8, "fastopen": 34, "md5sig": 19,
-    "mptcp": 30,
-}  # fmt: skip
-_PLACES = {
-    "kind": (0, 1), "length": (1, 1), "size": (2, 2), "count": (2, 1), "tsval": (2, 4), "tsecr": (6, 4), "left": (2, 4),
-    "right": (6, 4),
-}  # fmt: skip
-
-
-def _tcp_option(skb: Any, expr: Option) -> int | None:
-    header = skb.transport
-    if header.__class__ is not TcpHeader:
+    sock = find_socket(net, skb)
+    if sock is None:
         return None
-    options, at = header.options, 0
+    if key == "transparent":
+        return int(getattr(sock, "transparent", False))
+    if isinstance(sock, TcpTimeWait):
+        return None
+    if key == "mark":
+        return sock.mark
+    return int(not sock.local) if key == "wildcard" else None
+
+
+def option_value(skb: Any, expr: Option) -> int | None:
+    """nft_exthdr_eval(): a field, or 1 and 0 for whether the header or option is there."""
+    data = _option_bytes(skb, expr)
+    field = expr.field
+    if field is None:
+        return int(data is not None)
+    last = field.offset + field.bits
+    if data is None or len(data) * 8 < last:
+        return None
+    end = (last + 7) // 8
+    return int.from_bytes(data[field.offset // 8 : end], "big") >> (end * 8 - last) & ((1 << field.bits) - 1)
+
+
+def _option_bytes(skb: Any, expr: Option) -> bytes | None:
+    if expr.header == "tcp option":
+        wanted = TCP_KINDS.get(TCP_SYNONYMS.get(expr.name, expr.name.rstrip("0123")))
+        header = skb.transport
+        return _found(header.options, int(expr.name) if wanted is None else wanted) if header.__class__ is TcpHeader else None
+    if expr.header == "ip option":
+        return _found(skb.network.options, IP_OPTIONS[expr.name][0]) if skb.network.__class__ is Ipv4Header else None
+    if expr.header == "sctp chunk":
+        return None  # there is no SCTP
+    number = EXTENSION_HEADERS[expr.name if expr.header == "exthdr" else expr.header][0]
+    extensions = skb.network.extensions if skb.network.__class__ is Ipv6Header else ()
+    return next((body for kind, body in extensions if kind == number), None)
+
+
+def _found(options: bytes, wanted: int) -> bytes | None:
+    """The option's bytes, its kind and length with them."""
+    at = 0
     while at < len(options):
         kind = options[at]
-        size = 1 if kind in (0, 1) or at + 1 >= len(options) else max(options[at + 1], 1)
-        if kind == _KINDS[expr.name]:
-            if not expr.part:
-                return 1
-            place, width = _PLACES[expr.part]
-            return int.from_bytes(options[at + place : at + place + width], "big")
+        size = 1 if kind < 2 or at + 1 >= len(options) else max(options[at + 1], 1)
+        if kind == wanted:
+            return options[at : at + size]
         if kind == 0:
-            break
+            return None
         at += size
-    return 0 if not expr.part else None
+    return None
 
 
 __all__ = ["CLASSES", "Reader", "SetRef", "reader_function"]

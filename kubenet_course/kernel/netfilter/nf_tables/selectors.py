@@ -18,6 +18,7 @@ from kubenet_course.kernel.netfilter.nf_tables.datatypes import (
 )
 from kubenet_course.kernel.netfilter.nf_tables.exthdrs import (
     IP_OPTIONS,
+    SCTP_CHUNKS,
     TCP_FIELDS,
     OptionField,
     extension_field,
@@ -67,11 +68,15 @@ class RawPayload(Expr):
         return f"@{self.base},{self.offset},{self.length}"
 
 
+#: Where the option has a name beside its header's.
+NAMED = ("tcp option", "ip option", "sctp chunk", "exthdr")
+
+
 @dataclass(frozen=True, slots=True)
 class Option(Expr):
-    """A TCP option's, IP option's or IPv6 extension header's field; no field: whether it is there.
+    """A field of a TCP option, IP option, SCTP chunk or IPv6 extension header; no field: whether it is there.
 
-    `header` is "tcp option", "ip option", "exthdr" (is it there?) or the extension header's own name."""
+    `header` is "tcp option", "ip option", "sctp chunk", "exthdr" (is it there?) or the extension header's own name."""
 
     header: str
     name: str
@@ -89,6 +94,8 @@ class Option(Expr):
             return TCP_FIELDS.get(self.name, {}).get(self.part, OptionField(8, 8))
         if self.header == "ip option":
             return IP_OPTIONS[self.name][1][self.part]
+        if self.header == "sctp chunk":
+            return SCTP_CHUNKS[self.name][self.part]
         return extension_field(self.header, self.part)
 
     @property
@@ -104,7 +111,7 @@ class Option(Expr):
     def text(self, style: Style = PLAIN) -> str:
         if self.raw is not None:
             return f"{self.header} @{self.name},{self.raw[0]},{self.raw[1]}"
-        words = (self.header, self.name, self.part) if self.header in ("tcp option", "ip option", "exthdr") else (self.header, self.part)
+        words = (self.header, self.name, self.part) if self.header in NAMED else (self.header, self.part)
         return " ".join(word for word in words if word)
 
 

@@ -18,7 +18,7 @@ class Nflog(Extension):
     options = (
         Opt("nflog-group", "uint16"),
         Opt("nflog-prefix", "string", low=1),
-        Opt("nflog-range", "uint32"),
+        Opt("nflog-range", "uint32", excl=("nflog-size",)),
         Opt("nflog-size", "uint32"),
         Opt("nflog-threshold", "uint16"),
     )
@@ -35,14 +35,20 @@ class Nflog(Extension):
         words = []
         if "nflog-prefix" in self.values:
             text = self.values["nflog-prefix"]
+            text = text[:63] if self._legacy() else text
             words.append(f"{dashes}nflog-prefix {quote(text)}")
         if self.values.get("nflog-group"):
             words.append(f"{dashes}nflog-group {self.values['nflog-group']}")
         if "nflog-size" in self.values:
             words.append(f"{dashes}nflog-size {self.values['nflog-size']}")
+        elif self.values.get("nflog-range") and self._legacy():
+            words.append(f"{dashes}nflog-range {self.values['nflog-range']}")
         if self.values.get("nflog-threshold"):
             words.append(f"{dashes}nflog-threshold {self.values['nflog-threshold']}")
         return " ".join(words)
+
+    def _legacy(self) -> bool:
+        return self.rule is not None and self.rule.legacy
 
     def save(self) -> str:
         return self._words("--")

@@ -40,7 +40,7 @@ class Tproxy(Extension):
             from kubenet_course.kernel.netfilter.matches.socket import find_socket
 
             own = skb.network, skb.transport
-            destination = address if address is not None else _own_address(net, state, skb)
+            destination = address if address is not None else own_address(net, state, skb)
             skb.network = skb.network._replace(destination=destination)
             skb.transport = skb.transport._replace(destination_port=port)
             sock = find_socket(net, skb)
@@ -54,7 +54,7 @@ class Tproxy(Extension):
         return target
 
 
-def _own_address(net: Any, state: Any, skb: Any) -> Any:
+def own_address(net: Any, state: Any, skb: Any) -> Any:
     rooms = net.ipv4 if state.family == 4 else net.ipv6
     own = rooms.device_addresses(state.indev) if state.indev is not None else []
     return own[0].local if own else skb.network.destination

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.netfilter.tables import CONTINUE, NF_TRACE
-from kubenet_course.kernel.netfilter.xt import Extension
+from kubenet_course.kernel.netfilter.xt import Extension, Place
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 class Trace(Extension):
     name = "TRACE"
+
+    def refused(self, place: Place, rule: XtRule) -> int:
+        return errno.EINVAL if place.legacy and place.table != "raw" else 0
 
     def nft(self, rule: XtRule) -> str | None:
         return "meta nftrace set 1"

@@ -89,6 +89,7 @@ class CommandParser:
         self.restore = restore
         self.command = Command(family=family)
         self.rule = XtRule(family)
+        self.rule.legacy = legacy
         self.family = family
         self.invert = False
         self.protocol_word = ""
@@ -256,7 +257,7 @@ class CommandParser:
     def _interface(self, name: str) -> str:
         if len(name) > 15:
             raise problem(f"interface name `{name}' must be shorter than IFNAMSIZ (15)")
-        if name == "+" and not self.invert:
+        if name == "+" and not self.invert and not self.legacy:
             return ""
         for char in name:
             if char in "/ ":

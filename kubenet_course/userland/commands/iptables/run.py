@@ -109,6 +109,8 @@ def check_target(tables: Tables, command: Command) -> None:
 def execute(proc: Process, tables: Tables, command: Command, names: MachineNames) -> None:
     """Do what a command says; Refused or XtablesError where it cannot be done."""
     letter, table, chain = command.letter, command.table, command.chain
+    if letter in ("L", "S") and tables.others_there():
+        proc.error(show.warning_of_legacy(tables))
     if letter in ("A", "I", "R", "D", "C"):
         change_rules(proc, tables, command, names)
     elif letter == "D#":

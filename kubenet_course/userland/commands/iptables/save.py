@@ -85,6 +85,8 @@ def main(proc: Process, argv: list[str], family: int, legacy: bool) -> int:
             return 1
         proc.error(f"Table `{table}' does not exist")
         return 1
+    if tables.others_there():
+        proc.error(show.warning_of_legacy(tables, "-save"))
     text = ""
     word = "iptables" if family == 4 else "ip6tables"
     for name in chosen(tables, table):

@@ -168,12 +168,18 @@ def list_rules(tables: Tables, table: str, only: str | None, number: int, verbos
     return lines
 
 
+def warning_of_legacy(tables: Tables, save: str = "") -> str:
+    """nft_check_xt_legacy()."""
+    program = f"{tables.word}tables-legacy"
+    return f"# Warning: {program} tables present, use {program}{save} to see them"
+
+
 def complaints(tables: Tables, table: str, only: str | None = None) -> list[str]:
     """What the tool says on standard error when it prints these rules."""
     found = tables.table(table)
     chains = found.chains.values() if found is not None else ()
     rules = (rule for chain in chains if only in (None, chain.name) for rule in chain.rules if isinstance(rule, XtRule))
-    return list(dict.fromkeys(part.complaint for rule in rules for part in rule.extensions() if part.complaint))
+    return [part.complaint for rule in rules for part in rule.extensions() if part.complaint]
 
 
 def save_table(tables: Tables, table: str, counters: bool) -> list[str]:

@@ -179,7 +179,7 @@ class ExpressionBuilder:
 
     def tcp_option(self, children: list[Any]) -> Expr:
         part = str(children[3]) if len(children) > 3 else ""
-        return tcp_option(children[2], part, span(children))
+        return tcp_option(children[2], part, span(children), loc_of(children[-1]))
 
     def tcp_option_raw(self, children: list[Any]) -> Expr:
         return raw_option(option_kind(children[3]), number(children[5]), number(children[7]), span(children))
@@ -189,6 +189,14 @@ class ExpressionBuilder:
         if part and part not in IP_OPTIONS[name][1]:
             raise NftError("unknown ip option type/field", loc_of(children[0]))
         return Option("ip option", name, part, loc=span(children))
+
+    def sctp_chunk(self, children: list[Any]) -> list[Any]:
+        return children
+
+    def sctp_option(self, children: list[Any]) -> Expr:
+        found = children[-1]
+        part = str(found[1]) if len(found) > 1 else ""
+        return Option("sctp chunk", str(found[0]), part, loc=span(found))
 
     def exthdr(self, children: list[Any]) -> Expr:
         return children[0]
@@ -269,7 +277,7 @@ def option_kind(token: Any) -> int:
     return number(token) if token.type == "NUM" else TCP_KINDS["sack" if name.startswith("sack") and name[4:].isdigit() else name]
 
 
-def tcp_option(token: Any, part: str, where: Loc | None) -> Option:
+def tcp_option(token: Any, part: str, where: Loc | None, part_loc: Loc | None) -> Option:
     word = str(token)
     if not part:
         kind = option_kind(token)
@@ -278,7 +286,7 @@ def tcp_option(token: Any, part: str, where: Loc | None) -> Option:
     known = TCP_FIELDS.get(name, {"length": None})
     if part not in known:
         if part != "length":
-            raise NftError("syntax error, unexpected string", where)
+            raise NftError(f"syntax error, unexpected {part}", part_loc)
         return Option("tcp option", name, "length", loc=where)
     return Option("tcp option", name, part, loc=where)
 

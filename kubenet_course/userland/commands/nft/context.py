@@ -34,6 +34,9 @@ from kubenet_course.userland.commands.nft.errors import NftError
 OF_ICMP = {"icmp": "ip", "icmpv6": "ip6"}
 L4_WORDS = ("meta l4proto", "ip protocol", "ip6 nexthdr", "ct protocol")
 QUICK = (8, 16, 32)
+OF_IPV4: dict[str, tuple[Expr, int]] = {
+    "inet": (Meta("nfproto"), 2), "bridge": (Payload("ether", "type"), 0x0800), "netdev": (Meta("protocol"), 0x0800),
+}
 OF_FAMILY = {"ip": "ip", "ip6": "ip6", "arp": "arp"}
 
 
@@ -86,12 +89,24 @@ class ProtocolContext:
             other = next((name for name in self.l4_all if name != expr.protocol), None)
             if other is not None:
                 raise NftError(f"conflicting protocols specified: {other} vs. {expr.protocol}", expr.loc)
+            if self.family == "arp" and self.l4_match is None and self.l3_match is None:
+                raise NftError(f"conflicting protocols specified: arp vs. {expr.protocol}", expr.loc)
+            if expr.protocol == "igmp" and self.l4_match is None:
+                self._say_ip()
             self.l4_all.append(expr.protocol)
             self.l4, self.l4_loc = expr.protocol, self.l4_loc or expr.loc
             self._kill_transport()
             if self.l3 is None:
                 self.l3 = OF_ICMP.get(expr.protocol)
         return expr
+
+    def _say_ip(self) -> None:
+        """IGMP is of IPv4 only, and nft says so."""
+        again = self.family == "inet" and self.l3_match is not None and self.l3_match[0] == "meta protocol"
+        if self.family not in OF_IPV4 or self.l3 is not None and not again:
+            return
+        left, number = OF_IPV4[self.family]
+        self.matched(Match(left, "", Value(left.type, number, left.bits)))
 
     def _of_transport(self, expr: Payload) -> Payload | None:
         """What stands at that place in the header that is known to be there."""

@@ -36,7 +36,7 @@ from kubenet_course.userland.commands.nft.errors import NftError, no_such, refus
 from kubenet_course.userland.commands.nft.evaluate_elsewhere import ElsewhereEvaluator
 from kubenet_course.userland.commands.nft.lhs import described, folded_match, types_of
 from kubenet_course.userland.commands.nft.pieces import Tail
-from kubenet_course.userland.commands.nft.rhs import is_interval, ordered, unique
+from kubenet_course.userland.commands.nft.rhs import is_boolean_word, is_interval, ordered, unique
 from kubenet_course.userland.commands.nft.rhs import merged as merged_intervals
 from kubenet_course.userland.commands.nft.typed import Integer, RangeExpr, SlashExpr
 
@@ -154,6 +154,8 @@ class RuleEvaluator(ElsewhereEvaluator):
             raise NftError("Use concatenations with sets and maps, not singleton values", left.loc or statement.left.loc, right.loc)
         if isinstance(left, Fib) and left.result == "oif" and isinstance(right, Symbol) and right.word in ("exists", "missing"):
             left = dataclasses.replace(left, exists=True)
+        if is_boolean_word(right) and left.type.name != "boolean" and not (isinstance(left, Fib) and left.result == "oif"):
+            raise NftError(f"datatype mismatch, expected {left.type.description}, expression has type boolean type", right.loc, left.loc)
         self.context.matched(self._compare(statement, left, op, right))
 
     def _constants_of(self, right: Any, left: Expr) -> None:
@@ -323,7 +325,7 @@ class RuleEvaluator(ElsewhereEvaluator):
             self.refuse("Operation not supported", statement.loc)
         if isinstance(target, Ct) and self.family in ("bridge", "netdev", "arp"):
             self.refuse("Protocol error", statement.loc)
-        if isinstance(target, Option) and (target.bits not in (16, 32) or target.header == "ip option"):
+        if isinstance(target, Option) and (target.bits not in (16, 32) or target.header in ("ip option", "sctp chunk")):
             self.refuse("Operation not supported", target.loc)
         return dataclasses.replace(statement, target=target, value=value)
 

@@ -302,7 +302,7 @@ class Executor(SetCommands):
             made = NamedObject(command.obj, spec.name, None, comment=data.comment if data is not None else "")
             made.details = details(command, statement or {}, table.family, self.constants)
         else:
-            if statement is None:
+            if statement is None or getattr(statement, "rate", 1) == 0:
                 if command.obj != "counter":
                     raise refused(errno.strerror(errno.EINVAL), command.loc)
                 state: Any = CounterState()
@@ -332,7 +332,7 @@ class Executor(SetCommands):
         self._reset_all(command, "quota")
 
     def _reset_all(self, command: Command, kind: str) -> None:
-        self.show.objects(command.spec, kind)
+        self.show.objects(command.spec, kind, only_with=True)
         for table in self.ruleset.tables.values():
             if command.spec.family in (None, table.family) and command.spec.table in ("", table.name):
                 for (of_kind, _), found in table.objects.items():
@@ -385,7 +385,7 @@ class Executor(SetCommands):
         found = table.sets.get(command.spec.name)
         if found is None or not found.meter:
             raise self._missing(command)
-        self.transaction.flush_set(found)
+        raise refused("Operation not supported", command.loc)
 
     def list_object(self, command: Command) -> None:
         table = self._table_there(command.spec)

@@ -21,14 +21,23 @@ PROTOCOLS = {"tcp": 6, "udp": 17}
 
 def details(command: Command, said: dict[str, Any], family: str, constants: Constants) -> Any:
     """What the object is; NftError where it lacks something or the kernel does not have it."""
-    l3 = said.get("l3proto", "ip" if family == "inet" else family)
+    l3 = said.get("l3proto", family)
     if command.obj == "ct helper":
-        return _helper(command, said, l3)
+        if family == "arp":
+            raise refused("Address family not supported by protocol", command.loc)
+        if {l3, family} == {"ip", "ip6"}:
+            raise refused("Invalid argument", command.loc)
+        return _tracked(_helper(command, said, l3), command, family)
     if command.obj == "ct timeout":
-        return _timeout(said, l3)
+        return _tracked(_timeout(said, l3), command, family)
     if command.obj == "ct expectation":
         if not {"protocol", "dport", "timeout", "size"} <= set(said):
-            raise NftError("missing options", command.spec.name_loc)
+            where = command.spec.name_loc
+            raise NftError("missing options", (where[1] - 1, where[1]) if where else None)
+        if l3 not in ("ip", "ip6"):
+            raise refused("Address family not supported by protocol", command.loc)
+        if family not in (l3, "inet"):
+            raise refused("Invalid argument", command.loc)
         found = constants.resolve(said["timeout"])
         time = milliseconds(getattr(found, "word", found))
         return CtExpectation(said["protocol"], said["dport"] & 0xFFFF, time, said["size"] & 0xFF, l3)
@@ -38,6 +47,12 @@ def details(command: Command, said: dict[str, Any], family: str, constants: Cons
         return said["synproxy"]
     # No security module knows the context of a secmark, and the kernel has no flowtables (CONFIG_NF_FLOW_TABLE is off).
     raise refused("No such file or directory", command.loc)
+
+
+def _tracked(found: Any, command: Command, family: str) -> Any:
+    if family not in ("ip", "ip6", "inet"):
+        raise refused("Protocol error", command.loc)
+    return found
 
 
 def _helper(command: Command, said: dict[str, Any], l3: str) -> CtHelper:

@@ -147,16 +147,18 @@ def _osf(expr: Osf) -> Any:
 
 
 def _ipsec(expr: Ipsec) -> Any:
-    fields: dict[str, Any] = {"key": expr.key.split()[-1], "dir": expr.direction, "spnum": expr.number}
+    fields: dict[str, Any] = {"key": expr.key.split()[-1]}
     if " " in expr.key:
         fields["family"] = expr.key.split()[0]
-    return {"ipsec": fields}
+    return {"ipsec": {**fields, "dir": expr.direction, "spnum": expr.number}}
 
 
 def _option(expr: Option) -> Any:
     if expr.raw is not None:
         return {expr.header: {"base": int(expr.name), "offset": expr.raw[0], "len": expr.raw[1]}}
-    if expr.header in ("tcp option", "ip option"):
+    if expr.header == "tcp option" and expr.name.isdigit() and not expr.part:
+        return {"tcp option": {"base": int(expr.name), "offset": 0, "len": 8}}
+    if expr.header in ("tcp option", "ip option", "sctp chunk"):
         fields = {"name": expr.name}
         if expr.part:
             fields["field"] = expr.part

@@ -223,14 +223,27 @@ def _object(kind: str, verb: str, data: dict[str, Any]) -> list[str]:
     elif kind == "quota":
         line += f" {'over ' if data.get('inv') else ''}{data.get('bytes', 0)} bytes"
         line += f" used {data['used']} bytes" if data.get("used") else ""
-    else:
+    elif kind == "limit":
         line += " " + statement({"limit": data}).removeprefix("limit ")
+    else:
+        line += f" {{ {_conntrack(kind, data)}}}"
     return [line]
+
+
+def _conntrack(kind: str, data: dict[str, Any]) -> str:
+    """The inside of an object of connection tracking. Of a timeout and an expectation, nft 1.0.6
+    takes the protocol only: an expectation then lacks the rest."""
+    if kind == "ct helper":
+        words = f"type {quoted(data['type'])} protocol {data['protocol']}; "
+        return words + (f"l3proto {data['l3proto']}; " if "l3proto" in data else "")
+    return f"protocol {data['protocol']}; "
 
 
 _MAKERS: dict[str, Any] = {
     "ruleset": lambda verb, data: [], "table": _table, "chain": _chain, "rule": _rule, "element": _element,
     "set": lambda verb, data: _set("set", verb, data), "map": lambda verb, data: _set("map", verb, data),
     "counter": lambda verb, data: _object("counter", verb, data), "quota": lambda verb, data: _object("quota", verb, data),
-    "limit": lambda verb, data: _object("limit", verb, data),
+    "limit": lambda verb, data: _object("limit", verb, data), "ct helper": lambda verb, data: _object("ct helper", verb, data),
+    "ct timeout": lambda verb, data: _object("ct timeout", verb, data),
+    "ct expectation": lambda verb, data: _object("ct expectation", verb, data),
 }  # fmt: skip

@@ -166,16 +166,12 @@ def details_json(details: Any) -> dict[str, Any]:
 
 
 def limit_object(limit: st.Limit) -> dict[str, Any]:
-    fields: dict[str, Any] = {"rate": limit.rate, "per": limit.unit}
-    if limit.in_bytes:
-        rate, unit = sized(limit.rate)
-        fields = {"rate": rate, "per": limit.unit}
-        if unit != "bytes":
-            fields["rate_unit"] = unit
-        else:
-            fields["rate_unit"] = unit
+    rate, unit = sized(limit.rate) if limit.in_bytes else (limit.rate, "")
+    fields: dict[str, Any] = {"rate": rate, "per": limit.unit}
     if limit.over:
         fields["inv"] = True
+    if unit:
+        fields["rate_unit"] = unit
     if limit.burst:
         burst, unit = sized(limit.burst) if limit.in_bytes else (limit.burst, "")
         fields["burst"] = burst

@@ -140,7 +140,7 @@ def _synproxy(statement: st.Synproxy) -> dict[str, Any]:
         fields["wscale"] = statement.wscale
     words = statement.flag_words()
     if words:
-        fields["flags"] = words if len(words) > 1 else words[0]
+        fields["flags"] = words
     return {"synproxy": fields or None}
 
 
@@ -159,7 +159,10 @@ def _object(statement: st.ObjectRef) -> dict[str, Any]:
 _STATEMENTS: dict[type, Any] = {
     st.Match: _match, st.Limit: _limit, st.Quota: _quota, st.Log: _log, st.Reject: _reject, st.Nat: _nat,
     st.SetUpdate: _update, st.ObjectRef: _object, st.Fwd: _fwd, st.Tproxy: _tproxy, st.Synproxy: _synproxy, st.Meter: _meter,
-    st.ResetOption: lambda statement: {"reset": expr_json(Option("tcp option", TCP_NAMES.get(statement.kind, str(statement.kind))))},
+    st.ResetOption: lambda statement: {"reset": (
+        expr_json(Option("tcp option", TCP_NAMES[statement.kind])) if statement.kind in TCP_NAMES
+        else {"tcp option": {"base": statement.kind, "offset": 0, "len": 0}}
+    )},
     st.VerdictStatement: lambda statement: verdict_json(statement.verdict),
     st.VerdictMap: lambda statement: {"vmap": {"key": expr_json(statement.key), "data": expr_json(statement.mappings)}},
     st.Counter: lambda statement: {"counter": {"packets": statement.packets, "bytes": statement.bytes}},

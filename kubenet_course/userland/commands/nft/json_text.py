@@ -33,6 +33,10 @@ VERDICTS = ("accept", "drop", "continue", "return", "jump", "goto")
 BARE = frozenset({"iif", "oif", "iifname", "oifname", "iifgroup", "oifgroup", "iiftype", "oiftype", "skuid", "skgid"})
 
 
+#: What addresses with colons are made of.
+ADDRESS = frozenset("0123456789abcdefABCDEF:./")
+
+
 def quoted(text: Any) -> str:
     return f'"{text}"'
 
@@ -40,6 +44,8 @@ def quoted(text: Any) -> str:
 def _word(text: str) -> str:
     if text.startswith("@") or text == "*":
         return text
+    if ":" in text and not set(text) <= ADDRESS:
+        return quoted(text)
     plain = text.replace(":", "").replace(".", "").replace("-", "").replace("_", "").replace("/", "").isalnum()
     return text if plain else quoted(text)
 
@@ -115,7 +121,7 @@ def _ct(data: dict[str, Any]) -> str:
 
 def _option(word: str, data: dict[str, Any]) -> str:
     if "base" in data:
-        return f"@{data['base']},{data['offset']},{data['len']}"
+        return f"{word} @{data['base']},{data['offset']},{data['len']}"
     return f"{word} {data['name']}" + (f" {data['field']}" if "field" in data else "")
 
 
@@ -133,6 +139,11 @@ _EXPRESSIONS: dict[str, Any] = {
     "jhash": lambda data: _hash("jhash", data), "symhash": lambda data: _hash("symhash", data),
     "exthdr": lambda data: f"exthdr {data['name']}" if "field" not in data else f"{data['name']} {data['field']}",
     "tcp option": lambda data: _option("tcp option", data), "ip option": lambda data: _option("ip option", data),
+    "sctp chunk": lambda data: _option("sctp chunk", data),
+    "osf": lambda data: f"osf {'ttl ' + data['ttl'] + ' ' if 'ttl' in data else ''}{data['key']}",
+    "ipsec": lambda data: (
+        f"ipsec {data['dir']} spnum {data.get('spnum', 0)} {data['family'] + ' ' if 'family' in data else ''}{data['key']}"
+    ),
 }  # fmt: skip
 
 
@@ -145,7 +156,7 @@ def statement(data: Any) -> str:
         return value(data)
     method = _STATEMENTS.get(kind)
     if method is None:
-        if kind in ("xt", "flow", "queue", "tproxy", "synproxy", "fwd", "meter"):
+        if kind in ("xt", "flow", "queue"):
             raise Unsupported(f"nft: {kind} is not emulated")
         raise BadJson(f"Unknown statement object '{kind}'.")
     return method(data[kind])
@@ -237,6 +248,34 @@ def _update(data: dict[str, Any]) -> str:
     return f"{data['op']} {name} {{ {value(data['elem'])}{more}{to} }}"
 
 
+def _meter(data: dict[str, Any]) -> str:
+    size = f" size {data['size']}" if "size" in data else ""
+    return f"meter {data['name']}{size} {{ {value(data['key'])} {statement(data['stmt'])} }}"
+
+
+def _tproxy(data: dict[str, Any]) -> str:
+    address = value(data["addr"]) if "addr" in data else ""
+    if ":" in address:
+        address = f"[{address}]"
+    family = f"{data['family']} " if "family" in data else ""
+    return f"tproxy {family}to {address}" + (f":{value(data['port'])}" if "port" in data else "")
+
+
+def _synproxy(data: Any) -> str:
+    if data and not isinstance(data, dict) or isinstance(data, dict) and not {"mss", "wscale", "flags"} & set(data) and data:
+        return f"synproxy name {value(data)}"
+    data = data or {}
+    flags = data.get("flags", ())
+    words = [f"{key} {data[key]}" for key in ("mss", "wscale") if key in data]
+    return " ".join(["synproxy", *words, *([flags] if isinstance(flags, str) else flags)])
+
+
+def _fwd(data: dict[str, Any]) -> str:
+    if "addr" not in data:
+        return f"fwd to {value(data['dev'])}"
+    return f"fwd {data['family']} to {value(data['addr'])} device {value(data['dev'])}"
+
+
 _STATEMENTS: dict[str, Any] = {
     "match": _match, "counter": _counter, "quota": _quota, "log": _log, "reject": _reject, "set": _update, "map": _update,
     "limit": lambda data: _limit(data) if isinstance(data, dict) and "rate" in data else f"limit name {value(data)}",
@@ -244,7 +283,9 @@ _STATEMENTS: dict[str, Any] = {
     "mangle": lambda data: f"{value(data['key'])} set {value(data['value'])}",
     "notrack": lambda data: "notrack",
     "ct count": lambda data: f"ct count {'over ' if data.get('inv') else ''}{data['val']}",
-    "ct helper": lambda data: f"ct helper set {value(data)}",
+    "ct helper": lambda data: f"ct helper set {quoted(data) if isinstance(data, str) else value(data)}",
+    "ct timeout": lambda data: f"ct timeout set {quoted(data)}", "ct expectation": lambda data: f"ct expectation set {quoted(data)}",
+    "meter": _meter, "tproxy": _tproxy, "synproxy": _synproxy, "fwd": _fwd, "reset": lambda data: f"reset {value(data)}",
     "dup": lambda data: f"dup to {value(data['addr'])}" + (f" device {value(data['dev'])}" if "dev" in data else ""),
     "snat": lambda data: _nat("snat", data), "dnat": lambda data: _nat("dnat", data),
     "masquerade": lambda data: _nat("masquerade", data), "redirect": lambda data: _nat("redirect", data),

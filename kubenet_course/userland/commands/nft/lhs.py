@@ -75,6 +75,8 @@ class LeftSides:
         if isinstance(expr, Option) and (expr.header == "exthdr" or expr.header in EXTENSION_HEADERS):
             if self.context.l3 not in (None, "ip6"):
                 raise NftError(f"cannot use exthdr with {self.context.l3}", expr.loc)
+            if expr.header == "rt0":  # an address of an older header is that of a segment, once the kernel has it
+                return dataclasses.replace(expr, header="srh", name="srh", part=expr.part.replace("addr", "sid"))
             return expr
         if isinstance(expr, Concat):
             for part in expr.parts:

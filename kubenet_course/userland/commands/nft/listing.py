@@ -159,7 +159,7 @@ class Listing:
     def _elements(self, item: NftSet, elements: list[Any]) -> None:
         if not elements:
             return
-        per_line = item.types[0].per_line if len(item.types) == 1 else 1
+        per_line = len(elements) if item.meter else item.types[0].per_line if len(item.types) == 1 else 1
         text = "\t\telements = { "
         for number, element in enumerate(elements):
             if number:

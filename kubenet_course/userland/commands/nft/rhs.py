@@ -30,6 +30,12 @@ from kubenet_course.userland.commands.nft.values import Names, from_integer, par
 PREFIXED = frozenset({"ipv4_addr", "ipv6_addr"})
 
 
+def is_boolean_word(expr: Any) -> bool:
+    """exists or missing, without quotes: a value of its own type."""
+    bare = isinstance(expr, Symbol) and expr.loc is not None and expr.loc[1] - expr.loc[0] == len(expr.word)
+    return bare and expr.word in ("exists", "missing")
+
+
 class Constants:
     """Evaluates right sides. `variables` are the definitions so far."""
 
@@ -51,6 +57,8 @@ class Constants:
     def constant(self, expr: Any, kind: DataType, bits: int = 0) -> Expr:
         """A Value, Prefix or Range of the type."""
         expr = self.resolve(expr)
+        if is_boolean_word(expr) and kind.base != "string":
+            return Value(kind, int(expr.word == "exists"), bits, loc=expr.loc)
         if isinstance(expr, Symbol):
             return Value(kind, parse_word(expr.word, kind, bits, self.names, expr.loc), bits, loc=expr.loc)
         if isinstance(expr, Integer):

@@ -124,10 +124,11 @@ class Show:
                 continue
             self._only(table, [lambda listing, one=one: listing.set(one) for one in chosen])
 
-    def objects(self, spec: Spec, kind: str) -> None:
+    def objects(self, spec: Spec, kind: str, only_with: bool = False) -> None:
+        """`only_with`: no tables that have none of the kind."""
         for table in self._tables(spec.family if not spec.table else spec.af, spec.table):
             chosen = [found for (of_kind, _), found in table.objects.items() if of_kind == kind]
-            if not table.objects:
+            if not table.objects and kind != "flowtable" or only_with and not chosen:
                 continue
             if self.json:
                 for found in chosen:

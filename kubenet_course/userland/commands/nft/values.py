@@ -228,6 +228,12 @@ def from_integer(value: int, kind: DataType, bits: int, loc: Loc | None) -> Expr
         return Value(kind, value * 10**9, bits, loc=loc)
     if kind.name == "time":
         return Value(kind, value * 1000, bits, loc=loc)
+    if kind.name == "boolean":
+        bits = 8
+    if kind.name == "ether_addr":  # its digits are read as those of an address
+        if len(str(value)) > 2:
+            raise NftError("Invalid LL address", loc)
+        return Value(kind, int(str(value), 16), bits, loc=loc)
     if kind.name == "day" and not 0 <= value <= 6:
         raise NftError(f"Value {value} exceeds valid range 0-6", loc)
     return Value(kind, in_range(value, kind, bits, loc), bits, loc=loc)
