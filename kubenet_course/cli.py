@@ -85,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _open_lab(options: argparse.Namespace) -> tuple[Any, str]:
     """The lab of the command line, and the machine to begin on. A wrong name is a wrong command line."""
-    from kubenet_course.lab.lab import Lab, find_topology
+    from kubenet_course.lab.lab import Lab
+    from kubenet_course.lab.scenarios import find_topology
 
     try:
         topology = find_topology(options.lab)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from kubenet_course.course.expect import Expect, Finding
 from kubenet_course.errors import LabError
-from kubenet_course.lab.lab import Lab, find_topology
+from kubenet_course.lab.lab import Lab
+from kubenet_course.lab.scenarios import find_topology
 
 Command = tuple[str, str]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kubenet_course.errors import LabError
-from kubenet_course.lab.lab import Lab, find_topology, scenario_names
+from kubenet_course.lab.lab import Lab
+from kubenet_course.lab.scenarios import find_topology, scenario_names
 from kubenet_course.lab.topology import Topology, duration
 
 

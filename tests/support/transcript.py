@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubenet_course.kernel.skbuff import Ledger
-from kubenet_course.lab.lab import Lab, find_topology
+from kubenet_course.lab.lab import Lab
+from kubenet_course.lab.scenarios import find_topology
 from kubenet_course.lab.statements import is_complete
 from kubenet_course.sim.loop import SECOND
 from tests.support.normalise import normalise

@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from kubenet_course import Lab
-from kubenet_course.lab.lab import scenario_names
+from kubenet_course.lab.scenarios import scenario_names
 from kubenet_course.view import netmap
 from kubenet_course.widgets._scene import Box, Scene, arrange
 from kubenet_course.widgets._svg import _free, _points, bend

@@ -237,12 +237,7 @@ class Compound(Expander):
     async def _redirected(self: Shell, node: Redirected) -> tuple[int, bool]:  # type: ignore[misc]
         redirections = Redirections(self)
         try:
-            try:
-                await redirections.apply(node.redirects)
-            except ExpansionError as error:
-                if error.fatal:
-                    raise
-                self.complain(error.message)
+            if not await redirections.made(node.redirects):
                 return 1, True
             if isinstance(node.command, Subshell):
                 return await self.wait_for(self.fork(node.command.body), node.command), True

@@ -215,12 +215,7 @@ class Shell(Children):
             return await self._program(node, argv, tail)
         redirections = Redirections(self)
         try:
-            try:
-                await redirections.apply(node.redirects)
-            except ExpansionError as error:
-                if error.fatal:
-                    raise
-                self.complain(error.message)
+            if not await redirections.made(node.redirects):
                 return 1
             undo = await self._temporary(node.assigns)
             if "x" in self.state.options:
@@ -262,12 +257,8 @@ class Shell(Children):
         redirections = Redirections(self)
         self.substituted = None
         try:
-            await redirections.apply(node.redirects)
-        except ExpansionError as error:
-            if error.fatal:
-                raise
-            self.complain(error.message)
-            return 1
+            if not await redirections.made(node.redirects):
+                return 1
         finally:
             redirections.undo()
         for assign in node.assigns:
@@ -340,12 +331,7 @@ class Shell(Children):
     async def _program(self, node: Simple, argv: list[str], tail: bool) -> int:
         redirections = Redirections(self)
         try:
-            try:
-                await redirections.apply(node.redirects)
-            except ExpansionError as error:
-                if error.fatal:
-                    raise
-                self.complain(error.message)
+            if not await redirections.made(node.redirects):
                 return 1
             undo = await self._temporary(node.assigns) if node.assigns else {}
             env = self.state.environment()

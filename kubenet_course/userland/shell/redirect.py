@@ -100,6 +100,20 @@ class Redirections:
         for redirect in redirects:
             await self._one(redirect)
 
+    async def made(self, redirects: list[Redirect]) -> bool:
+        """Do them in order; False where one could not be had, which is said then.
+
+        Raises the ExpansionError that ends the whole shell.
+        """
+        try:
+            await self.apply(redirects)
+        except ExpansionError as error:
+            if error.fatal:
+                raise
+            self.shell.complain(error.message)
+            return False
+        return True
+
     async def _one(self, redirect: Redirect) -> None:
         shell, op = self.shell, redirect.op
         if op in ("<<", "<<-"):
