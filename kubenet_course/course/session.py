@@ -83,7 +83,8 @@ class CourseSession:
         current = self._current()
         lab = self._lab()
         lab.reset()
-        self.solution_shown.add(self.name)
+        if self.name not in self.solved:
+            self.solution_shown.add(self.name)
         lines = []
         for machine, command in current.solution:
             done = lab.run(machine, command)

@@ -46,7 +46,8 @@ class CourseMagics(Magics):
         name = line.strip()
         if not name:
             width = max(map(len, known))
-            write("\n".join(f"{key:{width}}  {piece.title}" for key, piece in known.items()))
+            rows = [(self._mark(key), key, piece.title, getattr(piece, "minutes", 0)) for key, piece in known.items()]
+            write("\n".join(f"{mark} {key:{width}}  {title}" + (f" ({time} min)" if time else "") for mark, key, title, time in rows))
             return
         if name not in known:
             raise LabError(f"{magic} knows no {name!r}{near(name, known)}; {magic} without a name lists what there is.")
@@ -54,6 +55,12 @@ class CourseMagics(Magics):
             self.course.backend = self.session.lab.backend_name
         self.session.use(self.course.begin(name))
         write(self.course.describe())
+
+    def _mark(self, name: str) -> str:
+        """✔ for what was solved in this notebook's session, – where the solution was shown first."""
+        if name in self.course.solution_shown:
+            return "–"
+        return "✔" if name in self.course.solved else " "
 
     @line_magic
     def check(self, line: str) -> Any:

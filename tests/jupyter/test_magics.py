@@ -234,3 +234,18 @@ def test_a_command_of_several_lines_is_one_row_of_the_history(run):
     run("%%host A\nfor i in 1 2; do\necho $i\ndone")
     _, result = run("%history")
     assert "for i in 1 2; do ⏎ echo $i ⏎ done" in repr(result)
+
+
+def test_the_list_of_exercises_says_how_long_they_take_and_which_are_solved(run):
+    run("%exercise welcome_address")
+    run("%host host ip addr add 10.0.0.1/32 dev lo")
+    run("%check")
+    out, _ = run("%exercise")
+    lines = {line[2:].split()[0]: line for line in out.splitlines()}
+    assert lines["welcome_address"].startswith("✔ welcome_address") and lines["welcome_address"].endswith("A second address (2 min)")
+    assert lines["routing_default"].startswith("  routing_default")
+    run("%exercise switching_port")
+    run("%solve")
+    run("%check")
+    out, _ = run("%exercise")
+    assert "– switching_port " in out
