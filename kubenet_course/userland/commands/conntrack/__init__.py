@@ -160,7 +160,7 @@ def create(room: Conntrack, request: Request) -> None:
     ct.ident = room.new_ident()
     if not room.insert(ct):
         raise Failure("Such conntrack exists, try -U to update")
-    room.notify("NEW", ct)
+    room.notify("CREATED", ct)
 
 
 async def events(proc: Process, request: Request) -> int:
@@ -170,7 +170,7 @@ async def events(proc: Process, request: Request) -> int:
 
     def told(event: str, ct: ConntrackEntry) -> None:
         nonlocal shown
-        kind = {"NEW": "NEW", "UPDATE": "UPDATE"}.get(event, "DESTROY")
+        kind = {"NEW": "NEW", "CREATED": "NEW", "UPDATE": "UPDATE"}.get(event, "DESTROY")
         if kind not in request.events or not request.matches(ct) or ct is UNTRACKED:
             return
         shown += 1
@@ -181,6 +181,8 @@ async def events(proc: Process, request: Request) -> int:
         text = show.line(ct, proc.loop.now, request.output, event=event != "DELETED", timeout=event != "EXPIRED")
         if event == "DELETED":
             text = text[: text.index(" mark=")] + f" [USERSPACE] portid={proc.vpid}"
+        if event == "CREATED":
+            text += f"{'' if ' mark=' in text else f' mark={ct.mark}'} [USERSPACE] portid={proc.vpid}"
         proc.print(f"{stamp}{'[' + kind + ']':>9} {text}")
 
     finished = proc.loop.future()

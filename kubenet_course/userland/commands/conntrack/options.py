@@ -86,6 +86,8 @@ class Request:
         self.status = 0
         self.mark: tuple[int, int] | None = None
         self.nat: dict[str, Any] = {}
+        #: Ports of `-n` and `-g`.
+        self.nat_ports: dict[str, int] = {}
         self.timeout: int | None = None
         self.zone: int | None = None
         self.output: set[str] = set()
@@ -144,6 +146,8 @@ class Request:
             raise Bad("You need to supply the `--protonum' option for this command")
         if "s" not in self.addresses or "d" not in self.addresses:
             raise Bad("you have to specify `--src' and `--dst'")
+        if self.protocol in (6, 17) and len({"sport", "dport"} & self.ports.keys()) == 1:
+            raise Bad("you have to specify `--sport' and `--dport'")
         source, destination = self.addresses["s"][0], self.addresses["d"][0]
         if self.protocol in (1, 58):
             kind = self.icmp.get("type", 8 if self.protocol == 1 else 128) << 8 | self.icmp.get("code", 0)
@@ -151,9 +155,10 @@ class Request:
         return source, destination, self.protocol, self.ports.get("sport", 0), self.ports.get("dport", 0)
 
     def reply_tuple(self, default: Tuple) -> Tuple:
-        source = self.addresses.get("r", (default[0], 0))[0]
-        destination = self.addresses.get("q", (default[1], 0))[0]
-        sport, dport = self.ports.get("rsport", default[3]), self.ports.get("rdport", default[4])
+        source = self.addresses.get("r", (self.nat.get("g") or default[0], 0))[0]
+        destination = self.addresses.get("q", (self.nat.get("n") or default[1], 0))[0]
+        sport = self.ports.get("rsport", self.nat_ports.get("g", default[3]))
+        dport = self.ports.get("rdport", self.nat_ports.get("n", default[4]))
         return source, destination, default[2], sport, dport
 
 
@@ -213,7 +218,10 @@ def option(proc: Process, request: Request, letter: str, text: str, names: Machi
             raise Bad(f"`{text}' unsupported protocol")
         request.family, request.family_given = int(text[-1]), True
     elif letter in ("n", "g", "j"):
-        request.nat[letter] = address(text)[0] if text else None
+        where, colon, port = text.rpartition(":") if text and "." in text and ":" in text else (text, "", "")
+        request.nat[letter] = address(where)[0] if where else None
+        if colon:
+            request.nat_ports[letter] = integer(port)
     elif letter == "u":
         for word in text.split(","):
             if word == "UNSET":
