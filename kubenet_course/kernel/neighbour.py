@@ -132,20 +132,24 @@ class Neighbour:
                 self._arm(delay_probe)
             else:
                 self._set_state(STALE)
+                self.table.net.rtnl_notify("neigh", self)
             return
         if self.state == DELAY:
             if now <= self.confirmed + delay_probe:
                 self._set_state(REACHABLE)
                 self._arm(self.table.reachable_time(self.dev))
+                self.table.net.rtnl_notify("neigh", self)
                 return
             self._set_state(PROBE)
             self.probes = 0
+            self.table.net.rtnl_notify("neigh", self)
         if self.state in (INCOMPLETE, PROBE):
             limit = self._setting("ucast_solicit") + self._setting("app_solicit")
             limit += self._setting("mcast_resolicit" if self.state == PROBE else "mcast_solicit")
             if self.probes >= limit:
                 self._set_state(FAILED)
                 self.updated = now
+                self.table.net.rtnl_notify("neigh", self)
                 self._invalidate()
                 return
             self._arm(max(self._ms("retrans_time_ms", MILLISECOND), 10 * MILLISECOND) + TIMER_SLACK)
@@ -173,6 +177,7 @@ class Neighbour:
         if router is not None:
             self.router = router
         old = self.state
+        before = old, self.mac
         now = self.dev.net.loop.now
         if not admin and old in (NOARP, PERMANENT):
             return
@@ -181,6 +186,7 @@ class Neighbour:
             self._set_state(new)
             if old in (INCOMPLETE, PROBE) and new == FAILED:
                 self._invalidate()
+            self.table.net.rtnl_notify("neigh", self)
             return
         if mac is None:
             mac = self.mac
@@ -207,6 +213,8 @@ class Neighbour:
             elif new in (DELAY, PROBE):
                 self.probes = 0 if new == PROBE else self.probes
                 self._arm(0)
+        if before != (self.state, self.mac):
+            self.table.net.rtnl_notify("neigh", self)
         queue, self.queue = self.queue, []
         for skb in queue:
             self.output(skb)
@@ -320,6 +328,7 @@ class NeighbourTable:
     def delete(self, entry: Neighbour) -> None:
         self.entries.pop((entry.ip, entry.dev), None)
         entry.destroy()
+        self.net.rtnl_notify("neigh", entry, True)
 
     def flush_device(self, dev: NetDevice, keep_permanent: bool = False) -> None:
         """neigh_ifdown(): forget everything learned on a device."""

@@ -51,14 +51,19 @@ class NetNamespace:
         self.nd = NeighbourTable(self, 6)
         self.sockets = SocketTables(self)
         self.rooms: dict[str, Any] = {}
+        #: Called as (group, subject, deleted) after a change: `ip monitor` (rtnl_notify()).
+        self.rtnl_listeners: list[Any] = []
         self.alive = True
         self._last_index = 0
         self.loopback = Loopback(self, "lo")
         self.add_device(self.loopback)
 
     # -- devices ----------------------------------------------------------------------------
-    def add_device(self, dev: NetDevice, index: int = 0) -> None:
-        """register_netdevice(): give it an index; KernelError(EEXIST) if its name is taken."""
+    def add_device(self, dev: NetDevice, index: int = 0, *, tell: bool = True) -> None:
+        """register_netdevice(): give it an index; KernelError(EEXIST) if its name is taken.
+
+        `tell`: say so to listeners now (else its maker does, when it is complete).
+        """
         if dev.name in self.devices:
             raise KernelError(errno.EEXIST)
         if index and index in self.by_index:
@@ -80,11 +85,20 @@ class NetNamespace:
         self.ipv4.device_added(dev)
         self.ipv6.device_added(dev)
         dev.registered()
+        if self.rtnl_listeners:
+            self.rtnl_notify("netconf", (4, dev))
+            self.rtnl_notify("netconf", (6, dev))
+            if tell:
+                self.rtnl_notify("link", dev)
 
     def remove_device(self, dev: NetDevice) -> None:
         """Take it out of the namespace (moved away or unregistered); it is down already."""
         self.ipv4.device_removed(dev)
         self.ipv6.device_removed(dev)
+        if self.rtnl_listeners:
+            self.rtnl_notify("netconf", (4, dev), True)
+            self.rtnl_notify("netconf", (6, dev), True)
+            self.rtnl_notify("link", dev, True)
         self.arp.flush_device(dev)
         self.nd.flush_device(dev)
         del self.devices[dev.name]
@@ -99,6 +113,8 @@ class NetNamespace:
         dev.name = name
         self.devices[name] = dev
         self._sort()
+        if self.rtnl_listeners:
+            self.rtnl_notify("link", dev)
         self.sysctl.device_renamed(old, name)
         self.ipv4.device_renamed(dev, old)
         self.ipv6.device_renamed(dev, old)
@@ -135,6 +151,11 @@ class NetNamespace:
         """Something in /proc/sys/net was written; cached decisions are void."""
         self.ipv4.sysctl_changed(path)
         self.ipv6.sysctl_changed(path)
+
+    def rtnl_notify(self, group: str, subject: Any, deleted: bool = False) -> None:
+        """Tell who listens: group is link, address, route, neigh, rule, nexthop or netconf."""
+        for listener in list(self.rtnl_listeners):
+            listener(group, subject, deleted)
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add to an SNMP counter such as ``IpForwDatagrams`` (/proc/net/snmp)."""

@@ -231,6 +231,8 @@ def set_link(net: NetNamespace, dev: NetDevice, wanted: LinkRequest) -> None:
     told = (wanted.group, wanted.alias, wanted.mode, wanted.operstate, wanted.addrgenmode, wanted.protodown, wanted.port_kind)
     if any(item is not None for item in told):  # DO_SETLINK_NOTIFY
         state_change(dev)
+    if wanted.nomaster or any(item is not None for item in (*told, wanted.mac, wanted.mtu, wanted.qlen, wanted.master)):
+        dev.net.rtnl_notify("link", dev)
 
 
 def state_change(dev: NetDevice) -> None:

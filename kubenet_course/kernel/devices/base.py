@@ -223,7 +223,13 @@ class NetDevice:
             return
         self.up = True
         self.activated = True
+        before = self.stored_operstate
         self.opened()
+        if self.net.rtnl_listeners:
+            # rtmsg_ifinfo() in dev_open(): the state follows later, with linkwatch.
+            after, self.stored_operstate = self.stored_operstate, before
+            self.net.rtnl_notify("link", self)
+            self.stored_operstate = after
         self.net.ipv4.device_up(self)
         self.net.ipv6.device_up(self)
         self._notify_uppers()
@@ -235,6 +241,8 @@ class NetDevice:
             return
         self.up = False
         self.stopped()
+        if self.net.rtnl_listeners:
+            self.net.rtnl_notify("link", self)
         self.net.netfilter.device_down(self)
         self.net.ipv4.device_down(self)
         self.net.ipv6.device_down(self)
@@ -255,6 +263,8 @@ class NetDevice:
         self.rfc2863_policy()
         if not self.up:
             return
+        if self.net.rtnl_listeners:
+            self.net.rtnl_notify("link", self)
         self.net.ipv4.carrier_changed(self)
         self.net.ipv6.carrier_changed(self)
         if not on and self.net.sysctl.conf("ipv4", self.name, "arp_evict_nocarrier"):

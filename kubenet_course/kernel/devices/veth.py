@@ -101,11 +101,12 @@ class Veth(NetDevice):
             if wanted.flags.get("UP"):
                 # veth_open(): there is no other end yet.
                 raise KernelError(errno.ENOTCONN)
-            net.add_device(own, index)
+            net.add_device(own, index, tell=False)
         except KernelError:
             peer.unregister()
             raise
         join(own, peer)
+        net.rtnl_notify("link", own)
         return own
 
     def opened(self) -> None:
@@ -119,6 +120,8 @@ class Veth(NetDevice):
         self._own_carrier(False)
 
     def linkwatch(self) -> None:
+        if self.carrier and self.net.rtnl_listeners:
+            self.net.rtnl_notify("link", self)
         if self.peer is not None:
             self.peer.set_carrier(self.up and self.peer.up)
             if not self.up:
@@ -155,7 +158,7 @@ class Veth(NetDevice):
             peer.unregister()
 
     def iflink(self) -> tuple[NetNamespace, int] | None:
-        return (self.peer.net, self.peer.ifindex) if self.peer is not None else None
+        return (self.peer.net, self.peer.ifindex) if self.peer is not None else (self.net, 0)
 
     def xmit(self, skb: SkBuff) -> None:
         """veth_xmit() and __dev_forward_skb()."""

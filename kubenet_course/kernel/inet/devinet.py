@@ -84,6 +84,7 @@ def address_add(net: NetNamespace, dev: NetDevice, new: InetAddress, *, replace:
     if new.autojoin:
         groups = net.ipv4.groups[dev]
         groups[new.local] = groups.get(new.local, 0) + 1
+    net.rtnl_notify("address", (dev, new))
     _add_routes(net, dev, new)
     _watch_lifetime(net, dev, new)
     net.ipv4.flush_cache()
@@ -154,6 +155,7 @@ def _promote(net: NetNamespace, dev: NetDevice, address: InetAddress, followers:
 
 def _take_out(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
     net.ipv4.addresses[dev].remove(address)
+    net.rtnl_notify("address", (dev, address), True)
     count = net.ipv4.locals.get(address.local, 0) - 1
     if count > 0:
         net.ipv4.locals[address.local] = count
@@ -268,6 +270,7 @@ def _add_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None
             new.nexthops[0].scope = fib.RT_SCOPE_NOWHERE if here else fib.RT_SCOPE_HOST
             new.nexthops[0].linkdown = not here and not dev.carrier
             table.insert(new)
+            net.rtnl_notify("route", new)
 
 
 def _remove_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> None:
@@ -278,7 +281,8 @@ def _remove_routes(net: NetNamespace, dev: NetDevice, address: InetAddress) -> N
         if other is not address
         for route in _implied_routes(net, dev, other)
     }
-    for route in _implied_routes(net, dev, address, up=True):
+    # The prefix, then its broadcast addresses, and the address itself at last.
+    for route in sorted(_implied_routes(net, dev, address, up=True), key=lambda route: route.type == fib.LOCAL):
         if (route.table, route.prefix, route.type, route.prefsrc) not in wanted:
             _remove_route(net, dev, route)
 
@@ -289,6 +293,7 @@ def _remove_route(net: NetNamespace, dev: NetDevice, route: fib.FibRoute) -> Non
     for old in list(table.at(route.prefix)):
         if (old.type, old.dev, old.protocol, old.prefsrc) == (route.type, dev, fib.RTPROT_KERNEL, route.prefsrc):
             table.remove(old)
+            net.rtnl_notify("route", old, True)
             break
 
 

@@ -77,17 +77,20 @@ def route_add(
             table.remove(same_key[0])
             table.insert(route, position if table.at(route.prefix) else None)
             net.ipv4.flush_cache()
+            net.rtnl_notify("route", route)
             return
         if twin is not None:
             raise KernelError(errno.EEXIST)
         if not append:
             table.insert(route, here.index(same_key[0]))
             net.ipv4.flush_cache()
+            net.rtnl_notify("route", route)
             return
     elif not create:
         raise KernelError(errno.ENOENT)
     table.insert(route)
     net.ipv4.flush_cache()
+    net.rtnl_notify("route", route)
 
 
 def _identical(old: fib.FibRoute, new: fib.FibRoute) -> bool:
@@ -128,6 +131,7 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
             continue
         table.remove(old)
         net.ipv4.flush_cache()
+        net.rtnl_notify("route", old, True)
         return old
     raise KernelError(errno.ESRCH)
 

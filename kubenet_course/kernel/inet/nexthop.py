@@ -98,10 +98,12 @@ class NexthopTable:
             if not create:
                 raise KernelError(errno.ENOENT)
             self.objects[made.id] = made
+            self.net.rtnl_notify("nexthop", made)
             return made
         if excl:
             raise KernelError(errno.EEXIST)
         self._replace(old, made)
+        self.net.rtnl_notify("nexthop", old)
         return old
 
     def _single(self, wanted: NexthopRequest) -> NexthopObject:
@@ -195,6 +197,7 @@ class NexthopTable:
     def remove(self, gone: NexthopObject) -> None:
         """remove_nexthop(): routes go, groups shrink, and an empty group goes too."""
         self.objects.pop(gone.id, None)
+        self.net.rtnl_notify("nexthop", gone, True)
         for route, table in self._routes(gone.id):
             table.remove(route)
         for other in list(self.objects.values()):

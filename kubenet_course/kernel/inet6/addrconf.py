@@ -193,6 +193,7 @@ def delete(net: NetNamespace, dev: NetDevice, address: Inet6Address, *, keep_rou
         implied.remove_prefix_route(net, dev, address)
     implied.leave_solicited(net, dev, address)
     implied.withdraw(net, dev, address)
+    net.rtnl_notify("address", (dev, address), True)
     if address.local.is_multicast:
         mcast.leave(net, dev, address.local)
     from kubenet_course.kernel.inet6 import fib_semantics

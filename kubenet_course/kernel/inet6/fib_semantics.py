@@ -56,6 +56,7 @@ def route_add(
     if route.expires is not None:
         net.loop.call_at(route.expires, _expire, net, route)
     net.ipv6.flush_cache()
+    net.rtnl_notify("route", route)
 
 
 def _can_multipath(route: fib.FibRoute) -> bool:
@@ -254,6 +255,7 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
         else:
             table.remove(old)
         net.ipv6.flush_cache()
+        net.rtnl_notify("route", old, True)
         return old
     nowhere = all(hop.gateway is None and hop.dev in (None, net.loopback) for hop in hops) and not wanted.metric
     if not wanted.prefix.prefixlen and nowhere and not any(old.source is None for old in table.at(wanted.prefix)):

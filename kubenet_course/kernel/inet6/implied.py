@@ -51,6 +51,7 @@ def insert_once(net: NetNamespace, route: fib.FibRoute) -> bool:
                 return False
     table.insert(route)
     net.ipv6.flush_cache()
+    net.rtnl_notify("route", route)
     return True
 
 
@@ -74,6 +75,7 @@ def remove_kernel_route(net: NetNamespace, wanted: fib.FibRoute) -> None:
             wanted.protocol,
         ):
             table.remove(old)
+            net.rtnl_notify("route", old, True)
             break
 
 
@@ -102,6 +104,7 @@ def add_group_route(net: NetNamespace, dev: NetDevice) -> None:
 
 def publish(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
     """ipv6_ifa_notify(RTM_NEWADDR): the address is this host's from now on."""
+    net.rtnl_notify("address", (dev, address))
     locals_ = net.ipv6.locals
     locals_[address.local] = locals_.get(address.local, 0) + 1
     insert_once(net, host_route(dev, address.local, fib.LOCAL))

@@ -44,7 +44,7 @@ OBJECTS = (
     ("token", "", "token"),
     ("tcpmetrics", "", "tcpmetrics"),
     ("tcp_metrics", "", "tcpmetrics"),
-    ("monitor", "", "monitor"),
+    ("monitor", "monitor", "monitor"),
     ("xfrm", "", "xfrm"),
     ("mroute", "", "mroute"),
     ("mrule", "", "mrule"),
@@ -59,9 +59,6 @@ OBJECTS = (
     ("stats", "", "stats"),
 )
 
-#: What ``ip monitor`` could be asked for.
-MONITORED = ("all", "address", "link", "mroute", "neigh", "netconf", "nexthop", "nsid", "prefix", "route", "rule",
-             "stats", "file", "label", "all-nsid", "dev")  # fmt: skip
 
 
 async def main(proc: Process, argv: list[str]) -> int:
@@ -94,8 +91,6 @@ async def run_object(words: Words, session: Session) -> int:
         if not module:
             if words.more and matches(words.peek, "help"):
                 session.usage(usage, 0 if usage == "stats" else 255)
-            if name == "monitor" and words.more and not any(matches(words.peek, known) for known in MONITORED):
-                raise Quit(255, f'Argument "{words.peek}" is unknown, try "ip monitor help".\n')
             unsupported(f"ip {name}")
         handler = import_module(f"{__name__}.{module}")
         try:

@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
 
 
-def print_link(dev: NetDevice, out: Printer, session: Session, *, link: bool, family: Any = 0, selected: Any = None) -> None:
+def print_link(
+    dev: NetDevice, out: Printer, session: Session, *, link: bool, family: Any = 0, selected: Any = None,
+    queue_length: bool = True,
+) -> None:  # fmt: skip
     """print_linkinfo(): `link` for ``ip link`` (do_link), else the head of ``ip addr``."""
     options = session.options
     out.any("ifindex", "%d: ", dev.ifindex)
     _name_and_link(dev, out, session, "%s: ", local=family == 6)
     print_flags(dev.flags, out)
     out.any("mtu", "mtu %u ", dev.mtu)
-    _queue_and_state(dev, out, session, link=link, family=family)
+    _queue_and_state(dev, out, session, link=link, family=family, queue_length=queue_length)
     if (family if selected is None else selected) in (0, "link") or options.details:
         out.fp(out.sl)
         _address(dev, out, session)
@@ -30,7 +33,7 @@ def print_link(dev: NetDevice, out: Printer, session: Session, *, link: bool, fa
             out.any("proto_down", " protodown on ", True)
     if options.details:
         _details(dev, out, link=link)
-    if dev.alias:
+    if dev.alias and (link or options.details):
         out.nl()
         out.any("ifalias", "    alias %s", dev.alias)
     if link and options.stats:
@@ -106,7 +109,9 @@ def _operstate(dev: NetDevice, out: Printer, form: str) -> None:
         out.color(color, "operstate", form.removeprefix("state "), state)
 
 
-def _queue_and_state(dev: NetDevice, out: Printer, session: Session, *, link: bool, family: Any) -> None:
+def _queue_and_state(
+    dev: NetDevice, out: Printer, session: Session, *, link: bool, family: Any, queue_length: bool
+) -> None:
     bare = family in (6, "bridge")
     if not bare:
         out.any("qdisc", "qdisc %s ", dev.qdisc_name)
@@ -120,7 +125,7 @@ def _queue_and_state(dev: NetDevice, out: Printer, session: Session, *, link: bo
     if link:
         out.any("linkmode", "mode %s ", dev.linkmode)
     out.any("group", "group %s ", session.tables.name("group", dev.group))
-    if dev.qlen:
+    if dev.qlen and queue_length:
         out.any("txqlen", "qlen %d", dev.qlen)
 
 

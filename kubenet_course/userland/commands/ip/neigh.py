@@ -94,6 +94,9 @@ def modify(words: Words, session: Session, verb: str) -> int:
         entry = table.lookup(said.address, dev)
         if entry is None:
             raise KernelError(errno.ENOENT)
+        if entry.state != neighbour.FAILED:
+            entry.state = neighbour.FAILED  # neigh_delete(): told of as such before it goes
+            session.net.rtnl_notify("neigh", entry)
         table.delete(entry)
         return 0
     _set(table, said, dev, verb)
@@ -196,7 +199,7 @@ def _set(table: NeighbourTable, said: _Said, dev: NetDevice, verb: str) -> None:
 
 # -- showing -------------------------------------------------------------------------------------
 @dataclass
-class _Filter:
+class Filter:
     dev: NetDevice | None = None
     prefix: Prefix | None = None
     states: set[str] | None = None
@@ -208,8 +211,8 @@ class _Filter:
     family: int = 0
 
 
-def _parse_filter(words: Words, session: Session) -> _Filter:
-    chosen = _Filter(family=session.options.family if session.options.family in (4, 6) else 0)
+def _parse_filter(words: Words, session: Session) -> Filter:
+    chosen = Filter(family=session.options.family if session.options.family in (4, 6) else 0)
     while words.more:
         word = words.take()
         if word == "dev":
@@ -277,11 +280,11 @@ def show(words: Words, session: Session, flush: bool = False) -> int:
             entries = table.proxies.listed() if chosen.proxy else table.shown()
             for entry in list(entries):
                 if _selected(entry, chosen, states):
-                    _print(entry, chosen, out, session)
+                    print_neigh(entry, chosen, out, session)
     return 0
 
 
-def _selected(entry: Neighbour, chosen: _Filter, states: set[str]) -> bool:
+def _selected(entry: Neighbour, chosen: Filter, states: set[str]) -> bool:
     if chosen.dev is not None and entry.dev is not chosen.dev:
         return False
     if not entry.proxy and not entry.extern_learn and entry.state.lower() not in states:
@@ -304,7 +307,7 @@ def in_use(entry: Neighbour) -> bool:
     return entry.timer is not None
 
 
-def _print(entry: Neighbour, chosen: _Filter, out: Printer, session: Session) -> None:
+def print_neigh(entry: Neighbour, chosen: Filter, out: Printer, session: Session) -> None:
     """print_neigh()."""
     out.open_object()
     color = INET if entry.ip.family == 4 else INET6
@@ -354,7 +357,7 @@ def _print_state(entry: Neighbour, out: Printer) -> None:
     out.close()
 
 
-def _flush(chosen: _Filter, states: set[str], session: Session) -> int:
+def _flush(chosen: Filter, states: set[str], session: Session) -> int:
     """Rounds of deleting, as ipneigh.c does; failed entries are told to be so by the kernel at once."""
     stats = session.options.stats
     rounds = 0
@@ -378,7 +381,7 @@ def _flush(chosen: _Filter, states: set[str], session: Session) -> int:
         for entry in victims:
             if stats > 1:
                 out = Printer()
-                _print(entry, chosen, out, session)
+                print_neigh(entry, chosen, out, session)
                 proc.print(out.done(), end="")
             if chosen.proxy:
                 del entry.table.proxies[int(entry.ip), entry.dev]
@@ -425,6 +428,6 @@ def get(words: Words, session: Session) -> int:
     if entry is None:
         raise KernelError(errno.ENOENT, "Proxy neighbour entry not found" if proxy else "Neighbour entry not found")
     out = Printer(oneline=session.options.oneline, color=session.options.color)  # never JSON
-    _print(entry, _Filter(), out, session)
+    print_neigh(entry, Filter(), out, session)
     session.proc.print(out.done(), end="")
     return 0

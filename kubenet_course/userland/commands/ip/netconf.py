@@ -52,7 +52,7 @@ def _show(words: Words, session: Session) -> int:
         for family in (4, 6):
             if session.options.family in (0, family):
                 for device in [name] if name else _devices(net, family):
-                    _one(net, family, device, out)
+                    print_netconf(net, family, device, out)
     return 0
 
 
@@ -64,7 +64,7 @@ def _devices(net: NetNamespace, family: int) -> Iterator[str]:
     yield from ("all", "default")
 
 
-def _one(net: NetNamespace, family: int, device: str, out: Printer) -> None:
+def print_netconf(net: NetNamespace, family: int, device: str, out: Printer) -> None:
     if family == 6 and device in net.devices and net.devices[device] not in net.ipv6.devices:
         return
     protocol = "inet" if family == 4 else "inet6"

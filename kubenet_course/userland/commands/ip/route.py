@@ -378,5 +378,6 @@ def _delete(family: int, route: fib.FibRoute, session: Session) -> None:
     if route in table.at(route.prefix):
         table.remove(route)
         state.flush_cache()
+        session.net.rtnl_notify("route", route, True)
 
 

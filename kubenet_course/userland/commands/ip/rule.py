@@ -269,7 +269,7 @@ def _modify(words: Words, session: Session, delete: bool) -> int:
         raise Quit(22, "table can not be specified for l3mdev rules\n")
     rules = _rules(session, parsed.family)
     if delete:
-        _delete(rules, parsed)
+        _delete(rules, parsed, session.net)
     else:
         _add(rules, parsed, session.net)
     _flush_caches(session)
@@ -309,6 +309,7 @@ def _add(rules: FibRules, parsed: RuleWords, net: NetNamespace) -> None:
     if any(_same(old, rule) for old in rules.rules):
         raise KernelError(errno.EEXIST)
     rules.add(rule)
+    net.rtnl_notify("rule", (rules, rule))
 
 
 def l3mdev_rule(net: NetNamespace, said: FibRule) -> FibRule:
@@ -331,11 +332,12 @@ def _same(old: FibRule, new: FibRule) -> bool:
     return all(getattr(old, name, False) == getattr(new, name, False) for name in FIELDS)
 
 
-def _delete(rules: FibRules, parsed: RuleWords) -> None:
+def _delete(rules: FibRules, parsed: RuleWords, net: NetNamespace) -> None:
     """fib_nl_delrule(): the first rule that agrees in what was said."""
     for old in rules.rules:
         if _selected(old, parsed):
             rules.remove(old)
+            net.rtnl_notify("rule", (rules, old), True)
             return
     raise KernelError(errno.ENOENT)
 
