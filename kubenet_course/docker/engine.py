@@ -166,6 +166,7 @@ class Engine(Creator):
 
     async def _launch(self, record: Record, stdin: bytes) -> None:
         await self._executable(record, [record["path"], *record["args"]])
+        await self._sysctls(record)
         self._volumes(record, "mount")
         if stdin:
             self.here.write(f"{CONTAINERS}/{record['id']}/stdin", stdin, mode=0o600)
@@ -343,6 +344,24 @@ class Engine(Creator):
             await self.wait_for_end(record, 10.0)
         await self.settled()
         events.of_container(self.store, record, "stop")
+
+    async def _sysctls(self, record: Record) -> None:
+        """`--sysctl`: only in a network namespace of the container's own."""
+        wanted = record["host_config"].get("Sysctls") or {}
+        if not record["sandbox"].get("own"):
+            return
+        for key, value in wanted.items():
+            path = f"/proc/sys/{key.replace('.', '/')}"
+            words = ["nsenter", f"--net={record['sandbox']['key']}", "sysctl", "-qw", f"{key}={value}"]
+            done = await self.here.run(words)
+            if done.returncode or done.stderr:
+                missing = "No such file" in done.stderr or "cannot stat" in done.stderr
+                problem = (
+                    f"open {path}: no such file or directory"
+                    if missing
+                    else f"write {path}: invalid argument"
+                )
+                raise DaemonError(CANNOT_START.format(problem=problem), 400, 127 if missing else 126)
 
     def _volumes(self, record: Record, action: str) -> None:
         for mount in record["mounts"]:

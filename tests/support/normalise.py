@@ -51,6 +51,7 @@ _ALWAYS: tuple[tuple[re.Pattern[str], str], ...] = (
 #: Docker's random ids and names, and how long ago something was.
 _DOCKER: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "ID"),
+    (re.compile(r"\b(?=[a-z]*\d)[0-9a-z]{25}\b"), "SWARM-ID"),
     (re.compile(r"(?<![-.\w])(?!\d{12}\b)[0-9a-f]{12}\b"), "SHORT-ID"),
     (re.compile(r"\bveth[0-9a-f]{7}\b"), "vethX"),
     (re.compile(r"\bbr-[0-9a-f]{12}\b"), "br-X"),

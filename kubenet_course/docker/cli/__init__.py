@@ -113,7 +113,11 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         words = [*words[1:], "--help"]
     if words[0].startswith("-") and words[0] != "-":
         here.err(
-            (f"unknown flag: {words[0]}" if words[0].startswith("--") else f"unknown shorthand flag: '{words[0][1]}' in {words[0]}")
+            (
+                f"unknown flag: {words[0]}"
+                if words[0].startswith("--")
+                else f"unknown shorthand flag: '{words[0][1]}' in {words[0]}"
+            )
             + "\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more information\n"
         )
         return 125

@@ -8,6 +8,7 @@ from typing import Any
 from kubenet_course.docker import events
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
+from kubenet_course.docker.cli.looking import KEYS
 from kubenet_course.docker.cli.output import Follower
 from kubenet_course.docker.engine import signal_number
 from kubenet_course.docker.errors import DaemonError
@@ -226,7 +227,7 @@ COMMANDS = [
     (Command("docker start", f"[OPTIONS] {_NAMES}", "Start one or more stopped containers", """
   -a, --attach        Attach STDOUT/STDERR and forward signals
   -i, --interactive   Attach container's STDIN
-""", 1, aliases=_own("start")), start),
+""", 1, aliases=_own("start"), hidden=KEYS), start),
     (Command("docker stop", f"[OPTIONS] {_NAMES}",
         "Stop one or more running containers", _TIME, 1, aliases=_own("stop"), hidden="      --time int     Seconds to wait"), stop),
     (Command("docker restart", f"[OPTIONS] {_NAMES}",

@@ -8,6 +8,8 @@ from typing import Any
 from kubenet_course.docker import events
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
+from kubenet_course.docker.cli.looking import KEYS
+from kubenet_course.docker.cli.run import environment as given
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import start
 from kubenet_course.docker.process import environment, exec_line
@@ -19,6 +21,11 @@ async def execute(session: Session, options: dict[str, Any], words: list[str]) -
     for name in ("user", "privileged"):
         if name in options and name == "user" and options[name] not in ("root", "0"):
             raise UsageError(f"kubenet: docker exec: option --{name} is not emulated", 1)
+    try:
+        extra = given(session, options)
+    except UsageError as wrong:
+        said = wrong.message.removeprefix("docker: ").partition("\n\nRun ")[0]
+        raise UsageError(said, 1) from None
     record = session.engine.store.container(words[0])
     if not record["state"]["Running"]:
         raise DaemonError(f"container {record['id']} is not running", 409)
@@ -29,7 +36,7 @@ async def execute(session: Session, options: dict[str, Any], words: list[str]) -
         session.err(FAILED.format(problem=problem[0]))
         return problem[1]
     here = session.here
-    env = environment(record, options.get("env"))
+    env = environment(record, extra)
     line = exec_line(record, words[1:], options.get("workdir", ""))
     store, exec_id = (
         session.engine.store,
@@ -80,10 +87,11 @@ COMMANDS = [
     (Command("docker exec", "[OPTIONS] CONTAINER COMMAND [ARG...]", "Execute a command in a running container", """
   -d, --detach               Detached mode: run command in the background
   -e, --env list             Set environment variables
+      --env-file list        Read in a file of environment variables
   -i, --interactive          Keep STDIN open even if not attached
       --privileged           Give extended privileges to the command
   -t, --tty                  Allocate a pseudo-TTY
   -u, --user string          Username or UID (format: "<name|uid>[:<group|gid>]")
   -w, --workdir string       Working directory inside the container
-""", 2, stop_at_first=True, aliases=("docker container exec",)), execute),
+""", 2, stop_at_first=True, aliases=("docker container exec",), hidden=KEYS), execute),
 ]  # fmt: skip

@@ -43,7 +43,9 @@ class UsageError(KubenetError):
 
 def quoted(text: str) -> str:
     """strconv.Quote, for what a command line has."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
+    return (
+        '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
+    )
 
 
 def unsigned(text: str) -> int:
@@ -134,7 +136,14 @@ class Command:
                     self.flags[f"-{flag.short}"] = flag
 
     def under(self, path: str) -> Command:
-        """The same, called by one of its other names."""
+        """The same, called by one of its other names; `list` and `remove` are but aliases of `ls` and `rm`."""
+        for end, name in (
+            (" list", " ls"),
+            (" remove", " rm"),
+            ("docker container ps", "docker container ls"),
+        ):
+            if path.endswith(end) and path.removesuffix(end) + name in (self.path, *self.aliases):
+                path = path.removesuffix(end) + name
         if path not in self.aliases:
             return self
         others = tuple(name for name in self.aliases if name != path)
@@ -224,7 +233,9 @@ class Command:
             try:
                 self.checks[flag.long](text)
             except ValueError as problem:
-                raise self._wrong(f'invalid argument {quoted(text)} for "{flag.shown}" flag: {problem}') from None
+                raise self._wrong(
+                    f'invalid argument {quoted(text)} for "{flag.shown}" flag: {problem}'
+                ) from None
         if flag.kind in LISTS:
             found.setdefault(flag.long, []).append(text)
         elif flag.kind == "bool":
@@ -264,6 +275,7 @@ class Command:
             tail = tail.replace("\n\nRun ", "\n\nSee ")
         elif not least:
             said = f"requires at most {most} argument{'' if most == 1 else 's'}"
+            tail = tail.replace("\n\nRun ", "\n\nSRun ")  # so it stands in docker/cli's required.go
         else:
             said = f"requires at least {least} and at most {most} arguments"
         raise UsageError(f"docker: '{self.path}' {said}{tail}", 1)

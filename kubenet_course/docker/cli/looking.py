@@ -16,6 +16,8 @@ from kubenet_course.docker.store import VOLUMES
 from kubenet_course.docker.swarm import services
 from kubenet_course.docker.swarm.state import Swarm
 
+#: Known, and without effect: there is no terminal to detach from.
+KEYS = "      --detach-keys string   Override the key sequence for detaching a container\n"
 KINDS = ("container", "image", "network", "volume", "service", "task", "node")
 UNKNOWN_KINDS = ("plugin", "secret", "config")
 
@@ -65,7 +67,7 @@ def _one(session: Session, word: str, kind: str) -> dict[str, Any] | None:
         if kind == "volume":
             from kubenet_course.docker.cli.system import volume_object
 
-            return volume_object(word) if engine.here.isdir(f"{VOLUMES}/{word}") else None
+            return volume_object(session, word) if engine.here.isdir(f"{VOLUMES}/{word}") else None
         swarm = Swarm(engine.store)
         if not swarm.active:
             return None
@@ -201,7 +203,7 @@ COMMANDS = [
     (Command("docker attach", "[OPTIONS] CONTAINER", "Attach local standard input, output, and error streams to a running container", """
       --no-stdin     Do not attach STDIN
       --sig-proxy    Proxy all received signals to the process (default true)
-""", 1, 1, aliases=_own("attach")), attach),
+""", 1, 1, aliases=_own("attach"), hidden=KEYS), attach),
     (Command("docker port", "CONTAINER [PRIVATE_PORT[/PROTO]]",
         "List port mappings or a specific mapping for the container", "", 1, 2, aliases=_own("port")), port),
     (Command("docker top", "CONTAINER [ps OPTIONS]",

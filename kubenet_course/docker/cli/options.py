@@ -19,9 +19,7 @@ MORE = "\n\nRun 'docker run --help' for more information\n"
 
 def extra_host(entry: str) -> str:
     """NAME:ADDRESS, as the engine takes it (`values.extra_host` has looked at it)."""
-    name, _, address = entry.partition(
-        "=" if "=" in entry and ":" not in entry.partition("=")[0] else ":"
-    )
+    name, _, address = entry.partition("=" if "=" in entry and ":" not in entry.partition("=")[0] else ":")
     return f"{name}:{address.strip('[]')}"
 
 
@@ -97,7 +95,9 @@ def _check_names(names: list[str], first: dict[str, Any]) -> None:
         if name in seen:
             raise UsageError(f'docker: network "{name}" is specified multiple times{MORE}')
         seen.append(name)
-    if first["aliases"] and (names[0] in ("default", "bridge", "host", "none") or names[0].startswith("container:")):
+    if first["aliases"] and (
+        names[0] in ("default", "bridge", "host", "none") or names[0].startswith("container:")
+    ):
         raise UsageError(f"docker: network-scoped aliases are only supported for user-defined networks{MORE}")
 
 

@@ -80,7 +80,8 @@ def _volumes(session: Session, options: dict[str, Any], every: bool) -> tuple[li
     store, gone, freed = session.engine.store, [], 0
     used = {mount.get("Name") for one in store.containers() for mount in one["mounts"]}
     for name in session.here.listdir(VOLUMES) if session.here.isdir(VOLUMES) else []:
-        shown = {"labels": {}, "created": "1970-01-01T00:00:00Z"}
+        labels = store.read_json(f"{VOLUMES}/{name}/opts.json", {"labels": {}})["labels"]
+        shown = {"labels": labels, "created": "1970-01-01T00:00:00Z"}
         if name in used or not (every or ANONYMOUS.fullmatch(name)):
             continue
         if not _chosen(session, options, shown):

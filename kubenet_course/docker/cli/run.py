@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kubenet_course.docker import events, images
-from kubenet_course.docker.cli import Session, values
+from kubenet_course.docker.cli import Session, unsupported, values
 from kubenet_course.docker.cli.flags import Command, UsageError
+from kubenet_course.docker.cli.looking import KEYS
 from kubenet_course.docker.cli.options import MORE, absolute, extra_host, mounts, networks, restart
 from kubenet_course.docker.cli.output import Follower
 from kubenet_course.docker.errors import DaemonError
@@ -55,27 +56,16 @@ RUN_ONLY = """
   -q, --quiet                          Suppress the pull output
       --sig-proxy                      Proxy received signals to the process (default true)
 """
-HIDDEN = """
+HIDDEN = (
+    """
       --net network                    Connect a container to a network
       --net-alias list                 Add network-scoped alias for the container
-  -m, --memory string                  Memory limit
-      --cpus string                    Number of CPUs
-      --platform string                Set platform if server is multi-platform capable
       --sysctl list                    Sysctl options
-  -u, --user string                    Username or UID
-      --read-only                      Mount the container's root filesystem as read only
-      --log-driver string              Logging driver for the container
-      --health-cmd string              Command to run to check health
-      --pid string                     PID namespace to use
-      --uts string                     UTS namespace to use
-      --gpus string                    GPU devices
-      --tmpfs list                     Mount a tmpfs directory
-      --mount list                     Attach a filesystem mount to the container
       --cidfile string                 Write the container ID to the file
 """
-#: Accepted without effect: there is nothing of the kind to limit in a lab.
-IGNORED = ("memory", "cpus", "platform", "cap-add", "cap-drop", "privileged", "init", "attach", "sig-proxy")
-REFUSED = ("user", "read-only", "log-driver", "health-cmd", "pid", "uts", "gpus", "tmpfs", "mount")
+    + unsupported.IGNORED
+    + unsupported.REFUSED
+)
 RUN = Command(
     "docker run",
     "[OPTIONS] IMAGE [COMMAND] [ARG...]",
@@ -84,7 +74,7 @@ RUN = Command(
     least=1,
     stop_at_first=True,
     aliases=("docker container run",),
-    hidden=HIDDEN,
+    hidden=HIDDEN + KEYS,
     checks=values.CONTAINER,
 )
 CREATE = Command(
@@ -95,7 +85,10 @@ CREATE = Command(
     least=1,
     stop_at_first=True,
     aliases=("docker container create",),
-    hidden=HIDDEN + RUN_ONLY.replace("  -d, --detach  ", "      --detached"),
+    hidden=HIDDEN
+    + "".join(
+        line + "\n" for line in RUN_ONLY.splitlines() if "detach" not in line and "sig-proxy" not in line
+    ),
     checks=values.CONTAINER,
 )
 
@@ -142,7 +135,9 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
     try:
         record, warnings = await session.locked(lambda: _create(session, options, words))
     except UsageError as problem:
-        raise UsageError(problem.message.replace("docker run --help", f"{session.path} --help"), problem.status) from None
+        raise UsageError(
+            problem.message.replace("docker run --help", f"{session.path} --help"), problem.status
+        ) from None
     except DaemonError as problem:
         session.err(f"Error response from daemon: {problem.message}\n")
         return 1
@@ -152,9 +147,13 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
 
 
 async def _create(session: Session, options: dict[str, Any], words: list[str]) -> tuple[Record, list[str]]:
-    for name in REFUSED:
+    for name in unsupported.REFUSED_NAMES:
         if name in options:
             raise UsageError(f"kubenet: {session.path}: option --{name} is not emulated", 125)
+    cidfile = options.get("cidfile")
+    if cidfile and session.here.exists(cidfile):
+        said = f"container ID file found, make sure the other container isn't running or delete {cidfile}"
+        raise _said(session, said)
     session.engine.images  # noqa: B018 - daemon.json is read before the image is looked for
     wanted, warnings = _wanted(session, options, words)
     if options.get("pull", "always") not in ("always", "missing", "never", ""):
@@ -163,7 +162,28 @@ async def _create(session: Session, options: dict[str, Any], words: list[str]) -
     record, image = _image(session, options, words[0])
     wanted.update(image=record, spec=image)
     _fill(wanted, options, words, image)
-    return session.engine.create(wanted), warnings
+    if cidfile:
+        try:
+            session.here.write(cidfile, b"", exclusive=True)
+        except KernelError as failure:
+            said = f"open {cidfile}: {failure.strerror[:1].lower()}{failure.strerror[1:]}"
+            raise _said(session, f"failed to create the container ID file: {said}") from None
+    try:
+        created = session.engine.create(wanted)
+    except DaemonError:
+        if cidfile:
+            session.engine.store.remove_tree(cidfile)
+        raise
+    if cidfile:
+        session.here.write(cidfile, created["id"])
+    return created, warnings
+
+
+def _said(session: Session, text: str) -> UsageError:
+    """What the command line itself finds once the options are read."""
+    if session.path.endswith("run"):
+        return UsageError(f"docker: {text}{MORE}", 125)
+    return UsageError(text, 1)
 
 
 def wanted_container(
@@ -217,6 +237,9 @@ def _wanted(session: Session, options: dict[str, Any], words: list[str]) -> tupl
         bindings.setdefault(one.key, []).append({"HostIp": one.host_ip, "HostPort": text})
     endpoints, mode = networks(session, options)
     warnings = []
+    if mode == "host" and any(one.startswith("net.") for one in options.get("sysctl", [])):
+        name = next(one for one in options["sysctl"] if one.startswith("net."))
+        raise DaemonError(f'sysctl "{name.partition("=")[0]}" not allowed in host network namespace', 400)
     if mode == "host" and bindings:
         warnings.append("Published ports are discarded when using host network mode")
     if mode.startswith("container:"):
@@ -246,6 +269,7 @@ def _wanted(session: Session, options: dict[str, Any], words: list[str]) -> tupl
         "CapAdd": options.get("cap-add"),
         "CapDrop": options.get("cap-drop"),
         "Privileged": options.get("privileged", False),
+        "Sysctls": dict(_pair(one) for one in options.get("sysctl", [])) or None,
         "Binds": options.get("volume") or None,
         "IpcMode": "private",
         "PidMode": "",
@@ -346,7 +370,9 @@ def _variables(session: Session, path: str) -> list[str]:
         if not name:
             raise UsageError(f"docker: invalid env file ({path}): no variable name on line '{line}'{MORE}")
         if any(char.isspace() for char in name):
-            raise UsageError(f"docker: invalid env file ({path}): variable '{name}' contains whitespaces{MORE}")
+            raise UsageError(
+                f"docker: invalid env file ({path}): variable '{name}' contains whitespaces{MORE}"
+            )
         found.append(line)
     return found
 

@@ -102,6 +102,8 @@ REFUSED = """
       --health-interval duration           Time between running the check (ms|s|m|h)
       --health-retries int                 Consecutive failures needed to report unhealthy
       --health-timeout duration            Maximum time to allow one check to run (ms|s|m|h)
+      --health-start-interval duration     Time between running the check during the start period (ms|s|m|h)
+      --health-start-period duration       Start period for the container to initialize (ms|s|m|h)
       --isolation string                   Service container isolation mode
       --log-driver string                  Logging driver for service
       --log-opt list                       Logging driver options
@@ -126,7 +128,18 @@ IGNORED = """
       --no-healthcheck                     Disable any container-specified HEALTHCHECK
       --oom-score-adj int                  Tune host's OOM preferences (-1000 to 1000)
 """
-REFUSED_NAMES = re.findall(r"--([\w-]+)", REFUSED)
+#: Of those, what `update` calls otherwise: --secret-add and --secret-rm in the place of --secret.
+LISTED = ("config", "generic-resource", "group", "placement-pref", "secret", "sysctl", "ulimit")
+REFUSED_UPDATE = "".join(
+    f"{line}\n"
+    for line in REFUSED.splitlines()
+    if not any(f"--{name} " in line for name in (*LISTED, "env-file"))
+) + "".join(
+    f"      --{name}-{verb} list   Lists that are not emulated\n"
+    for name in (*LISTED, "dns", "dns-option", "dns-search")
+    for verb in ("add", "rm")
+)
+REFUSED_NAMES = re.findall(r"--([\w-]+)", REFUSED + REFUSED_UPDATE)
 
 
 def refuse(path: str, options: dict[str, Any]) -> None:

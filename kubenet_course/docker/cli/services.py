@@ -10,7 +10,15 @@ from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.looking import show_objects
 from kubenet_course.docker.cli.progress import follow
-from kubenet_course.docker.cli.service_options import CREATE, IGNORED, REFUSED, UPDATE, changed, from_options
+from kubenet_course.docker.cli.service_options import (
+    CREATE,
+    IGNORED,
+    REFUSED,
+    REFUSED_UPDATE,
+    UPDATE,
+    changed,
+    from_options,
+)
 from kubenet_course.docker.cli.tables import Listing
 from kubenet_course.docker.cli.tasks import list_tasks
 from kubenet_course.docker.errors import DaemonError
@@ -33,6 +41,9 @@ FILTERS = ("id", "label", "mode", "name", "runtime")
 
 
 async def create(session: Session, options: dict[str, Any], words: list[str]) -> int:
+    asked = {**options, "name": options.get("name") or "any", "no-resolve-image": True}
+    from_options(session, asked, words)  # what the command line itself finds comes first
+
     async def work() -> Record:
         swarm = Swarm(session.engine.store)
         swarm.here  # noqa: B018 - outside a swarm that is all there is to say
@@ -335,7 +346,7 @@ _DETACH = """
 COMMANDS = [
     (Command("docker service create", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a new service",
         CREATE, 1, stop_at_first=True, hidden=REFUSED + IGNORED), create),
-    (Command("docker service update", "[OPTIONS] SERVICE", "Update a service", UPDATE, 1, 1, hidden=REFUSED + IGNORED), update),
+    (Command("docker service update", "[OPTIONS] SERVICE", "Update a service", UPDATE, 1, 1, hidden=REFUSED_UPDATE + IGNORED), update),
     (Command("docker service ls", "[OPTIONS]", "List services", """
   -f, --filter filter   Filter output based on conditions provided
       --format string   Format output using a custom template

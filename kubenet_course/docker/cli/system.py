@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kubenet_course.docker import events
 from kubenet_course.docker.cli import VERSION, Session
-from kubenet_course.docker.cli.flags import Command
+from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.looking import show_objects
 from kubenet_course.docker.cli.swarm import facts, info_text
 from kubenet_course.docker.cli.tables import Listing
@@ -130,7 +131,7 @@ async def volume_ls(session: Session, options: dict[str, Any], words: list[str])
         tests: dict[str, Any] = {
             "dangling": lambda name, value=value: (name not in used) == (value in ("1", "true")),
             "driver": lambda name, value=value: value == "local",
-            "label": lambda name: False,
+            "label": lambda name, value=value: _labelled(volume_object(session, name)["Labels"] or {}, value),
             "name": lambda name, value=value: value in name,
         }
         if key not in tests:
@@ -150,11 +151,36 @@ async def volume_ls(session: Session, options: dict[str, Any], words: list[str])
     return 0
 
 
+def _labelled(labels: dict[str, str], wanted: str) -> bool:
+    key, equals, value = wanted.partition("=")
+    return key in labels and (not equals or labels[key] == value)
+
+
 async def volume_create(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    name = words[0] if words else session.here.random(32).hex()
+    if words and options.get("name"):
+        raise UsageError(
+            "conflicting options: cannot specify a volume-name through both --name and as a positional arg", 1
+        )
+    name = words[0] if words else options.get("name") or session.here.random(32).hex()
+    if options.get("opt"):
+        raise UsageError("kubenet: docker volume create: option --opt is not emulated", 1)
+    driver = options.get("driver", "local")
+    if driver != "local":
+        raise DaemonError(
+            f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found', 404
+        )
+    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", name):
+        raise DaemonError(
+            f'create {name}: "{name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" '
+            "are allowed. If you intended to pass a host directory, use absolute path",
+            400,
+        )
     if not session.here.isdir(f"{VOLUMES}/{name}"):
         events.note(session.engine.store, "volume", "create", name, driver="local")
-    session.here.mkdir(f"{VOLUMES}/{name}/_data")
+        session.here.mkdir(f"{VOLUMES}/{name}/_data")
+        labels = {key: value for key, _, value in (text.partition("=") for text in options.get("label", []))}
+        facts = {"labels": labels, "created": session.engine.store.now()}
+        session.engine.store.write_json(f"{VOLUMES}/{name}/opts.json", facts)
     session.line(name)
     return 0
 
@@ -162,6 +188,8 @@ async def volume_create(session: Session, options: dict[str, Any], words: list[s
 async def volume_rm(session: Session, options: dict[str, Any], words: list[str]) -> int:
     async def one(word: str) -> None:
         if not session.here.isdir(f"{VOLUMES}/{word}"):
+            if options.get("force"):
+                return
             raise DaemonError(f"get {word}: no such volume", 404)
         users = [
             c["id"]
@@ -176,12 +204,13 @@ async def volume_rm(session: Session, options: dict[str, Any], words: list[str])
     return await session.each(words, one)
 
 
-def volume_object(name: str) -> dict[str, Any]:
+def volume_object(session: Session, name: str) -> dict[str, Any]:
     """What `docker volume inspect` tells."""
+    known = session.engine.store.read_json(f"{VOLUMES}/{name}/opts.json", {"labels": {}, "created": ""})
     return {
-        "CreatedAt": "",
+        "CreatedAt": known["created"],
         "Driver": "local",
-        "Labels": None,
+        "Labels": known["labels"] or None,
         "Mountpoint": f"{VOLUMES}/{name}/_data",
         "Name": name,
         "Options": None,
@@ -190,7 +219,7 @@ def volume_object(name: str) -> dict[str, Any]:
 
 
 async def volume_inspect(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    found = [volume_object(word) for word in words if session.here.isdir(f"{VOLUMES}/{word}")]
+    found = [volume_object(session, word) for word in words if session.here.isdir(f"{VOLUMES}/{word}")]
     missing = [word for word in words if not session.here.isdir(f"{VOLUMES}/{word}")]
     show_objects(session, found, options.get("format", ""))
     for word in missing:
@@ -209,9 +238,15 @@ COMMANDS = [
       --format string   Format output using a custom template
   -q, --quiet           Only display volume names
 """, 0, 0, aliases=("docker volume list",)), volume_ls),
-    (Command("docker volume create", "[OPTIONS] [VOLUME]", "Create a volume", "", 0, 1), volume_create),
+    (Command("docker volume create", "[OPTIONS] [VOLUME]", "Create a volume", """
+  -d, --driver string             Specify volume driver name (default "local")
+      --label list                Set metadata for a volume
+  -o, --opt map                   Set driver specific options
+""", 0, 1, hidden="      --name string   Specify volume name"), volume_create),
     (Command("docker volume rm", "[OPTIONS] VOLUME [VOLUME...]",
-        "Remove one or more volumes", "", 1, aliases=("docker volume remove",)), volume_rm),
+        "Remove one or more volumes", """
+  -f, --force   Force the removal of one or more volumes
+""", 1, aliases=("docker volume remove",)), volume_rm),
     (Command("docker volume inspect", "[OPTIONS] VOLUME [VOLUME...]",
         "Display detailed information on one or more volumes", _FORMAT, 1), volume_inspect),
 ]  # fmt: skip

@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-_DOMAIN = re.compile(r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*")
+_DOMAIN = re.compile(
+    r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*"
+)
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+) ?(.*)", re.S)
 _UNITS = re.compile(r"(?:[kmgtp]i?b?|b)?", re.I)
 _SYSCTLS = (
@@ -25,7 +27,9 @@ def _address(text: str) -> None:
 
 
 def extra_host(entry: str) -> None:
-    name, separator, address = entry.partition("=" if "=" in entry and ":" not in entry.partition("=")[0] else ":")
+    name, separator, address = entry.partition(
+        "=" if "=" in entry and ":" not in entry.partition("=")[0] else ":"
+    )
     if not separator or not name:
         raise ValueError(f'bad format for add-host: "{entry}"')
     if address.startswith("[") and address.endswith("]"):
