@@ -162,10 +162,7 @@ class LabMagics(Magics):
             given: dict[str, Any] = {
                 k: (int(v) if v.isdigit() else v) if v else True for k, v in options.items()
             }
-            try:
-                return getattr(lab, name)(*plain, **given)
-            except TypeError as error:
-                raise LabError(f"%{name}: {error}.") from None
+            return getattr(lab, name)(*plain, **given)
         return None
 
     @line_magic

@@ -67,7 +67,7 @@ class NotebookSession:
     def close(self) -> None:
         """End the lab, if there is one."""
         if self.lab is not None:
-            with contextlib.suppress(BackendError):
+            with contextlib.suppress(BackendError):  # a lab that broke has ended already
                 self.lab.close()
             self.lab = None
 

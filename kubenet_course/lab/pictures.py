@@ -9,9 +9,14 @@ is added by a file in `widgets/` alone. The contract: `kubenet_course.widgets.<n
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 from kubenet_course.errors import LabError
+
+
+class WrongOptions(LabError, TypeError):
+    """A picture was asked for in a way that it does not know."""
 
 
 def _show(picture: str, lab: Any, *args: Any, **options: Any) -> Any:
@@ -22,6 +27,10 @@ def _show(picture: str, lab: Any, *args: Any, **options: Any) -> Any:
         if error.name != module:
             raise
         raise LabError(f"this installation has no picture {picture!r}") from None
+    try:
+        inspect.signature(show).bind(lab, *args, **options)
+    except TypeError as error:
+        raise WrongOptions(f"{picture}: {error}") from None
     return show(lab, *args, **options)
 
 

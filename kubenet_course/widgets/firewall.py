@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubenet_course.lab.pictures import WrongOptions
 from kubenet_course.view import firewall
 from kubenet_course.view.native_rules import beside
 from kubenet_course.view.records import Chain
@@ -18,7 +19,7 @@ def show(lab: Any, machine: str, *, family: int = 4, **options: str) -> Table:
     target = resolve(lab, machine)
     name = options.pop("table", "filter")
     if options:
-        raise TypeError(f"firewall() has no option {next(iter(options))!r}")
+        raise WrongOptions(f"firewall has no option {next(iter(options))!r}")
 
     def read() -> TableData:
         chains = [c for c in firewall.chains(lab, target, family=family) if name in ("all", c.table)]

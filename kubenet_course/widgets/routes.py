@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubenet_course.lab.pictures import WrongOptions
 from kubenet_course.view import tables
 from kubenet_course.view.records import Route
 from kubenet_course.view.target import resolve
@@ -21,7 +22,7 @@ def show(lab: Any, machine: str, *, table_name: str = "main", family: int = 4, *
     target = resolve(lab, machine)
     name = options.pop("table", table_name)
     if options:
-        raise TypeError(f"routes() has no option {next(iter(options))!r}")
+        raise WrongOptions(f"routes has no option {next(iter(options))!r}")
 
     def read() -> TableData:
         found = tables.routes(lab, target, name, family)

@@ -64,6 +64,7 @@ LATER_MISTAKES = [
     ("%machine nobody", "there is no machine 'nobody'"),
     ("%routes nobody", "there is no machine or namespace 'nobody'"),
     ("%routes A B", "%routes takes one machine"),
+    ("%topology --frob", "topology: got an unexpected keyword argument 'frob'"),
     ("%routes --nope=1", "has no option 'nope'"),
     ("%fdb A", "A has no bridge"),
     ("%journey A", "%journey MACHINE COMMAND"),
