@@ -133,11 +133,17 @@ def _check(net: NetNamespace, route: fib.FibRoute) -> None:
                 errno.EINVAL, "Device only routes can not be added for IPv6 using the multipath API"
             )
         check_nexthop(net, hop, route)
-    if route.prefsrc is not None and not net.ipv6.is_local(route.prefsrc):
+    if route.prefsrc is not None and not _may_prefer(net, route):
         raise KernelError(errno.EINVAL, "Invalid source address")
     for hop in route.nexthops:
         assert hop.dev is not None
         hop.linkdown = hop.dev.up and not hop.dev.carrier
+
+
+def _may_prefer(net: NetNamespace, route: fib.FibRoute) -> bool:
+    """ipv6_chk_addr(): an address of this host; of host or link scope only on the route's own device."""
+    found = [(dev, a) for dev, addresses in net.ipv6.addresses.items() for a in addresses if a.local == route.prefsrc]
+    return any(dev is route.dev or a.scope not in (fib.RT_SCOPE_HOST, fib.RT_SCOPE_LINK) for dev, a in found)
 
 
 def check_nexthop(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> None:

@@ -414,6 +414,8 @@ async def _second(proc: Process, dev: NetDevice, word: str, text: str) -> None:
     from kubenet_course.kernel.inet6 import addrconf
 
     if word == "add":
+        if value.is_multicast:
+            raise KernelError(errno.EADDRNOTAVAIL)  # ipv6_add_addr(); the ioctl knows no IFA_F_MCAUTOJOIN
         addrconf.address_add(proc.net, dev, addrconf.Inet6Address(value, prefixlen))
         return
     for own in proc.net.ipv6.addresses.get(dev, ()):

@@ -91,7 +91,7 @@ def modify(words: Words, session: Session, verb: str) -> int:
     if said.proxy:
         return _proxy(table, said, dev, verb)
     if verb == "del":
-        entry = table.lookup(said.address, dev)
+        entry = table.entries.get((said.address, dev))
         if entry is None:
             raise KernelError(errno.ENOENT)
         if entry.state != neighbour.FAILED:
@@ -177,7 +177,7 @@ def _set(table: NeighbourTable, said: _Said, dev: NetDevice, verb: str) -> None:
     state = said.state or "permanent"
     if said.mac is not None and len(said.mac) < 6:
         raise KernelError(errno.EINVAL, "Invalid link address")
-    entry = table.lookup(said.address, dev)
+    entry = table.entries.get((said.address, dev))
     if entry is None:
         if verb == "change":
             raise KernelError(errno.ENOENT)
@@ -422,7 +422,7 @@ def get(words: Words, session: Session) -> int:
         raise Quit(1, "Device and address are required arguments.\n")
     dev = session.device(name)
     table = session.net.arp if address.family == 4 else session.net.nd
-    entry: Any = table.lookup(address, dev)
+    entry: Any = table.entries.get((address, dev))
     if proxy:
         entry = table.proxies.get((int(address), dev)) or table.proxies.get((int(address), None))
     if entry is None:

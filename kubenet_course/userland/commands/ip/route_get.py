@@ -249,6 +249,7 @@ def _get6(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
     line.nexthops = [fib.NextHop(rt.dev if rt.type != fib.LOCAL else rt.iif, rt.gateway)]
     if rt.type == fib.LOCAL:
         line.nexthops = [fib.NextHop(rt.dev if rt.route.type == fib.LOCAL else rt.route.dev)]
+    line.flags = [flag for flag in line.flags if flag != "linkdown"]  # rt6_fill_node() tells of a way, not of its state
     line.source = str(asked.source.address) if asked.source is not None else "::"
     # rt6_fill_node(): the source that would be chosen, whatever was asked with.
     line.iif = iif.name if iif is not None else None
