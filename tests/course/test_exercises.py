@@ -128,3 +128,10 @@ def test_a_fault_shows_and_is_mended_on_a_real_kernel(name: str) -> None:
         assert not fault.judge(lab).passed
         apply(lab, fault.mend)
         assert fault.judge(lab).passed, repr(fault.judge(lab))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_first_clue_of_a_fault_comes_first(name: str) -> None:
+    course = CourseSession()
+    with course.begin(name):
+        assert course.hint().startswith(f"Hint 1 of {len(FAULTS[name].clues)}")

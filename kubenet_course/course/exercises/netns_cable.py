@@ -39,17 +39,18 @@ def pings(
     address: str,
     *,
     unanswered: str = "It gets no answer: do the two ends belong to one cable?",
+    hints: tuple[int, int] = (3, 2),
 ) -> None:
     """Namespace `name` of the host can ping `other`'s address, and it is really `other` who answers."""
     wanted = f"{name} can ping {other} ({address})"
     route = expect.json("host", f"ip -n {name} -j route get {address}")
     if not route:
-        expect.that(False, wanted, "It has no route there: is the prefix length 24?", hint=3)
+        expect.that(False, wanted, "It has no route there: is the prefix length 24?", hint=hints[0])
     elif route[0].get("type") == "local":
-        expect.that(False, wanted, f"{address} is an address of {name} itself, too: take it away there.", hint=3)
+        expect.that(False, wanted, f"{address} is an address of {name} itself, too: take it away there.", hint=hints[0])
     else:
         done = expect.run("host", f"ip netns exec {name} ping -c 2 -i 0.2 -W 1 {address}")
-        expect.that(done.returncode == 0, wanted, unanswered, hint=2)
+        expect.that(done.returncode == 0, wanted, unanswered, hint=hints[1])
 
 
 CABLE = (

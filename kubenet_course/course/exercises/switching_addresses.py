@@ -15,8 +15,11 @@ def check(expect: Expect) -> None:
     expect.that(not both, "no address is on both hosts", f"{', '.join(both)} is: A's ping to it never leaves A.", hint=2)
     # B may have several; one that A can ping is enough.
     own = [address for address in has["B"] if address not in both]
-    target = next((address for address in own if expect.reaches("A", address)), (own or ["192.168.1.11"])[0])
-    expect.ping("A", target, hint=2, owner="B")
+    if own:
+        target = next((address for address in own if expect.reaches("A", address)), own[0])
+        expect.ping("A", target, hint=2, owner="B")
+    else:
+        expect.that(False, "A can ping B", "B has no address of its own that A could ping.", hint=2)
 
 
 EXERCISE = Exercise(

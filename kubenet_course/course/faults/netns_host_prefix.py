@@ -6,7 +6,7 @@ from kubenet_course.course.fault import Fault
 
 
 def check(expect: Expect) -> None:
-    pings(expect, "red", "blue", "192.168.15.2", unanswered="It gets no answer.")
+    pings(expect, "red", "blue", "192.168.15.2", unanswered="It gets no answer.", hints=(0, 0))
 
 
 FAULT = Fault(
