@@ -189,17 +189,18 @@ class Tables:
         chain.insert(len(chain.rules) if position is None else position, rule)
         self.ruleset.notify("rule", rule)
 
-    def find(self, table: str, name: str, rule: XtRule) -> int:
-        """The position of an equal rule; Refused where there is none."""
+    def find(self, table: str, name: str, rule: XtRule, check: bool = False) -> int:
+        """The position of an equal rule (`check`: for -C); Refused where there is none."""
         chain = self.chain(table, name)
         if chain is None:
             raise Refused(self._no_rule())
         target = chain.table.chains.get(rule.jump) if self.legacy and rule.jump else None
         if target is not None and target.base is not None:
             raise Refused(f"{errno.strerror(errno.EINVAL)}. Run `dmesg' for more information.")
-        wanted = rule.identity()
+        lax = check and self.legacy and self.family == 6  # ip6tables-legacy -C looks less closely than -D
+        wanted = rule.identity(lax)
         for position, candidate in enumerate(chain.rules):
-            if isinstance(candidate, XtRule) and candidate.identity() == wanted:
+            if isinstance(candidate, XtRule) and candidate.identity(lax) == wanted:
                 return position
         raise Refused(self._no_rule(rule))
 

@@ -81,9 +81,10 @@ class XtRule(Rule):
 
     text = spec
 
-    def identity(self) -> tuple[Any, ...]:
-        """Two rules are the same to -C and -D if this is."""
-        return (self.spec(), *(extension.hidden() for extension in self.extensions()))
+    def identity(self, only_words: bool = False) -> tuple[Any, ...]:
+        """Two rules are the same to -C and -D if this is; `only_words`: what no word says is not looked at."""
+        nowhere = self.legacy and self.indev == "+" and self.indev_inverted, self.legacy and self.outdev == "+" and self.outdev_inverted
+        return (self.spec(), nowhere, *(extension.hidden() for extension in self.extensions() if not only_words))
 
     def save(self, counters: bool = False) -> str:
         words = self._head()

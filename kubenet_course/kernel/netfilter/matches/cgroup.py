@@ -27,6 +27,8 @@ class Cgroup(Extension):
     def save(self) -> str:
         if "path" in self.values:
             return f'{self.bang("path")}--path "{self.values["path"]}"'
+        if not self.values:
+            return ""  # the kernel takes no such rule
         return f"{self.bang('cgroup')}--cgroup {self.values['cgroup']}"
 
     def listing(self, names: Names | None) -> str:

@@ -48,8 +48,6 @@ class Connbytes(Extension):
         return str(low) if high in (0, MAXIMUM) else f"{low}{separator}{high}"
 
     def hidden(self) -> Any:
-        if self.family == 6 and self.rule is not None and self.rule.legacy:
-            return ()
         return self.values["connbytes"]
 
     def save(self) -> str:

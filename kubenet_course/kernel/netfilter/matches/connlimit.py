@@ -23,9 +23,12 @@ class Connlimit(Extension):
         Opt("connlimit-daddr", excl=("connlimit-saddr",)),
     )
     mask = -1
+    #: As it was given: IPv4's may be too long.
+    typed = 0
 
     def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
         if opt.id == "connlimit-mask":
+            self.typed = value
             self.mask = value & ((1 << (32 if self.family == 4 else 128)) - 1)
 
     def check(self, names: Names) -> None:
@@ -45,7 +48,7 @@ class Connlimit(Extension):
         return str(length) if length is not None else mask_text(self.mask, self.family)[1:]
 
     def hidden(self) -> Any:
-        return self.family == 4 and "connlimit-mask" in self.values
+        return self.family == 4 and "connlimit-mask" in self.values, self.typed if self.typed >> 32 and self.family == 4 else 0
 
     def save(self) -> str:
         word, count = self._limit()

@@ -135,6 +135,8 @@ class Hashlimit(Extension):
         elif opt.id in ("hashlimit-srcmask", "hashlimit-dstmask"):
             bits = 32 if self.family == 4 else 128
             self.values[opt.id] = max(bits - (~value & ((1 << bits) - 1)).bit_length(), value.bit_count() if value >> bits else 0)
+        elif opt.id == "hashlimit-name":
+            self.values[opt.id] = value[:254]
         elif opt.id in ("hashlimit-htable-size", "hashlimit-htable-max"):
             self.values[opt.id] = min(value, LARGEST)
             self.cut |= value > LARGEST
@@ -168,8 +170,6 @@ class Hashlimit(Extension):
         return 0
 
     def hidden(self) -> Any:
-        if self.family == 6 and self.rule is not None and self.rule.legacy:
-            return self.cut
         return self.cut, "hashlimit-rate-match" not in self.values and self.values.get("hashlimit-rate-interval")
 
     def _above(self) -> bool:

@@ -20,6 +20,8 @@ def parse_masked(extension: Extension, opt: Opt, text: str, known: dict[str, int
     value, mask = number(value_text, 0xFFFFFFFF), number(mask_text, 0xFFFFFFFF) if slash else 0xFFFFFFFF
     if value is None and text in known:
         return known[text], 0xFFFFFFFF
+    if value is not None and mask is None:
+        raise problem(f'{extension.name}: bad integer value for option "--{opt.name}", or out of range.\n')
     if value is None or mask is None:
         raise problem(f'{extension.name}: could not map name {text} to an integer value for option "--{opt.name}".\n')
     return value, mask

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.netfilter.conntrack import UNTRACKED
 from kubenet_course.kernel.netfilter.tables import CONTINUE
 from kubenet_course.kernel.netfilter.targets.MARK import FULL, MODES, mark_words, operation
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, problem
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -75,14 +76,21 @@ class Connmark(Extension):
     def listing(self, names: Names | None) -> str:
         copies = self._copies()
         if not copies:
-            return f"CONNMARK {mark_words(self.value, self.mask)}"
-        if self.nfmask == self.ctmask == FULL:
-            return f"CONNMARK {copies}"
-        if self.nfmask == self.ctmask:
-            return f"CONNMARK {copies} mask 0x{self.nfmask:x}"
-        if copies == "save":
-            return f"CONNMARK save nfmask 0x{self.nfmask:x} ctmask ~0x{self.ctmask:x}"
-        return f"CONNMARK restore ctmask 0x{self.ctmask:x} nfmask ~0x{self.nfmask:x}"
+            words = mark_words(self.value, self.mask)
+        elif self.nfmask == self.ctmask == FULL:
+            words = copies
+        elif self.nfmask == self.ctmask:
+            words = f"{copies} mask 0x{self.nfmask:x}"
+        elif copies == "save":
+            words = f"save nfmask 0x{self.nfmask:x} ctmask ~0x{self.ctmask:x}"
+        else:
+            words = f"restore ctmask 0x{self.ctmask:x} nfmask ~0x{self.nfmask:x}"
+        return f"CONNMARK {words}{self._shift('')}"
+
+    def refused(self, place: Place, rule: XtRule) -> int:
+        if max(self.values.get("left-shift-mark", 0), self.values.get("right-shift-mark", 0)) > 31:
+            return errno.EINVAL
+        return super().refused(place, rule)
 
     def nft(self, rule: XtRule) -> str | None:
         copies, value, mask = self._copies(), self.value, self.mask

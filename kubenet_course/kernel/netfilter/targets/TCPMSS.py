@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course import errno
 from kubenet_course.kernel.netfilter.tables import CONTINUE
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, problem
 from kubenet_course.wire.tcp import SYN, TcpHeader
@@ -18,14 +19,18 @@ class Tcpmss(Extension):
     name = "TCPMSS"
     protocols = (6,)
     options = (
-        Opt("set-mss", "uint16", high=65515, excl=("clamp-mss-to-pmtu",)),
-        Opt("clamp-mss-to-pmtu", excl=("set-mss",)),
+        Opt("set-mss", "uint16", high=65515),
+        Opt("clamp-mss-to-pmtu"),
     )
 
     def __init__(self, family: int):
         super().__init__(family)
         if family == 6:
-            self.options = (Opt("set-mss", "uint16", high=65495, excl=("clamp-mss-to-pmtu",)), self.options[1])  # type: ignore[misc]
+            self.options = (Opt("set-mss", "uint16", high=65495), self.options[1])  # type: ignore[misc]
+
+    def parsed(self, opt: Opt, value: Any, invert: bool) -> None:
+        """The later of the two holds."""
+        self.values.pop("set-mss" if opt.id == "clamp-mss-to-pmtu" else "clamp-mss-to-pmtu", None)
 
     def check(self, names: Names) -> None:
         if not self.values:
@@ -33,6 +38,8 @@ class Tcpmss(Extension):
 
     def refused(self, place: Place, rule: XtRule) -> int:
         self.hooks = (2, 3, 4) if "clamp-mss-to-pmtu" in self.values else None  # type: ignore[misc]
+        if place.legacy and not any(only_syn(match) for match in rule.matches):
+            return errno.EINVAL
         return super().refused(place, rule)
 
     def save(self) -> str:
@@ -62,6 +69,12 @@ class Tcpmss(Extension):
             return CONTINUE
 
         return target
+
+
+def only_syn(match: Extension) -> bool:
+    """find_syn_match(): the old interface wants a rule that is for SYNs."""
+    flags = match.values.get("flags") if match.name == "tcp" else None
+    return flags is not None and bool(flags[1] & 2) and "flags" not in match.inverted
 
 
 def grow(network: Any, more: int) -> Any:

@@ -170,7 +170,7 @@ def change_rules(proc: Process, tables: Tables, command: Command, names: Machine
         elif letter == "D":
             tables.delete(table, chain, rule)
         else:
-            tables.find(table, chain, rule)
+            tables.find(table, chain, rule, check=True)
             if "v" in command.options:
                 proc.print(show.sentence(rule, names))
 
