@@ -13,6 +13,7 @@ from kubenet_course.docker.cli.tables import Listing
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.gotemplate import TemplateError
 from kubenet_course.docker.store import Record, seconds_of
+from kubenet_course.docker.swarm.state import TASK_LABEL
 
 _HEADERS = {
         "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "RunningFor": "CREATED", "CreatedAt": "CREATED AT",
@@ -76,6 +77,9 @@ def _passes(session: Session, record: Record, filters: dict[str, list[str]]) -> 
         "publish": lambda value: any(str(one["host_port"]) == value.partition("/")[0] for one in record["bindings"]),
         "expose": lambda value: any(key.partition("/")[0] == value.partition("/")[0] for key in record["config"].get("ExposedPorts") or {}),
         "volume": lambda value: any(value in (mount.get("Name"), mount["Destination"], mount["Source"]) for mount in record["mounts"]),
+        "is-task": lambda value: (TASK_LABEL in record["config"]["Labels"]) == (value in ("1", "true", "True")),
+        "health": lambda value: value == "none",  # nobody's health is checked
+        "isolation": lambda value: value in ("", "default"),
         "before": lambda value: record["number"] < session.engine.store.container(value)["number"],
         "since": lambda value: record["number"] > session.engine.store.container(value)["number"],
     }  # fmt: skip
