@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter import bridge, conntrack_icmp, conntrack_tcp
-from kubenet_course.kernel.netfilter.bridge_flags import IN_BRIDGE
+from kubenet_course.kernel.netfilter import conntrack_icmp, conntrack_tcp
+from kubenet_course.kernel.netfilter.defrag import defrag4, defrag6
 from kubenet_course.kernel.netfilter.hooks import (
     NF_INET_LOCAL_IN,
     NF_INET_LOCAL_OUT,
@@ -311,54 +311,6 @@ def conntrack(net: NetNamespace) -> Conntrack:
 
 
 # -- hook functions -----------------------------------------------------------------------------
-def defrag4(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None) -> bool:
-    """ipv4_conntrack_defrag(): tracking needs ports, so fragments wait for each other here."""
-    if not skb.network[6] & 0x3FFF:
-        return True
-    user = f"conntrack-{hook}"
-    trace, queued = skb.trace, skb
-    whole = net.ipv4.fragments.collect(queued, user)
-    if whole is None:
-        return False
-    whole.trace = trace
-    whole.cb = {**(whole.cb or {}), "ignore_df": True}
-    if hook == NF_INET_PRE_ROUTING:
-        if skb.nf_flags & IN_BRIDGE:
-            whole.nf_flags = skb.nf_flags
-            bridge.resume(net, whole)
-            return False
-        from kubenet_course.kernel.inet.ip_input import ip_rcv
-
-        ip_rcv(net, whole)
-    else:
-        from kubenet_course.kernel.inet.ip_output import ip_local_out_finish
-
-        ip_local_out_finish(net, whole)
-    return False
-
-
-def defrag6(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None) -> bool:
-    """ipv6_defrag(): the same for IPv6."""
-    if not skb.network.extensions or skb.network.fragment is None:
-        return True
-    whole = net.ipv6.fragments.collect(skb, f"conntrack-{hook}")
-    if whole is None:
-        return False
-    if hook == NF_INET_PRE_ROUTING:
-        if skb.nf_flags & IN_BRIDGE:
-            whole.nf_flags = skb.nf_flags
-            bridge.resume(net, whole)
-            return False
-        from kubenet_course.kernel.inet6.input import ipv6_rcv
-
-        ipv6_rcv(net, whole)
-    else:
-        from kubenet_course.kernel.inet6.output import ip6_local_out_finish
-
-        ip6_local_out_finish(net, whole)
-    return False
-
-
 def conntrack_in(
     net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, outdev: NetDevice | None
 ) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.files_io import decode, open_input
 from kubenet_course.userland.process import Process
@@ -10,14 +12,17 @@ NAMES = ("awk", "mawk", "gawk")
 USAGE = "Usage: mawk [Options] [Program] [file ...]"
 
 
-async def main(proc: Process, argv: list[str]) -> int:
-    from kubenet_course.userland.commands.awk.control import RuntimeFault
-    from kubenet_course.userland.commands.awk.lexer import AwkError
-    from kubenet_course.userland.commands.awk.machine import Machine
-    from kubenet_course.userland.commands.awk.parser import parse
+class Wanted(NamedTuple):
+    """What the command line says: -v assignments, the program, -F, and the operands."""
 
-    name = argv[0]
-    words = list(argv[1:])
+    assignments: list[str]
+    program: str
+    separator: str | None
+    operands: list[str]
+
+
+async def _wanted(proc: Process, name: str, words: list[str]) -> Wanted | int:
+    """The command line, or the status after everything is said."""
     assignments: list[str] = []
     sources: list[str] = []
     separator: str | None = None
@@ -54,12 +59,25 @@ async def main(proc: Process, argv: list[str]) -> int:
             proc.error(USAGE)
             return 0
         sources.append(words.pop(0))
+    return Wanted(assignments, "\n".join(sources), separator, words)
+
+
+async def main(proc: Process, argv: list[str]) -> int:
+    from kubenet_course.userland.commands.awk.control import RuntimeFault
+    from kubenet_course.userland.commands.awk.lexer import AwkError
+    from kubenet_course.userland.commands.awk.machine import Machine
+    from kubenet_course.userland.commands.awk.parser import parse
+
+    name = argv[0]
+    wanted = await _wanted(proc, name, list(argv[1:]))
+    if isinstance(wanted, int):
+        return wanted
     machine = None
     try:
-        machine = Machine(proc, parse("\n".join(sources)), words)
-        if separator is not None:
-            machine.assign_text("FS", separator)
-        for text in assignments:
+        machine = Machine(proc, parse(wanted.program), wanted.operands)
+        if wanted.separator is not None:
+            machine.assign_text("FS", wanted.separator)
+        for text in wanted.assignments:
             variable, _, value = text.partition("=")
             machine.assign_text(variable, value)
         return await machine.run()
