@@ -282,6 +282,10 @@ def move(dev: NetDevice, net: NetNamespace, new_name: str | None = None) -> None
         if taken(net, altname):
             raise KernelError(errno.EEXIST, "An interface with the same altname exists in the target netns")
     old = dev.net
+    for upper in list(dev.uppers):  # NETDEV_UNREGISTER, at which a vxlan device goes, and most others stay
+        left: Any = getattr(upper, "lower_left", None)
+        if left is not None:
+            left()
     dev.change_net(net, new_name)
     old.nsid_of(net)
 

@@ -123,6 +123,10 @@ class Vxlan(ForwardingDatabase, NetDevice):
         if self.lower is not None and self in self.lower.uppers:
             self.lower.uppers.remove(self)
 
+    def lower_left(self) -> None:
+        """vxlan_handle_lowerdev_unregister(): its device goes to another namespace."""
+        self.unregister()
+
     def lower_changed(self, lower: NetDevice) -> None:
         """The carrier is not the underlay's: a vxlan device always has one."""
 
