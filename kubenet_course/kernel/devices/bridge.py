@@ -29,6 +29,7 @@ from kubenet_course.sim.loop import SECOND
 from kubenet_course.wire.addresses import MacAddress
 
 if TYPE_CHECKING:
+    from kubenet_course.kernel.devices._bridge_mdb import MdbEntry
     from kubenet_course.kernel.netns import NetNamespace
 
 __all__ = ["Bridge", "BridgePort", "FdbEntry"]
@@ -41,6 +42,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
 
     def __init__(self, net: NetNamespace, name: str, mac: MacAddress | None = None):
         super().__init__(net, name, mac)
+        self.mdb: list[MdbEntry] = []  # added by hand (`bridge mdb add`), the newest first
         self.ports: dict[NetDevice, BridgePort] = {}
         self.fdb: dict[tuple[int, int], FdbEntry] = {}
         self.ageing_time = 300 * SECOND
@@ -127,6 +129,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         port = self.ports.pop(dev, None)
         if port is None:
             raise KernelError(errno.EINVAL)
+        self.mdb = [entry for entry in self.mdb if entry.dev is not dev]
         dev.master = None
         dev.port = None
         dev.rx_handler = None

@@ -26,6 +26,9 @@ async def main(proc: Process, argv: list[str]) -> int:
     if not words:
         proc.error("ethtool: bad command line argument(s)\nFor more information run ethtool -h")
         return 1
+    option = LONG.get(option, option)
+    if option in NETLINK or option in IOCTL or option in ("-l", "-P", "-T"):
+        return _asked(proc, option, words[0])
     if option not in ("", "-i", "--driver", "-S", "--statistics"):
         proc.error(f"kubenet: ethtool {option} is not emulated")
         return 1
@@ -47,6 +50,53 @@ async def main(proc: Process, argv: list[str]) -> int:
     if option:
         return _statistics(proc, dev)
     return _link(proc, dev)
+
+
+#: Options that are asked for over netlink, and that no virtual device has an answer to.
+NETLINK = ("-a", "-c", "-g", "-m", "--show-eee", "--show-fec")
+#: Those asked for by ioctl(2): what is said before the error, and the status.
+IOCTL = {
+    "-x": ("Cannot get RX ring count: {0}", 1), "-w": ("Can not get dump level: {0}", 1),
+    "-p": ("Cannot identify NIC: {0}", 255), "-r": ("Cannot restart autonegotiation: {0}", 255),
+    "-n": ("Cannot get RX rings: {0}\nrxclass: Cannot get RX class rule count: {0}\nRX classification rule retrieval failed", 1),
+}  # fmt: skip
+LONG = {
+    "--show-pause": "-a", "--show-coalesce": "-c", "--show-ring": "-g", "--module-info": "-m", "--show-channels": "-l",
+    "--show-permaddr": "-P", "--show-time-stamping": "-T", "--show-nfc": "-n", "--show-ntuple": "-n", "-u": "-n",
+    "--show-rxfh": "-x", "--show-rxfh-indir": "-x", "--get-dump": "-w", "--identify": "-p", "--negotiate": "-r",
+    "--dump-module-eeprom": "-m",
+}  # fmt: skip
+
+
+def _asked(proc: Process, option: str, name: str) -> int:
+    dev = proc.net.devices.get(name)
+    if option in IOCTL:
+        text, status = IOCTL[option]
+        proc.error(text.format("No such device" if dev is None else "Operation not supported"))
+        return status
+    if dev is None:
+        if option != "-P":
+            proc.error("netlink error: no device matches name (offset 24)")
+        proc.error("netlink error: No such device")
+        return 1
+    if option == "-P":
+        proc.print("Permanent address: not set")
+    elif option == "-T":
+        sends = "" if dev.kind in ("bridge", "vxlan") else "\tsoftware-transmit\n"
+        proc.print(
+            f"Time stamping parameters for {name}:\nCapabilities:\n{sends}\tsoftware-receive\n\tsoftware-system-clock\n"
+            "PTP Hardware Clock: none\nHardware Transmit Timestamp Modes: none\nHardware Receive Filter Modes: none"
+        )
+    elif option == "-l" and dev.kind == "veth":
+        most, now = (f"RX:\t\t{rx}\nTX:\t\t{tx}" for rx, tx in ((dev.num_rx_queues, dev.num_tx_queues), (1, 1)))
+        rest = "Other:\t\tn/a\nCombined:\tn/a"
+        proc.print(
+            f"Channel parameters for {name}:\nPre-set maximums:\n{most}\n{rest}\nCurrent hardware settings:\n{now}\n{rest}"
+        )
+    else:
+        proc.error("netlink error: Operation not supported")
+        return 1
+    return 0
 
 
 def _driver(proc: Process, dev: NetDevice) -> int:

@@ -241,7 +241,10 @@ async def _word(proc: Process, dev: NetDevice, name: str, word: str, words: list
             dev.promiscuity += 1 if on else -1
             dev.promisc_user = on  # type: ignore[attr-defined]
     elif word in ("allmulti", "-allmulti"):
-        dev.allmulti = int(word == "allmulti")
+        on = word == "allmulti"
+        if on != dev.allmulti_user:
+            dev.allmulti += 1 if on else -1
+            dev.allmulti_user = on
     elif word in ("multicast", "-multicast"):
         dev.multicast = word == "multicast"
     elif word in ("trailers", "-trailers", "dynamic", "-dynamic"):

@@ -92,6 +92,7 @@ def _print(dev: NetDevice, port: BridgePort, out: Printer, session: Session) -> 
 def _set(words: Words, session: Session) -> int:
     name: str | None = None
     said: dict[str, Any] = {}
+    itself = False
     while words.more:
         word = words.take()
         if word == "dev":
@@ -104,9 +105,19 @@ def _set(words: Words, session: Session) -> int:
             said["state"] = _state(words.value())
         elif word == "mcast_router":
             said["mcast_router"] = _atoi(words.value()) & 0xFF
-        elif word in ("hwmode", "backup_port", "nobackup_port", "learning_sync"):
+        elif word == "learning_sync":
+            on_or_off(word, words.value(), 234)  # the kernel keeps it for hardware alone
+        elif word == "hwmode":
+            if words.value() not in ("vepa", "veb"):
+                raise Quit(255, "Mode argument must be \"vepa\" or \"veb\".\n")
+            itself = True
+        elif word == "nobackup_port":
+            continue  # there never is one
+        elif word == "backup_port":
             unsupported(f"bridge link set: {word}")
-        elif word not in ("self", "master"):
+        elif word == "self":
+            itself = True
+        elif word != "master":
             session.usage("bridge link")
     if name is None:
         raise Quit(255, "Device is a required argument.\n")
@@ -114,7 +125,7 @@ def _set(words: Words, session: Session) -> int:
     if dev is None:
         raise Quit(255, f'Cannot find bridge device "{name}"\n')
     port = dev.port
-    if not isinstance(port, BridgePort):
+    if not isinstance(port, BridgePort) or itself:
         raise KernelError(errno.EOPNOTSUPP)
     order = sorted(said, key=lambda key: key in ("cost", "priority", "state"))
     port.change({key: said[key] for key in order if not (key == "cost" and not said[key])})
