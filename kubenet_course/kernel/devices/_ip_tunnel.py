@@ -21,6 +21,7 @@ from kubenet_course.wire.gre import ETH_P_TEB, GreHeader
 from kubenet_course.wire.ipv4 import IP_DF, IPPROTO_GRE, IPPROTO_IPIP, IPPROTO_IPV6
 
 if TYPE_CHECKING:
+    from kubenet_course.kernel.inet.route import Rtable
     from kubenet_course.kernel.netns import NetNamespace
 
 PROTOCOLS = {"ipip": IPPROTO_IPIP, "gre": IPPROTO_GRE, "gretap": IPPROTO_GRE, "sit": IPPROTO_IPV6}
@@ -197,40 +198,16 @@ class IpTunnel(NetDevice):
     def xmit(self, skb: SkBuff) -> None:
         """ip_tunnel_xmit()."""
         from kubenet_course.kernel.inet.ip_output import ip_build, ip_local_out
-        from kubenet_course.kernel.inet.route import ip_route_output
 
-        settings = self.settings
-        if not self.carries(skb.ethertype) or (too_deep(skb)):
-            self.tx_errors += 1
-            skb.drop("RECURSION_LIMIT" if too_deep(skb) else "UNHANDLED_PROTO", self)
+        settings, network, net = self.settings, skb.network, self.underlay
+        if not self.carries(skb.ethertype) or too_deep(skb):
+            self._lose(skb, "RECURSION_LIMIT" if too_deep(skb) else "UNHANDLED_PROTO")
             return
         if not self.tap:
             skb.eth = None
-        remote: IPv4Address = settings["remote"]
-        network = skb.network
-        if not remote:
-            # A tunnel without a remote sends to the route's gateway (NBMA).
-            gateway = getattr(skb.dst, "nexthop", None)
-            if gateway is None or gateway.family != 4 or self.tap:
-                self.tx_errors += 1
-                skb.drop("TUNNEL_TXINFO", self)
-                return
-            remote = gateway
         tos = getattr(network, "tos", 0) & 0xFC if settings["tos"] == 1 else settings["tos"]
-        net = self.underlay
-        try:
-            rt = ip_route_output(
-                net, remote, settings["local"], oif=settings.get("link"), mark=skb.mark, tos=tos
-            )
-        except KernelError:
-            self.tx_carrier_errors += 1
-            self.tx_errors += 1
-            skb.drop("IP_OUTNOROUTES", self)
-            return
-        if rt.dev is self:
-            self.collisions += 1
-            self.tx_errors += 1
-            skb.drop("RECURSION_LIMIT", self)
+        rt = self._way(skb, tos)
+        if rt is None:
             return
         inner_df = bool(getattr(network, "flags_offset", 0) & IP_DF)
         df = settings["pmtudisc"] or inner_df
@@ -264,6 +241,37 @@ class IpTunnel(NetDevice):
             skb.trace.caused(skb, outer)
         skb.consume(self)
         ip_local_out(net, outer)
+
+    def _lose(self, skb: SkBuff, reason: str) -> None:
+        self.tx_errors += 1
+        skb.drop(reason, self)
+
+    def _way(self, skb: SkBuff, tos: int) -> Rtable | None:
+        """The route to the other end; None where there is none, and the packet is gone."""
+        from kubenet_course.kernel.inet.route import ip_route_output
+
+        settings = self.settings
+        remote: IPv4Address = settings["remote"]
+        if not remote:
+            # A tunnel without a remote sends to the route's gateway (NBMA).
+            gateway = getattr(skb.dst, "nexthop", None)
+            if gateway is None or gateway.family != 4 or self.tap:
+                self._lose(skb, "TUNNEL_TXINFO")
+                return None
+            remote = gateway
+        try:
+            rt = ip_route_output(
+                self.underlay, remote, settings["local"], oif=settings.get("link"), mark=skb.mark, tos=tos
+            )
+        except KernelError:
+            self.tx_carrier_errors += 1
+            self._lose(skb, "IP_OUTNOROUTES")
+            return None
+        if rt.dev is self:
+            self.collisions += 1
+            self._lose(skb, "RECURSION_LIMIT")
+            return None
+        return rt
 
     def _too_big(self, skb: SkBuff, path: int, pmtudisc: bool, inner_df: bool) -> bool:
         """tnl_update_pmtu(): tell the sender where the packet does not fit the way; True: it is gone."""
