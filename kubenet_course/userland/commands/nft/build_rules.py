@@ -76,6 +76,8 @@ class RuleBuilder(ExpressionBuilder):
     def limit(self, children: list[Any]) -> Any:
         if isinstance(children[1], NftError):
             raise NftError(children[1].problem.sentence, *(children[1].problem.places or (span(children),)))
+        if children[1] is None:
+            raise NftError("Wrong rate format", span(children))  # it was told of already
         if not children[1].rate:
             raise refused("Invalid argument", span(children))
         return dataclasses.replace(children[1], loc=span(children))
@@ -99,7 +101,9 @@ class RuleBuilder(ExpressionBuilder):
             raise NftError("Wrong rate format", where)
         amount = 0
         if burst:
-            amount = sized(number(burst[1]), str(burst[2]), where)
+            if str(burst[2]) == "packets":
+                raise NftError("syntax error, unexpected packets, expecting string or bytes", loc_of(burst[2]))
+            amount = sized(number(burst[1]), str(burst[2]), span(burst[1:]))
         return st.Limit(sized(rate, word, where), unit, amount, over, True, loc=where)
 
     def quota(self, children: list[Any]) -> Any:

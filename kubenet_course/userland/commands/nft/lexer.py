@@ -158,6 +158,8 @@ class Scanner:
         kind, end = best
         if kind == "NUM" and text[at] == "0" and not _OCTAL.fullmatch(text, at, end):
             kind = "STRING"  # strtoull() does not read it to the end
+        if kind == "NUM" and end - at > 16 and int(text[at:end], 16 if text[at : at + 2] in ("0x", "0X") else 10) >> 64:
+            kind = "STRING"  # more than strtoull() can hold
         return Word(kind, text[at:end], at, end)
 
     def _string(self, at: int, takes: Takes) -> Word:

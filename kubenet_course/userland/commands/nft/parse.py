@@ -202,7 +202,7 @@ def _default_reductions(state: Any, states: Any) -> None:
         if rule.origin.name not in states[state.state_stack[-1]]:
             return
         try:
-            value = state.parse_conf.callbacks[rule](children)
+            value = state.parse_conf.callbacks[rule](children) if None not in children else None  # what lost a part is lost
         except NftError:
             value = None
         state.state_stack.append(states[state.state_stack[-1]][rule.origin.name][1])
@@ -221,4 +221,6 @@ def _expecting(entries: Any) -> str:
     for kind in kinds:
         found.update(CONTEXTUAL.get(kind) or GLOBAL_CLASSES.get(kind) or (SHOWN.get(kind) or GLOBAL.get(kind) or kind.lower(),))
     words = sorted(found, key=lambda word: place.get(word, len(ORDER)))
+    if words == ["sequence", "options"]:
+        words[0] = "seq"  # a token of its own after log flags tcp
     return ", expecting " + " or ".join(words)

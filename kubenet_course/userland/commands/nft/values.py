@@ -36,6 +36,8 @@ def parse_word(word: str, kind: DataType, bits: int, names: Names, loc: Loc | No
     value = number(word)
     if value is not None:
         return in_range(value, kind, bits, loc)
+    if kind.name == "ct_label":
+        raise NftError(f'/etc/connlabel.conf: could not parse conntrack label "{word}"', loc)
     if kind.error:
         raise NftError(f"Could not parse {kind.error}", loc)
     if kind.name == "invalid":
@@ -228,6 +230,8 @@ def from_integer(value: int, kind: DataType, bits: int, loc: Loc | None) -> Expr
         return Value(kind, value * 10**9, bits, loc=loc)
     if kind.name == "time":
         return Value(kind, value * 1000, bits, loc=loc)
+    if kind.name == "ct_label" and value >= 128:
+        raise NftError(f"{value}: bit {value} out of range (128 max)", loc)
     if kind.name == "boolean":
         bits = 8
     if kind.name == "ether_addr":  # its digits are read as those of an address
