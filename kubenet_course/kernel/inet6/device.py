@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubenet_course.wire.addresses import ANY6
+
 if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.sim.loop import Timer
@@ -43,6 +45,8 @@ class Inet6Device:
         self.rs_count = 0
         self.rs_interval = 0
         self.ra_received = False
+        #: The interface identifier that autoconfigured addresses get (`ip token`), zero for none.
+        self.token = ANY6
         self.ra_hop_limit = 0
         self.ra_mtu = 0
         #: Anycast addresses joined on the device, with the number of users.

@@ -226,7 +226,8 @@ def _autoconf_address(net: NetNamespace, dev: NetDevice, network: Network, info:
     """addrconf_prefix_rcv_add_addr(): the prefix with the interface identifier, with its lifetimes."""
     from kubenet_course.kernel.inet6 import interface
 
-    own = interface.generated(net, dev)
+    # A token goes before what the device's address gives.
+    own = net.ipv6.devices[dev].token or interface.generated(net, dev)
     if own is None:
         return
     local = IPv6Address(int(network.address) | (own & (1 << 64) - 1))
