@@ -80,7 +80,7 @@ NEEDED = {
 }
 
 
-@pytest.mark.parametrize(("command", "name"), itertools.product(NEEDED, ENVIRONMENT))
+@pytest.mark.parametrize(("command", "name"), list(itertools.product(NEEDED, ENVIRONMENT)))
 def test_one_is_missing(command: str, name: str) -> None:
     spy = Spy()
     if name in NEEDED[command].split():

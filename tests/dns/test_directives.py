@@ -74,7 +74,7 @@ def value_of(plugin: str, name: str, config: Any) -> str:
     return str(getattr(value, "zones", value))
 
 
-@pytest.mark.parametrize(("plugin", "taken", "directive", "expected"), facts())
+@pytest.mark.parametrize(("plugin", "taken", "directive", "expected"), list(facts()))
 def test_directive(plugin: str, taken: bool, directive: str, expected: str) -> None:
     world = World(FILES, KUBERNETES_SERVICE_HOST="10.96.0.1")
     extra = "\nkubernetes cluster.local\n" if plugin == "autopath" else ""

@@ -27,7 +27,7 @@ def facts() -> Iterator[Any]:
             yield pytest.param(line[0] == "+", words.split(), expected, id=str(number))
 
 
-@pytest.mark.parametrize(("taken", "words", "expected"), facts())
+@pytest.mark.parametrize(("taken", "words", "expected"), list(facts()))
 def test_rules(taken: bool, words: list[str], expected: str) -> None:
     try:
         new_rule(words)

@@ -91,7 +91,7 @@ OVERLAPS = """
 """.split()
 
 
-@pytest.mark.parametrize(("one", "other", "free"), zip(OVERLAPS[::3], OVERLAPS[1::3], OVERLAPS[2::3], strict=True))
+@pytest.mark.parametrize(("one", "other", "free"), list(zip(OVERLAPS[::3], OVERLAPS[1::3], OVERLAPS[2::3], strict=True)))
 def test_overlap(one: str, other: str, free: str) -> None:
     existing = ip_network(one, strict=False)
     assert ipam.overlaps(ip_network(other, strict=False), [existing]) is (free == "no")
