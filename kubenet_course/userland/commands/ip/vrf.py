@@ -62,7 +62,7 @@ def _identify(words: Words, session: Session) -> int:
             raise Quit(1, "Failed to lookup vrf association: No such file or directory\n")
         found = named
     if words.more:
-        raise Quit(1, "Extra arguments specified\n")
+        invarg("Extra arguments specified", words.peek)
     if found.vrf and found.net is session.net:
         proc.print(found.vrf)
     return 0
@@ -71,7 +71,7 @@ def _identify(words: Words, session: Session) -> int:
 def _pids(words: Words, session: Session) -> int:
     """ipvrf_pids()."""
     if not words.more:
-        raise Quit(1, "No VRF name specified\n")
+        raise Quit(1, "Invalid arguments\n")
     name = words.take()
     if name != "default" and not isinstance(session.find(name), Vrf):
         raise Quit(1, "Invalid VRF name\n")
