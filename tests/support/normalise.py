@@ -45,7 +45,7 @@ _ALWAYS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^\d\d:\d\d:\d\d\.\d{6} ", re.M), "HH:MM:SS.ffffff "),
     (re.compile(r"^\[(\d+)\] \d+$", re.M), r"[\1] PID"),
     (re.compile(r"\((\d+)\) - No such process"), "(PID) - No such process"),
-    (re.compile(r"\b(hello|tcn|topology_change|gc)_timer(\"?[: ] *)[\d.]+"), r"\1_timer\2T"),
+    (re.compile(r"\b(hello|tcn|topology_change|gc)_timer(\"?[: ]) *[\d.]+"), r"\1_timer\2T"),
 )  # fmt: skip
 
 #: Docker's random ids and names, and how long ago something was.
