@@ -9,8 +9,8 @@ from typing import Any
 
 from kubenet_course.docker import events
 from kubenet_course.docker.cli import Session
+from kubenet_course.docker.cli.filters import grouped
 from kubenet_course.docker.cli.flags import Command, UsageError, duration
-from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.gotemplate import Template, TemplateError
 
 FILTERS = (
@@ -47,12 +47,7 @@ async def show(session: Session, options: dict[str, Any], words: list[str]) -> i
     now = here.time()
     since = moment(options["since"], now) if options.get("since") else None
     until = moment(options["until"], now) if options.get("until") else None
-    filters: dict[str, list[str]] = {}
-    for text in options.get("filter", []):
-        key, _, value = text.partition("=")
-        if key not in FILTERS:
-            raise DaemonError(f"invalid filter '{key}'", 400)
-        filters.setdefault(key, []).append(value)
+    filters = grouped(options.get("filter", []), FILTERS)
     layout = options.get("format", "")
     try:
         template = Template(layout) if layout and layout != "json" else None

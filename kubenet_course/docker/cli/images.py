@@ -9,6 +9,7 @@ from kubenet_course.docker import events
 from kubenet_course.docker import images as catalogue
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.events import moment
+from kubenet_course.docker.cli.filters import grouped
 from kubenet_course.docker.cli.flags import Command
 from kubenet_course.docker.cli.looking import show_objects
 from kubenet_course.docker.cli.tables import Listing
@@ -42,7 +43,7 @@ async def images(session: Session, options: dict[str, Any], words: list[str]) ->
             for one in records
             if fnmatchcase(one["repository"], repository) and (not tag or fnmatchcase(one["tag"], tag))
         ]
-    filters = _filters(options)
+    filters = grouped(options.get("filter", []), FILTERS)
     records = [one for one in records if _passes(session, one, filters)]
     full = options.get("no-trunc", False)
     age = f"{human_duration(max(0.0, session.here.time() - seconds_of(catalogue.BUILT)))} ago"
@@ -61,16 +62,6 @@ async def images(session: Session, options: dict[str, Any], words: list[str]) ->
     listing = DIGESTS if options.get("digests") else LISTING
     session.out(listing.text(entries, options.get("format", ""), options.get("quiet", False)))
     return 0
-
-
-def _filters(options: dict[str, Any]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for text in options.get("filter", []):
-        key, _, value = text.partition("=")
-        if key not in FILTERS:
-            raise DaemonError(f"invalid filter '{key}'", 400)
-        found.setdefault(key, []).append(value)
-    return found
 
 
 def _passes(session: Session, record: Record, filters: dict[str, list[str]]) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 
 from kubenet_course.docker import images, inspect, layers, ports
 from kubenet_course.docker.cli import Session
+from kubenet_course.docker.cli.filters import grouped
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.tables import Listing
-from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.gotemplate import TemplateError
 from kubenet_course.docker.store import Record, seconds_of
 from kubenet_course.docker.swarm.state import TASK_LABEL
@@ -33,7 +33,7 @@ FILTERS = (
 
 async def ps(session: Session, options: dict[str, Any], words: list[str]) -> int:
     records = list(reversed(session.engine.store.containers()))
-    chosen = _filters(options)
+    chosen = grouped(options.get("filter", []), FILTERS)
     last = 1 if options.get("latest") else options.get("last", -1)
     if not (options.get("all") or last > 0 or "status" in chosen):
         records = [one for one in records if one["state"]["Running"]]
@@ -51,16 +51,6 @@ async def ps(session: Session, options: dict[str, Any], words: list[str]) -> int
         verb = "execute" if "executing" in str(problem) else "parse"
         raise UsageError(f"failed to {verb} template: template: {problem}", 1) from None
     return 0
-
-
-def _filters(options: dict[str, Any]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for text in options.get("filter", []):
-        key, _, value = text.partition("=")
-        if key not in FILTERS:
-            raise DaemonError(f"invalid filter '{key}'", 400)
-        found.setdefault(key, []).append(value)
-    return found
 
 
 def _passes(session: Session, record: Record, filters: dict[str, list[str]]) -> bool:

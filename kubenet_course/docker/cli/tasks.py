@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from kubenet_course.docker.cli import Session
+from kubenet_course.docker.cli.filters import grouped
 from kubenet_course.docker.cli.tables import Listing
-from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.inspect import human_duration
 from kubenet_course.docker.store import Record, seconds_of
 from kubenet_course.docker.swarm.state import Swarm
@@ -73,12 +73,7 @@ def _host_ports(swarm: Swarm, service: Record, task: Record) -> str:
 
 
 def _passes(swarm: Swarm, services: dict[str, Record], task: Record, filters: list[str]) -> bool:
-    groups: dict[str, list[str]] = {}
-    for text in filters:
-        key, _, value = text.partition("=")
-        if key not in FILTERS:
-            raise DaemonError(f"invalid filter '{key}'", 400)
-        groups.setdefault(key, []).append(value)
+    groups = grouped(filters, FILTERS)
     name = services[task["service"]]["spec"]["Name"]
     tests = {
         "id": lambda value: task["id"].startswith(value),
