@@ -46,7 +46,7 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
 
     async def work() -> Record:
         swarm = Swarm(session.engine.store)
-        swarm.here  # noqa: B018 - outside a swarm that is all there is to say
+        swarm.require()
         return services.create(swarm, from_options(session, options, words))
 
     service = await session.locked(work)
@@ -57,7 +57,7 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
 
 async def ls(session: Session, options: dict[str, Any], words: list[str]) -> int:
     swarm = Swarm(session.engine.store)
-    swarm.here  # noqa: B018
+    swarm.require()
     chosen = swarm.services
     for text in options.get("filter", []):
         key, _, value = text.partition("=")
@@ -114,7 +114,7 @@ def _ports(service: Record) -> str:
 
 async def ps(session: Session, options: dict[str, Any], words: list[str]) -> int:
     swarm = Swarm(session.engine.store)
-    swarm.here  # noqa: B018
+    swarm.require()
     found, missing = [], []
     for word in words:
         try:
@@ -131,7 +131,7 @@ async def ps(session: Session, options: dict[str, Any], words: list[str]) -> int
 
 async def inspect(session: Session, options: dict[str, Any], words: list[str]) -> int:
     swarm = Swarm(session.engine.store)
-    swarm.here  # noqa: B018
+    swarm.require()
     if options.get("pretty") and options.get("format"):
         raise UsageError("--format is incompatible with human friendly format", 1)
     found, missing = [], []
@@ -310,7 +310,7 @@ async def logs(session: Session, options: dict[str, Any], words: list[str]) -> i
         if options.get(name):
             raise UsageError(f"kubenet: docker service logs: option --{name} is not emulated", 1)
     swarm = Swarm(session.engine.store)
-    swarm.here  # noqa: B018
+    swarm.require()
     try:
         tasks = swarm.tasks_of(swarm.service(words[0]))
     except DaemonError:

@@ -52,9 +52,14 @@ class Swarm:
     @property
     def here(self) -> Record:
         """The whole state; DaemonError outside a swarm."""
+        self.require()
+        assert self.data is not None
+        return self.data
+
+    def require(self) -> None:
+        """DaemonError where this machine is in no swarm."""
         if self.data is None:
             raise DaemonError(NO_SWARM, 503)
-        return self.data
 
     def save(self) -> None:
         self.store.write_json(SWARM, self.here)
