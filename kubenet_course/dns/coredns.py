@@ -154,7 +154,7 @@ class Program:
             return await exchange(host.network, server, port, wire, protocol, timeout)
 
         return Environment(
-            files=Files(host.read, host.glob, host.out), now=host.now, sleep=sleep, spawn=host.network.spawn,
+            files=Files(host.read, host.glob, host.out, host.cwd, host.problem), now=host.now, sleep=sleep, spawn=host.network.spawn,
             exchange=ask, stream=partial(transfer, host.network),
             log=host.out, random=host.random, variables=host.variables, hostname=host.hostname,
             time=host.network.time, problem=host.problem, addresses=host.addresses, interface=host.interface_addresses,

@@ -19,14 +19,15 @@ line.
 
 from __future__ import annotations
 
-import re
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kubenet_course.errors import KubenetError
 
-MAX_IMPORTS = 10000
+#: How many imports of snippets, and of files, one Corefile may need.
+MAX_EXPANSIONS = 1000
 
 
 class CorefileError(KubenetError):
@@ -37,9 +38,11 @@ class Token(NamedTuple):
     file: str
     line: int
     text: str
-    quoted: bool = False
-    #: Which import brought it; tokens of two imports are never on one line.
-    origin: int = 0
+
+    @property
+    def last_line(self) -> int:
+        """Where it ends: a quoted string may go over several lines."""
+        return self.line + self.text.count("\n")
 
 
 @dataclass
@@ -51,66 +54,68 @@ class ServerBlock:
 
 
 class Files:
-    """How imports are read: `read(path)` gives text or None, `glob(pattern)` paths."""
+    """How imports are read: `read(path)` gives text or None, `glob(pattern)` paths; `cwd` is where names begin."""
 
     def __init__(
-        self, read: Callable[[str], str | None], glob: Callable[[str], list[str]], warn: Callable[[str], None] | None = None
+        self,
+        read: Callable[[str], str | None],
+        glob: Callable[[str], list[str]],
+        warn: Callable[[str], None] | None = None,
+        cwd: str = "",
+        problem: Callable[[str], str] = lambda _: "no such file or directory",
     ):
         self.read = read
         self.glob = glob
         self.warn = warn
+        self.cwd = cwd
+        self.problem = problem
 
 
 def same_line(here: Token, after: Token) -> bool:
-    """Whether `after` continues the line of `here`."""
-    return (here.file, here.origin, here.line + here.text.count("\n")) == (after.file, after.origin, after.line)
+    """Whether `after` continues the line of `here` (Dispenser.NextArg)."""
+    return (here.file, here.last_line) == (after.file, after.line)
 
 
 def tokenize(text: str, file: str = "Corefile") -> list[Token]:
-    """Words, quoted strings and braces, with their lines; `#` begins a comment at a word's start."""
+    """Words and quoted strings with their lines (lexer.next).
+
+    A `#` begins a comment, also inside of a word; one that follows a word at once ends with the next white space,
+    any other with the line.
+    """
     tokens: list[Token] = []
     word = ""
     line = start = 1
     quoted = escaped = comment = False
-
-    def finish(was_quoted: bool = False) -> None:
-        nonlocal word
-        if word or was_quoted:
-            tokens.append(Token(file, start, word, was_quoted))
-        word = ""
-
-    for letter in text.removeprefix("\ufeff").replace("\r\n", "\n"):
+    for letter in text.removeprefix("\ufeff"):
         if quoted:
-            if escaped:
-                word += letter if letter == '"' else "\\" + letter
-                escaped = False
-            elif letter == "\\":
-                escaped = True
-            elif letter == '"':
-                quoted = False
-                finish(True)
-            else:
-                word += letter
             line += letter == "\n"
-            continue
-        if letter.isspace():
-            finish()
+            if not escaped and letter == "\\":
+                escaped = True
+            elif not escaped and letter == '"':
+                quoted = False
+                tokens.append(Token(file, start, word))
+                word = ""
+            else:
+                word += "\\" + letter if escaped and letter != '"' else letter
+                escaped = False
+        elif letter.isspace():
+            if letter == "\r":
+                continue
             if letter == "\n":
                 line += 1
                 comment = False
-            continue
-        if comment:
-            continue
-        if not word:
-            start = line
-            if letter == "#":
-                comment = True
-                continue
-            if letter == '"':
-                quoted = True
-                continue
-        word += letter
-    finish(quoted)
+            if word:
+                tokens.append(Token(file, start, word))
+                word, comment = "", False
+        elif letter == "#" or comment:
+            comment = True
+        elif letter == '"' and not word:
+            quoted, start = True, line
+        else:
+            start = start if word else line
+            word += letter
+    if word:
+        tokens.append(Token(file, start, word))
     return tokens
 
 
@@ -124,7 +129,7 @@ class Parser:
         self.environment = environment
         self.known = known
         self.snippets: dict[str, list[Token]] = {}
-        self.imports = 0
+        self.expansions = {"snippet": 0, "file": 0}
         self.block = ServerBlock()
         self.at_end = False
 
@@ -146,15 +151,14 @@ class Parser:
         return False
 
     def _new_line(self) -> bool:
-        """Whether the current token is the first of its line."""
+        """Whether the current token is on a later line than the one before, or in another file (Dispenser.isNewLine)."""
         if self.position < 1:
-            return self.position == 0
-        return not same_line(self.tokens[self.position - 1], self.token)
+            return True
+        before = self.tokens[self.position - 1]
+        return before.file != self.token.file or before.last_line < self.token.line
 
     def next_argument(self) -> bool:
-        if self.position + 1 >= len(self.tokens):
-            return False
-        if self.position >= 0 and not same_line(self.token, self.tokens[self.position + 1]):
+        if self.position + 1 >= len(self.tokens) or not same_line(self.token, self.tokens[self.position + 1]):
             return False
         self.position += 1
         return True
@@ -185,7 +189,7 @@ class Parser:
         if name is not None:
             if name in self.snippets:
                 raise self.error(f"redeclaration of previously declared snippet {name}")
-            self.snippets[name] = self._snippet_tokens()
+            self._add_snippet(name)
             self.block.keys = []
             return
         self._contents()
@@ -196,23 +200,14 @@ class Parser:
             text = replace_environment(self.text, self.environment)
             if text == "import" and self._new_line():
                 self._import()
-                if self.at_end:
-                    return
-                if self.position < 0 or self.position >= len(self.tokens):
-                    self.at_end = True
-                    return
                 continue
             if text == "{":
                 if expecting:
                     raise self.error(f"Expected another address but had '{text}' - check for extra comma")
                 return
             if text:
-                if text.endswith(","):
-                    text, expecting = text[:-1], True
-                else:
-                    expecting = False
-                if text:
-                    self.block.keys.append(text)
+                expecting = text.endswith(",")
+                self.block.keys.append(text.removesuffix(","))
             more = self.next()
             if expecting and not more:
                 raise self.error("Unexpected EOF")
@@ -245,7 +240,7 @@ class Parser:
         if self.known is not None and name not in self.known:
             raise self.error(f"Unknown directive '{name}'")
         found = self.block.directives.setdefault(name, [])
-        found.append(self.token._replace(text=name))
+        found.append(self.token)
         nesting = 0
         while self.next():
             text = self.text
@@ -272,6 +267,17 @@ class Parser:
             return keys[0][1:-1]
         return None
 
+    def _add_snippet(self, name: str) -> None:
+        tokens = self._snippet_tokens()
+        for position, (token, after) in enumerate(zip(tokens, tokens[1:])):
+            first = position == 0 or (tokens[position - 1].file, tokens[position - 1].line) != (token.file, token.line)
+            if token.text == "import" and first and replace_environment(after.text, self.environment) == name:
+                raise self.too_deep("snippet")
+        self.snippets[name] = tokens
+
+    def too_deep(self, kind: str) -> CorefileError:
+        return self.error(f"maximum {kind} import depth ({MAX_EXPANSIONS}) exceeded")
+
     def _snippet_tokens(self) -> list[Token]:
         if self.text != "{":
             raise self.syntax_error("{")
@@ -285,55 +291,47 @@ class Parser:
             if self.text == "{":
                 nesting += 1
             tokens.append(self.token)
-        raise self.error("Unexpected EOF")
+        raise self.syntax_error("}")
 
     def _import(self) -> None:
         """Put the imported tokens in the place of `import PATTERN`; the cursor is on the first of them."""
-        self.imports += 1
-        if self.imports > MAX_IMPORTS:
-            raise self.error(f"Maximum number of imports ({MAX_IMPORTS}) exceeded")
         at = self.position
         if not self.next_argument():
-            raise self.error("Wrong argument count or unexpected line ending after 'import'")
+            raise self.error(f"Wrong argument count or unexpected line ending after '{self.text}'")
         pattern = replace_environment(self.text, self.environment)
         if not pattern:
             raise self.error("Import requires a non-empty filepath")
         if self.next_argument():
             raise self.error("Import takes only one argument (glob pattern or file)")
-        if pattern in self.snippets:
-            if self._reaches(pattern, pattern, set()):
-                raise self.error(f"Snippet '{pattern}' imports itself")
-            new = self.snippets[pattern]
-        else:
-            new = self._imported_files(pattern)
-        new = [token._replace(origin=self.imports) for token in new]
+        kind = "snippet" if self.snippets.get(pattern) else "file"
+        if self.expansions[kind] >= MAX_EXPANSIONS:
+            raise self.too_deep(kind)
+        self.expansions[kind] += 1
+        new = self.snippets[pattern] if kind == "snippet" else self._imported_files(pattern)
         self.tokens[at : self.position + 1] = new
         self.position = at
-        if at >= len(self.tokens):
-            self.at_end = True
-
-    def _reaches(self, name: str, wanted: str, seen: set[str]) -> bool:
-        """Whether a snippet imports, perhaps by way of others, the one that is wanted."""
-        if name in seen:
-            return False
-        seen.add(name)
-        tokens = self.snippets.get(name, [])
-        imported = [after.text for here, after in zip(tokens, tokens[1:]) if here.text == "import" and same_line(here, after)]
-        return wanted in imported or any(self._reaches(one, wanted, seen) for one in imported)
 
     def _imported_files(self, pattern: str) -> list[Token]:
-        if pattern.count("*") > 1 or pattern.count("?") > 1 or (("[" in pattern) and ("]" in pattern)):
-            raise self.error(f"Glob pattern may only contain one wildcard (*), but has others: {pattern}")
-        base = self.token.file.rpartition("/")[0]
-        path = pattern if pattern.startswith("/") or not base else f"{base}/{pattern}"
-        matches = self.files.glob(path) if any(mark in path for mark in "*?[") else [path]
-        if not matches and self.files.warn is not None:
-            self.files.warn(f"[WARNING] No files matching import glob pattern: {pattern}")
+        """The tokens of the files; a name is looked for beside the file that it stands in."""
+        here = posixpath.join(self.files.cwd, self.token.file)
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(here), pattern))
+        if path.count("*") > 1 or path.count("?") > 1 or ("[" in path and "]" in path):
+            raise self.error(f"Glob pattern may only contain one wildcard (*), but has others: {path}")
+        if any(mark in path for mark in "*?[]"):
+            matches = self.files.glob(path)
+            if not matches and self.files.warn is not None:
+                self.files.warn(f"[WARNING] No files matching import glob pattern: {pattern}")
+        else:
+            matches = [path]
         tokens: list[Token] = []
         for match in matches:
             text = self.files.read(match)
             if text is None:
-                raise self.error(f"File to import not found: {pattern}")
+                problem = self.files.problem(match)
+                if problem == "no such file or directory":
+                    raise self.error(f"File to import not found: {pattern}")
+                words = problem if problem == "is a directory" else f"open {match}: {problem}"
+                raise self.error(f"Could not import {match}: {words}")
             tokens += tokenize(text, match)
         return tokens
 
@@ -351,6 +349,16 @@ def parse(
 
 
 def replace_environment(text: str, environment: Mapping[str, str]) -> str:
-    """{$NAME} and {%NAME%} become the variable's value, "" where it is not set."""
-    text = re.sub(r"\{\$([^}]+)\}", lambda match: environment.get(match.group(1), ""), text)
-    return re.sub(r"\{%([^}]+)%\}", lambda match: environment.get(match.group(1), ""), text)
+    """{%NAME%}, then {$NAME}, become the variable's value, "" where it is not set (replaceEnvVars).
+
+    What is put in is looked through again; an empty name ends the work.
+    """
+    for begin, end in (("{%", "%}"), ("{$", "}")):
+        for _ in range(MAX_EXPANSIONS):
+            start = text.find(begin)
+            stop = text.find(end, start) if start >= 0 else -1
+            if stop <= start + len(begin):
+                break
+            name = text[start + len(begin) : stop]
+            text = text.replace(begin + name + end, environment.get(name, ""))
+    return text

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from kubenet_course.dns.corefile import CorefileError, Token, same_line
 
-_PLACE = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:]+))(?::(?P<port>\d+))?")
+_PLACE = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:]+))(?::(?P<port>\d*))?")
 
 
 class Dispenser:
@@ -53,17 +53,21 @@ class Dispenser:
     def next_block(self) -> bool:
         """To the next line of the directive's { … }; False at its end, or where there is none."""
         if self.nesting > 0:
-            self.next()
+            if not self.next():
+                return False
             if self.text == "}":
                 self.nesting -= 1
                 return False
-            return True
+            if self.text != "{":
+                return True
+            self.position -= 1  # a block in the block
         if not self.next_arg():
             return False
         if self.text != "{":
             self.position -= 1
             return False
-        self.next()
+        if not self.next():
+            return False
         if self.text == "}":
             return False
         self.nesting += 1
@@ -73,7 +77,7 @@ class Dispenser:
         """The rest of the line, up to a brace that opens a block."""
         found = []
         while self.next_arg():
-            if self.text == "{" and not self.tokens[self.position].quoted:
+            if self.text == "{":
                 self.position -= 1
                 break
             found.append(self.text)
@@ -95,8 +99,8 @@ class Dispenser:
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
-            raise self.plain(f'not an IP address or file: "{word}"') from None
-        port = match["port"] if match and match["port"] else "53"
+            raise self.plain(f"must specify an IP address: `{host}'") from None
+        port = (match["port"] if match else "") or "53"
         return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
     def once(self) -> CorefileError:

@@ -151,13 +151,13 @@ class Engine:
     def _servers(self) -> list[Server]:
         """dnsContext.MakeServers(): what to listen on, and that no zone is there twice."""
         servers: dict[tuple[str, str, str], Server] = {}
-        taken: set[tuple[str, str, str, str]] = set()
+        overlap = _Overlap()
         for config in self.configs:
             for address in config.addresses:
                 for host in config.listen or [""]:
-                    _check_overlap(address, host, taken)
+                    overlap.check(address, host)
                     if not config.filters:
-                        taken.add((*address, host))
+                        overlap.add(address, host)
                     key = (address.transport, host, address.port)
                     servers.setdefault(key, Server(*key)).zones.setdefault(address.zone, []).append(config)
         return list(servers.values())
@@ -287,16 +287,27 @@ class Engine:
                 plugin.stop()
 
 
-def _check_overlap(address: Address, host: str, taken: set[tuple[str, str, str, str]]) -> None:
-    """zoneOverlap: the same zone on the same listener, or on one that covers it."""
-    name = f"{address.transport}://{address.zone}:{address.port}"
-    shown = name + (f" on {host}" if host else "")
-    if (*address, host) in taken:
-        raise CorefileError(f"cannot serve {shown} - it is already defined")
-    for other in taken:
-        if other[:3] == tuple(address) and not (host and other[3]):
-            there = name + (f" on {other[3]}" if other[3] else "")
-            raise CorefileError(f"cannot serve {shown} - zone overlap listener capacity with {there}")
+class _Overlap:
+    """zoneOverlap: who serves which zone on which listener, so that no zone is there twice."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[Address, list[str]] = {}
+
+    def check(self, address: Address, host: str) -> None:
+        """CorefileError where the zone is on this listener, or on one that covers it, already."""
+        hosts = self._hosts.get(address, [])
+        if host in hosts:
+            raise CorefileError(f"cannot serve {_place(address, host)} - it is already defined")
+        if hosts and (not host or "" in hosts):
+            there = _place(address, "" if host else hosts[-1])
+            raise CorefileError(f"cannot serve {_place(address, host)} - zone overlap listener capacity with {there}")
+
+    def add(self, address: Address, host: str) -> None:
+        self._hosts.setdefault(address, []).append(host)
+
+
+def _place(address: Address, host: str) -> str:
+    return f"{address} on {host}" if host else str(address)
 
 
 def reject(wire: bytes) -> bytes | None:

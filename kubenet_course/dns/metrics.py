@@ -52,6 +52,7 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "coredns_local_localhost_requests_total": ("counter", "Counter of localhost.<domain> requests."),
     "coredns_panics_total": ("counter", "A metrics that counts the number of panics."),
     "coredns_plugin_enabled": ("gauge", "A metric that indicates whether a plugin is enabled on per server and zone basis."),
+    "coredns_proxy_conn_cache_misses_total": ("counter", "Counter of connection cache misses per upstream and protocol."),
     "coredns_proxy_healthcheck_failures_total": ("counter", "Counter of the number of failed healthchecks."),
     "coredns_proxy_request_duration_seconds": ("histogram", "Histogram of the time each request took."),
     "coredns_reload_failed_total": ("counter", "Counter of the number of failed reload attempts."),
