@@ -18,7 +18,7 @@ from kubenet_course.view import netmap
 from kubenet_course.view.causal_order import End, causal_order
 from kubenet_course.view.native_rules import FAMILIES, base_chains, is_native
 from kubenet_course.view.records import Link
-from kubenet_course.view.target import Target
+from kubenet_course.view.target import Target, containers
 from kubenet_course.wire.arp import ArpHeader
 from kubenet_course.wire.icmp import IcmpHeader
 from kubenet_course.wire.icmpv6 import Icmpv6Header
@@ -37,12 +37,6 @@ CLOCK = ("--immediate-mode", "--time-stamp-precision=nano")
 WHOLE = ("-s", "65535", "-B", "16384")
 #: Of /proc/net/netlink: the protocol, and NFNLGRP_NFTRACE.
 NETFILTER, NFTRACE_GROUP = "12", 1 << 8
-LINK = """for file in /run/docker/netns/*; do
-  name=${file##*/}
-  [ -e "$file" ] && [ "$name" != default ] && [ ! -e "/run/netns/$name" ] || continue
-  for other in /run/netns/*; do [ "$other" -ef "$file" ] && continue 2; done
-  mkdir -p /run/netns && ln -s "$file" "/run/netns/$name" && echo "$name"
-done"""
 _TRANSPORTS: dict[int, Any] = {1: IcmpHeader, 6: TcpHeader, 17: UdpHeader, 58: Icmpv6Header}
 
 
@@ -81,7 +75,11 @@ def containers_named(lab: Any) -> Iterator[None]:
     """For as long as it lasts, `ip netns` knows the namespaces that a container engine keeps elsewhere."""
     linked = []
     for machine in lab.machines:
-        linked += [(machine, name) for name in lab.query(machine, ["bash", "-c", LINK]).stdout.split()]
+        for one in containers(lab, machine):
+            if not one.linked:
+                lab.query(machine, ["mkdir", "-p", "/run/netns"])
+                lab.query(machine, ["ln", "-s", one.file, f"/run/netns/{one.space}"])
+                linked.append((machine, one.space))
     try:
         yield
     finally:

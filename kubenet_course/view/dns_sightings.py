@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from kubenet_course.view.follow import net_names
 from kubenet_course.view.target import Target
 
 PORT = 53
@@ -110,10 +111,10 @@ def _emulated(lab: Any, found: list[Sighting]) -> Iterator[None]:
             )
 
     backend = lab.backend
-    names = backend.namespace_names()
+    names = net_names(lab)
     with Wire(backend.loop):
         yield
-    names = {**names, **backend.namespace_names()}
+    names = {**names, **net_names(lab)}
     collector = _Collector()
     known: set[tuple[int, Any, bool]] = set()
     for time, net, out, ident, network, transport, payload in raw:

@@ -219,7 +219,7 @@ def _who(stage: Stage) -> str:
 def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
     """No route: who has that address, and would somebody on the link lead there?"""
     who = f"{unsent.machine}[{unsent.namespace}]" if unsent.namespace else unsent.machine
-    prompt = f"{unsent.machine}$ ip " + (f"-n {unsent.namespace} " if unsent.namespace else "")
+    prompt = segments.prompt(unsent.machine, unsent.namespace, "ip")
     if unsent.route:
         return Finding(
             (

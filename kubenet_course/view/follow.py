@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kubenet_course.view.journey import Journey
-from kubenet_course.view.target import Target, resolve, words
+from kubenet_course.view.target import Target, containers, resolve, words
 
 _SHELL_SIGNS = set("|&;<>()$`\\\"'*?[]#~=%\n")
 
@@ -38,7 +38,15 @@ def in_namespace(target: Target, command: str) -> str:
     if not target.namespace:
         return command
     plain = not set(command) & _SHELL_SIGNS
-    return f"ip netns exec {target.namespace} " + (command if plain else f"bash -c {shlex.quote(command)}")
+    enter = f"nsenter --net={target.file} " if target.file else f"ip netns exec {target.namespace} "
+    return enter + (command if plain else f"bash -c {shlex.quote(command)}")
+
+
+def net_names(lab: Any) -> dict[Any, tuple[str, str]]:
+    """Network namespace (an object of the emulated kernel) → machine, and the name that it goes by."""
+    held = {(machine, one.inode): one.space for machine in lab.machines for one in containers(lab, machine)}
+    named = lab.backend.namespace_names()
+    return {net: (machine, held.get((machine, net.inode), name)) for net, (machine, name) in named.items()}
 
 
 def _emulated(lab: Any, target: Target, typed: str, line: str, options: dict[str, Any]) -> Journey:
@@ -46,10 +54,10 @@ def _emulated(lab: Any, target: Target, typed: str, line: str, options: dict[str
     from kubenet_course.view.emulated_journey import build
 
     backend = lab.backend
-    names = backend.namespace_names()
+    names = net_names(lab)
     with Recorder(backend.loop) as recorder:
         result = lab.run(target.machine, line, **options)
-    names = {**names, **backend.namespace_names()}
+    names = {**names, **net_names(lab)}
 
     def name_of(net: Any) -> tuple[str, str]:
         return names.get(net) or (net.host.hostname, f"net:[{net.inode}]")

@@ -12,7 +12,7 @@ from typing import Any
 
 from kubenet_course.view.records import Link
 from kubenet_course.view.tables import links
-from kubenet_course.view.target import Target, namespaces
+from kubenet_course.view.target import containers, namespaces, spaces
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,19 @@ class Port:
 
 @dataclass(frozen=True)
 class Space:
-    """One network namespace ("" is the machine's own) with its interfaces."""
+    """One network namespace ("" is the machine's own) with its interfaces; `container` is whose it is."""
 
     name: str
     links: tuple[Link, ...]
+    container: str = ""
 
     def link(self, name: str) -> Link | None:
         return next((link for link in self.links if link.name == name), None)
+
+    @property
+    def title(self) -> str:
+        """Its name; where it has another one in /run/netns, behind it the container's."""
+        return f"{self.name} ({self.container})" if self.container not in ("", self.name) else self.name
 
     @property
     def shown(self) -> tuple[Link, ...]:
@@ -101,8 +107,13 @@ def read(lab: Any) -> NetMap:
     for node in lab.spec:
         names = namespaces(lab, node.name)
         nsids[node.name] = {nsid: name for name, nsid in names.items() if nsid >= 0}
-        spaces = [Space(name, tuple(links(lab, Target(node.name, name)))) for name in ("", *sorted(names))]
-        machines.append(MachineMap(node.name, node.kind, tuple(spaces)))
+        held = containers(lab, node.name)
+        owners = {one.space: one.name for one in held}
+        inside = [
+            Space(target.namespace, tuple(links(lab, target)), owners.get(target.namespace, ""))
+            for target in spaces(lab, node.name, held)
+        ]
+        machines.append(MachineMap(node.name, node.kind, tuple(inside)))
     found = NetMap(lab.name, tuple(machines), ())
     by_port = dict(found.ports())
     cables = [cable for link in lab.spec.links if (cable := _topology_cable(link, by_port)) is not None]
@@ -174,7 +185,7 @@ def netmap_text(found: NetMap) -> str:
         for space in machine.spaces:
             indent = "  "
             if space.name:
-                lines.append(f"  namespace {space.name}")
+                lines.append(f"  {'container' if space.container == space.name else 'namespace'} {space.title}")
                 indent = "    "
             rows = [_row(found, machine, space, link) for link in _ordered(space)]
             widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else []

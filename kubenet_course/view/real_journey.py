@@ -12,6 +12,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from kubenet_course.errors import LabError
 from kubenet_course.view.capture import Capture, Seen, Traced, containers_named
 from kubenet_course.view.concluded import WORDS, Facts
 from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
@@ -39,13 +40,23 @@ _PKT_TYPES = {
     3: "for another MAC address",
 }
 _UNREACHABLE = re.compile(r"(Network is unreachable|No route to host|Network unreachable)")
+_RUNS, _DETACHED = re.compile(r"\s*docker\s+(container\s+)?run\s"), re.compile(r"\s(-[a-z]*d[a-z]*|--detach)\s")
 _NETNS_EXEC = re.compile(r"\s*ip\s+netns\s+exec\s+(\S+)\s")
 
 
 def record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> Journey:
-    """Run the command while everything is captured, and tell what its packets did."""
+    """Run the command while everything is captured, and tell what its packets did.
+
+    LabError for a container that the command starts and waits for: its namespace is not there to be captured.
+    """
+    if _RUNS.match(typed) and not _DETACHED.search(typed):
+        raise LabError(
+            "on a real kernel only a container that runs already can be followed:"
+            " docker run -d … first, then docker exec NAME …"
+        )
     with containers_named(lab):
-        return _record(lab, _sender(lab, target, typed), typed, line, **options)
+        named = Target(target.machine, target.namespace)  # a container's file has its name in /run/netns now
+        return _record(lab, _sender(lab, named, typed), typed, line, **options)
 
 
 #: The name in /run/netns of a container's namespace.

@@ -37,8 +37,7 @@ class Case(NamedTuple):
     @property
     def prompt(self) -> str:
         """``red$`` with what puts a command into the namespace."""
-        inside = f"ip netns exec {self.last.namespace} " if self.last.namespace else ""
-        return f"{self.last.machine}$ {inside}"
+        return self.segments.prompt(self.last.machine, self.last.namespace)
 
     def field(self, name: str) -> str:
         return next(
@@ -90,7 +89,6 @@ def _astray(case: Case) -> Finding | None:
         if hop in (stage.machine, owner.machine) or case.segments.leads(hop, owner.machine, stage.machine):
             continue
         who = f"{stage.machine}[{stage.namespace}]" if stage.namespace else stage.machine
-        inside = f"-n {stage.namespace} " if stage.namespace else ""
         thing = (
             "The packet gets to its destination, but its answer goes astray"
             if case.role == "answer"
@@ -104,7 +102,7 @@ def _astray(case: Case) -> Finding | None:
                 f"{thing}: {who} has no route of its own to the network of {destination} and sends it to"
                 f" {hop}, where it is dropped.",
             ),
-            f"{stage.machine}$ ip {inside}route get {destination}",
+            f"{case.segments.prompt(stage.machine, stage.namespace, 'ip')}route get {destination}",
             look,
         )
     return None
@@ -262,8 +260,7 @@ def _neighbour_failed(case: Case) -> Finding:
     )
     is_gateway = way is not None and f"next hop {address}" in way.text
     role = "gateway " if is_gateway else ""
-    namespace = f"-n {stage.namespace} " if stage.namespace else ""
-    command = f"{stage.machine}$ ip {namespace}neigh show {address}"
+    command = f"{case.segments.prompt(stage.machine, stage.namespace, 'ip')}neigh show {address}"
     who = f"{stage.machine}[{stage.namespace}]" if stage.namespace else stage.machine
     prefix = "" if case.role == "packet" else "The packet arrives, but its answer does not come back. "
     first = f"{prefix}{who} asks on {stage.device} who has {role}{address}, and nobody answers."
@@ -291,14 +288,13 @@ def _owner_silent(case: Case, first: str, command: str, port: Port, owner: Port,
         why = f": with {mine}, {port.machine} takes {address} to be on its own link" if mine else ""
         return Finding(
             (first, f"{owner} has that address, but it is not on the same link{why}."),
-            f"{port.machine}$ ip addr show {port.device}",
+            f"{segments.prompt(port.machine, port.namespace, 'ip')}addr show {port.device}",
             f"the prefix length of {mine or port} (and the routes)",
         )
-    inside = f"-n {owner.namespace} " if owner.namespace else ""
     if link.words != "up":
         return Finding(
             (first, f"{owner} has that address, but it is {link.words}."),
-            f"{owner.machine}$ ip {inside}link show {owner.device}",
+            f"{segments.prompt(owner.machine, owner.namespace, 'ip')}link show {owner.device}",
             f"`ip link set {owner.device} up` on {owner.machine}",
         )
     questions = [

@@ -34,6 +34,19 @@ class Segments:
         """Whether a frame could get from one interface to the other."""
         return a in self._parent and b in self._parent and self._find(a) == self._find(b)
 
+    def prompt(self, machine: str, namespace: str, program: str = "") -> str:
+        """``host$ ip netns exec red``: what is typed before a command there; with `program` "ip", ``host$ ip -n red``."""
+        space = next((s for s in self.map.machine(machine).spaces if s.name == namespace), None)
+        if space is None:  # it is gone, and cannot be entered any more
+            return f"{machine}[{namespace}]$ {program}".rstrip() + " "
+        if not namespace:
+            enter = program
+        elif space.container == namespace:  # a name that `ip netns` does not know
+            enter = f"docker exec {namespace} {program}"
+        else:
+            enter = f"ip -n {namespace}" if program == "ip" else f"ip netns exec {namespace} {program}"
+        return f"{machine}$ {enter}".rstrip() + " "
+
     def owner(self, address: str) -> Port | None:
         """The interface that has this address."""
         for port, link in self.links.items():

@@ -16,6 +16,8 @@ from kubenet_course.view.records import Link
 
 CHAR, LINE, PAD, GAP, TITLE = 6.7, 14, 9, 10, 21
 GAP_X, GAP_Y = 44, 48
+PASSES = 6
+CABLE_GAP = 52  # between namespaces that are joined to each other: room for the cable and its label
 COMPACT_FROM = 14  # machines; then switches' ports have no chips of their own
 
 
@@ -38,6 +40,7 @@ class Box:
     #: For each row: -1 at the left, 0 in the middle, 1 at the right; in the middle where nothing is said.
     sides: list[int] = field(default_factory=list)
     title_below: bool = False
+    gap: float = GAP  # between the boxes of a row
 
     def move(self, dx: float, dy: float) -> None:
         self.x += dx
@@ -66,6 +69,10 @@ def arrange(found: NetMap) -> Scene:
     compact = len(found.machines) >= COMPACT_FROM
     edges = _edges(found)
     boxes = {machine.name: machine_box(machine, compact) for machine in found.machines}
+    for cable in found.cables:
+        a, b = cable.a, cable.b
+        if a.machine == b.machine and a.namespace and b.namespace and a.namespace != b.namespace:
+            boxes[a.machine].gap = CABLE_GAP
     for box in boxes.values():
         _measure(box)
     kinds = {machine.name: machine.kind for machine in found.machines}
@@ -114,7 +121,7 @@ def machine_box(machine: MachineMap, compact: bool) -> Box:
 
 
 def _namespace_box(machine: MachineMap, space: Space) -> Box:
-    box = Box("namespace", f"{machine.name}/{space.name}", space.name)
+    box = Box("namespace", f"{machine.name}/{space.name}", space.title)
     bridges, loose = _inside(machine, space, False)
     box.rows = [row for row in (bridges, loose) if row]
     return box
@@ -169,8 +176,9 @@ def _measure(box: Box) -> None:
     box.children = [child for row in box.rows for child in row]
     for child in box.children:
         _measure(child)
-    row_sizes = [(sum(c.w for c in row) + GAP * (len(row) - 1), max(c.h for c in row)) for row in box.rows]
-    title = len(box.title) * (CHAR + 0.6) + (26 if box.kind == "machine" else 8)
+    row_sizes = [(sum(c.w for c in row) + box.gap * (len(row) - 1), max(c.h for c in row)) for row in box.rows]
+    state = "" if box.link is None or box.link.words == "up" else f"  {box.link.words}"  # stands behind the title
+    title = len(box.title + state) * (CHAR + 0.6) + (26 if box.kind == "machine" else 8)
     box.w = max([title, 64.0, *(w for w, _ in row_sizes)]) + 2 * PAD
     gap = 26 if box.kind == "machine" and len(box.rows) > 1 else GAP
     box.h = (
@@ -190,7 +198,7 @@ def _set_rows(box: Box, sizes: list[tuple[float, float]], gap: float) -> None:
         x = box.x + (box.w - width) / 2 + side * ((box.w - width) / 2 - PAD)
         for child in row:
             child.move(x - child.x, y - child.y)
-            x += child.w + GAP
+            x += child.w + box.gap
         y += height + gap
 
 
@@ -355,9 +363,16 @@ def _face_peers(found: NetMap, boxes: dict[str, Box]) -> None:
         if outward and all(y < box.y for _, y in outward):
             box.rows.insert(0, box.rows.pop())
             box.title_below = True
-    for _ in range(2):
-        for box in boxes.values():
+    for box in boxes.values():  # each pass may move what others turn to; names and ports come to rest in a few
+        for _ in range(PASSES):
+            before = [child.key for child in _every(box)]
             _sort_rows(box, peer_of)
+            if [child.key for child in _every(box)] == before:
+                break
+
+
+def _every(box: Box) -> list[Box]:
+    return [box, *(inner for row in box.rows for child in row for inner in _every(child))]
 
 
 def _sort_rows(box: Box, peer_of: Callable[[Box], tuple[float, float] | None]) -> None:
@@ -373,7 +388,7 @@ def _sort_rows(box: Box, peer_of: Callable[[Box], tuple[float, float] | None]) -
     for row in box.rows:  # one after the other: two rows that are joined must not change places both
         places = {id(child): _pull(child, peer_of) for child in row}
         row.sort(key=lambda child: places[id(child)])
-        sizes = [(sum(c.w for c in line) + GAP * (len(line) - 1), max(c.h for c in line)) for line in box.rows]
+        sizes = [(sum(c.w for c in line) + box.gap * (len(line) - 1), max(c.h for c in line)) for line in box.rows]
         _set_rows(box, sizes, gap)
 
 

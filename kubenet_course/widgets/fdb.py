@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubenet_course.view import tables
-from kubenet_course.view.target import namespaces
+from kubenet_course.view.target import spaces
 from kubenet_course.widgets._table import Row, Table, TableData, table
 
 
@@ -44,12 +44,9 @@ def show(lab: Any, bridge: str, *, own: bool = False) -> Table:
 
 def _owners(lab: Any) -> dict[str, str]:
     """MAC address → whose interface it is, as a learner would look it up."""
-    from kubenet_course.view.target import Target
-
     found: dict[str, str] = {}
     for machine in lab.machines:
-        for namespace in ("", *namespaces(lab, machine)):
-            target = Target(machine, namespace)
+        for target in spaces(lab, machine):
             for link in tables.links(lab, target):
                 if link.mac and not link.master:
                     found.setdefault(link.mac, f"{target} {link.name}")

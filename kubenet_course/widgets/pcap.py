@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kubenet_course.errors import LabError
-from kubenet_course.view.target import Target, ask_json, namespaces, resolve
+from kubenet_course.view.target import Target, ask_json, resolve, spaces
 
 _READY = 5.0  # seconds of the computer's clock in which tcpdump must have begun, on the real kernel
 
@@ -42,10 +42,10 @@ def find_interface(lab: Any, name: str) -> tuple[Target, str]:
             )
         return target, device
     found = [
-        Target(machine, namespace)
+        target
         for machine in lab.machines
-        for namespace in ("", *namespaces(lab, machine))
-        if name in _devices(lab, Target(machine, namespace))
+        for target in spaces(lab, machine)
+        if name in _devices(lab, target)
     ]
     if len(found) == 1:
         return found[0], name
@@ -68,9 +68,8 @@ class PcapFile:
         self._machine = lab.backend.machines[target.machine]
         self._remote = f"/tmp/kubenet-{device}.pcap"
         argv = ["tcpdump", "-U", "--immediate-mode", "-n", "-Z", "root", "-i", device, "-w", self._remote]
-        inside = ["ip", "netns", "exec", target.namespace] if target.namespace else []
         try:
-            self._running: Any = self._machine.spawn([*inside, *argv, *filter.split()])
+            self._running: Any = self._machine.spawn(target.command(*argv, *filter.split()))
         except OSError as error:
             raise LabError(f"{self.where}: tcpdump: {error.strerror}") from None
         end = time.monotonic() + (_READY if lab.backend.name != "emulated" else 0)

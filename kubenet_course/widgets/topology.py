@@ -10,7 +10,7 @@ from typing import Any
 import traitlets
 
 from kubenet_course.view import netmap
-from kubenet_course.view.target import Target, namespaces
+from kubenet_course.view.target import spaces
 from kubenet_course.widgets._base import Picture, static
 from kubenet_course.widgets._svg import topology_svg
 
@@ -51,8 +51,7 @@ class TopologyPicture(Picture):
 def machine_tables(lab: Any, machine: str) -> list[dict[str, str]]:
     """Routes, neighbours and learned MAC addresses of a machine and its namespaces, as printed."""
     found = []
-    for namespace in ("", *namespaces(lab, machine)):
-        target = Target(machine, namespace)
+    for target in spaces(lab, machine):
         for command in ("ip route", "ip neigh", "bridge fdb"):
             argv = target.command(*command.split())
             result = lab.query(machine, argv)
