@@ -5,10 +5,10 @@ Nothing of the user's is read or written: HOME, JUPYTER_* and IPYTHONDIR are in 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +25,8 @@ ARGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+#: Milliseconds that anything may take on a busy computer; only what fails waits so long.
+LIMIT = 180_000
 
 
 @dataclass
@@ -39,18 +41,11 @@ class JupyterLab:
         return f"http://127.0.0.1:{self.port}/lab/tree/{path}?reset"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
     pytest.importorskip("jupyterlab")
     home = tmp_path_factory.mktemp("jupyter-home")
     folder = tmp_path_factory.mktemp("notebooks")
-    port = _free_port()
     env = {
         **os.environ, "HOME": str(home), "IPYTHONDIR": str(home / "ipython"), "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"), "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTERLAB_SETTINGS_DIR":
@@ -59,7 +54,7 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]
     install = [sys.executable, "-m", "kubenet_course.jupyter.install", "--user"]
     subprocess.run(install, env=env, check=True, capture_output=True)
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--port-retries=0", "--ip=127.0.0.1",
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--ip=127.0.0.1",
         f"--ServerApp.root_dir={folder}", "--IdentityProvider.token=", "--ServerApp.password=", "--allow-root",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=",
     ]  # fmt: skip
@@ -69,27 +64,29 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]
     log = open(home / "server.log", "wb")  # noqa: SIM115 - closed below
     server = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
     try:
-        _wait(server, port, home / "server.log")
+        port = _wait(server, home / "runtime", home / "server.log")
         yield JupyterLab(port, folder, home)
     finally:
         server.send_signal(signal.SIGTERM)
         try:
-            server.wait(15)
+            server.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
         log.close()
 
 
-def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    end = time.monotonic() + 60
+def _wait(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> int:
+    """The port that the server chose, as soon as it answers there."""
+    end = time.monotonic() + 240
     while time.monotonic() < end:
         if server.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
+            port = int(json.loads(next(runtime.glob("jpserver-*.json")).read_text())["port"])
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=30):
+                return port
+        except (StopIteration, json.JSONDecodeError, urllib.error.URLError, OSError):
             time.sleep(0.2)
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
@@ -107,6 +104,7 @@ def browser(tmp_path: Path) -> Iterator[Any]:
             viewport={"width": 1280, "height": 1100},
         )
         page = context.pages[0] if context.pages else context.new_page()
+        page.set_default_timeout(LIMIT)
         page.strangers = []
         page.failures = []
         page.on("request", lambda r: page.strangers.append(r.url) if _strange(r.url) else None)

@@ -52,7 +52,7 @@ def draw(widgets: dict[str, Any], folder: Path, width: int = 900) -> list[Path]:
         for name, widget in widgets.items():
             for theme in ("light", "dark"):
                 tab.set_content(page(widget, theme == "light"))
-                tab.wait_for_selector("body[data-drawn]", timeout=10_000)
+                tab.wait_for_selector("body[data-drawn]", timeout=180_000)
                 path = folder / f"{name}-{theme}.png"
                 tab.screenshot(path=str(path), full_page=True)
                 made.append(path)

@@ -24,7 +24,7 @@ def pictures():  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("name", ["nat", "firewall", "connections", "hooks", "journey", "fdb", "topology"])
 def test_a_widget_draws_itself_readably(name: str, light: bool, pictures, browser) -> None:  # type: ignore[no-untyped-def]
     browser.set_content(page(pictures[name], light))
-    browser.wait_for_selector("body[data-drawn]", timeout=10_000)
+    browser.wait_for_selector("body[data-drawn]", timeout=180_000)
     assert browser.failures == []
     assert browser.evaluate(CONTRAST) > 120
     if name in ("nat", "firewall"):

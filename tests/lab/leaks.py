@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 CHILD = """
 import os, sys, time, signal
 from kubenet_course.lab.lab import Lab
@@ -116,7 +116,7 @@ def main() -> int:
     if how == "moment":
         time.sleep(float(sys.argv[2]))
         child.send_signal(signal.SIGKILL)
-    _, errors = child.communicate(timeout=60)
+    _, errors = child.communicate(timeout=200)
     expected = {"close": 0, "forget": 0, "exception": 1, "terminate": -15, "kill": -9}
     if how != "moment" and child.returncode != expected.get(how, 0):
         print(f"{how}: the child ended with {child.returncode}: {errors.decode()}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -17,23 +18,41 @@ BACKENDS = ["emulated", pytest.param("mininet", marks=pytest.mark.real)]
 
 
 @contextmanager
-def ctrl_c(seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+def ctrl_c(seconds: float, begun: Callable[[], bool]) -> Iterator[None]:
+    """Press Ctrl-C after so many seconds, but not before the command has begun."""
+    left = threading.Event()
+
+    def press() -> None:
+        time.sleep(seconds)
+        while not begun() and not left.is_set():
+            time.sleep(0.05)
+        if not left.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
     try:
         yield
     finally:
-        timer.cancel()
+        left.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("session", [None, "s"])
 def test_the_lab_goes_on_after_ctrl_c(backend: str, session: str | None) -> None:
     # Virtual seconds take no time: there, only what computes runs long enough to be interrupted.
-    command = "echo begun; while true; do ls / >/dev/null; done" if backend == "emulated" else "echo begun; sleep 1000"
+    emulated = backend == "emulated"
+    command = "echo begun; touch /tmp/begun; " + ("while true; do ls / >/dev/null; done" if emulated else "sleep 1000")
     with Lab.load("single", backend=backend) as lab:
         lab.run("host", "x=1; cd /tmp", session=session)
-        with ctrl_c(0.2 if backend == "emulated" else 1.5), pytest.raises(KeyboardInterrupt) as stop:
+
+        def begun() -> bool:
+            listening = not emulated or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+            return listening and lab.backend.machines["host"].exists("/tmp/begun")
+
+        # In reality `sleep` begins a moment after `touch` has ended, and so it must when this is replayed.
+        with pytest.raises(KeyboardInterrupt) as stop, ctrl_c(0 if emulated else 1.5, begun):
             lab.run("host", command, session=session)
         assert isinstance(stop.value, Interrupted)
         assert (stop.value.result.stdout, stop.value.result.returncode) == ("begun\n", 130)

@@ -8,11 +8,12 @@ import pytest
 
 from kubenet_course.errors import LabError
 from kubenet_course.lab.lab import Lab
-from kubenet_course.lab.machine import Completed
+from kubenet_course.lab.machine import Completed, Machine
 from kubenet_course.lab.topology import Topology
 
 BACKENDS = ["emulated", pytest.param("mininet", marks=pytest.mark.real)]
 Open = Callable[..., Lab]
+SOON = 1.5  # seconds in which a shell has surely begun, also on a busy computer
 
 
 @pytest.fixture(params=BACKENDS)
@@ -100,32 +101,40 @@ def test_files_are_written_and_read(open_lab: Open) -> None:
         machine.read("/etc")
 
 
+def wait_until(machine: Machine, happened: Callable[[], bool]) -> None:
+    """Let the machine's clock go on until something has happened; at most 20 s."""
+    for _ in range(200):
+        if happened():
+            return
+        machine.run("sleep 0.1")
+    raise AssertionError("it never happened")
+
+
 def test_a_program_may_go_on_by_itself(open_lab: Open) -> None:
     machine = open_lab().machine("host")
     running = machine.spawn(["bash", "-c", "echo started; exec sleep 1000"])
-    machine.run("sleep 0.2")
+    wait_until(machine, lambda: running.output() == ("started\n", ""))
     assert running.poll() is None
-    assert running.output() == ("started\n", "")
     assert machine.run(f"kill -0 {running.pid}").returncode == 0
     running.terminate()
-    machine.run("sleep 0.2")
+    wait_until(machine, lambda: running.poll() is not None)
     assert running.poll() == 143
 
 
 def test_a_command_that_goes_on_for_ever_is_interrupted_and_its_output_kept(open_lab: Open) -> None:
     lab = open_lab()
-    done = lab.run("host", "echo before; sleep 1000; echo after", timeout=0.3)
+    done = lab.run("host", "echo before; sleep 1000; echo after", timeout=SOON)
     assert (done.stdout, done.returncode) == ("before\n", 130)
-    stubborn = lab.run("host", "trap '' INT; echo a; sleep 1000; echo b", timeout=0.3)
+    stubborn = lab.run("host", "trap '' INT; echo a; sleep 1000; echo b", timeout=SOON)
     assert (stubborn.stdout, stubborn.returncode) == ("a\n", 137)
 
 
 def test_an_interrupt_ends_the_statement_and_not_the_session(open_lab: Open) -> None:
     lab = open_lab()
     lab.run("host", "x=kept", session="s")
-    assert lab.run("host", "sleep 1000", session="s", timeout=0.3).returncode == 130
+    assert lab.run("host", "sleep 1000", session="s", timeout=SOON).returncode == 130
     assert lab.run("host", "echo $x", session="s").stdout == "kept\n"
-    lab.run("host", "while :; do sleep 1000; done", session="s", timeout=0.3)
+    lab.run("host", "while :; do sleep 1000; done", session="s", timeout=SOON)
     assert lab.run("host", "echo again", session="s").stdout == "again\n"
 
 

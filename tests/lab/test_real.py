@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -51,7 +50,7 @@ def test_each_machine_has_its_own_name_processes_and_namespaces(lab: Lab) -> Non
     assert lab.run("A", "hostname; hostname other; hostname").stdout == "A\nother\n"
     assert lab.run("B", "hostname").stdout == "B\n"
     assert socket.gethostname() == here
-    lab.run("A", "sleep 1000 & ip netns add red")
+    lab.run("A", "sleep 1000 & ip netns add red; until pgrep -x sleep; do sleep 0.1; done")
     assert "sleep 1000" in lab.run("A", "ps aux").stdout
     assert "sleep 1000" not in lab.run("B", "ps aux").stdout
     assert "/sbin/init" in lab.run("B", "ps -o args= -p 1").stdout
@@ -70,26 +69,34 @@ def test_the_clock_cannot_be_set(lab: Lab) -> None:
 
 
 def test_commands_of_several_threads_run_side_by_side(lab: Lab) -> None:
-    began = time.monotonic()
-    threads = [threading.Thread(target=lab.run, args=(name, "sleep 0.5")) for name in ("A", "A", "B", "B")]
+    """Each waits for all others, so that none could end if one had to wait for another's end."""
+    commands = [("A", "touch /tmp/1; until [ -e /tmp/2 ]; do sleep 0.1; done; nc -l -p 99"), ("A", "touch /tmp/2; until [ -e /tmp/1 ]; do sleep 0.1; done"),
+                ("B", "until nc -z 10.0.0.1 99; do sleep 0.1; done")]  # fmt: skip
+    ends: list[int] = []
+
+    def run(name: str, command: str) -> None:
+        ends.append(lab.run(name, command, timeout=60).returncode)
+
+    threads = [threading.Thread(target=run, args=command) for command in commands]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - began < 1.5
+    assert ends == [0, 0, 0]
 
 
 def test_a_program_in_the_background_may_go_on_writing(lab: Lab) -> None:
-    assert lab.run("A", "(sleep 0.2; echo late; echo alive > /tmp/alive) & echo now").stdout == "now\n"
-    time.sleep(0.6)
-    assert lab.machine("A").read("/tmp/alive") == "alive\n"
+    late = "(until [ -e /tmp/go ]; do sleep 0.1; done; echo late; echo alive > /tmp/alive) & echo now"
+    assert lab.run("A", late).stdout == "now\n"
+    wait = "touch /tmp/go; until [ -s /tmp/alive ]; do sleep 0.1; done; cat /tmp/alive"
+    assert lab.run("A", wait, timeout=60).stdout == "alive\n"
 
 
 def test_the_first_packet_is_not_lost_and_addresses_are_settled() -> None:
     with Lab(pair(), backend="mininet") as fresh:
-        assert " 0% packet loss" in fresh.run("A", "ping -c 1 -W 1 10.0.0.2").stdout
+        assert " 0% packet loss" in fresh.run("A", "ping -c 1 -W 5 10.0.0.2").stdout
         # On a busy computer the kernel's own timer of duplicate address detection may be late.
-        wait = "for try in $(seq 30); do ip addr | grep -q tentative || break; sleep 0.1; done; ip addr"
+        wait = "for try in $(seq 300); do ip addr | grep -q tentative || break; sleep 0.1; done; ip addr"
         assert "tentative" not in fresh.run("B", wait).stdout
         assert fresh.run("A", "sysctl -n net.ipv6.conf.eth0.accept_dad").stdout == "1\n"
 
@@ -110,7 +117,7 @@ def test_open_vswitch_is_a_switch_too() -> None:
         .link("A", "s1").link("B", "s1")
     )  # fmt: skip
     with Lab(topology, backend="mininet") as ovs:
-        assert "1 received" in ovs.run("A", "ping -c 1 -W 3 10.0.0.2").stdout
+        assert "1 received" in ovs.run("A", "ping -c 1 -W 9 10.0.0.2").stdout
         assert "s1-eth2" in ovs.run("s1", "ovs-vsctl list-ports s1").stdout
 
 
@@ -124,7 +131,7 @@ def test_without_a_new_proc_machines_still_run(monkeypatch: pytest.MonkeyPatch) 
     poorer = next(mode for mode in probe.modes() if not mode.fresh_proc)
     monkeypatch.setattr(mininet, "probe", lambda: poorer)
     with Lab(pair(), backend="mininet") as poor:
-        assert " 0% packet loss" in poor.run("A", "ping -c 1 -W 1 10.0.0.2").stdout
+        assert " 0% packet loss" in poor.run("A", "ping -c 1 -W 5 10.0.0.2").stdout
         assert poor.run("A", "sleep 1000", timeout=0.3).returncode == 130
         assert poor.run("A", "sysctl -n net.ipv4.ip_forward", session="s").stdout == "0\n"
         assert poor.run("A", "sleep 1000", session="s", timeout=0.3).returncode == 130

@@ -24,7 +24,7 @@ def leaks(*arguments: str, **environment: str) -> str:
     run = subprocess.run(
         ["unshare", *user, "--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
          "--mount-proc", sys.executable, "-m", "tests.lab.leaks", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **environment},
+        cwd=ROOT, capture_output=True, text=True, timeout=400, check=False, env={**os.environ, **environment},
     )  # fmt: skip
     return "" if run.returncode == 0 else run.stdout + run.stderr or f"status {run.returncode}"
 
