@@ -39,7 +39,7 @@ def lan(request):  # type: ignore[no-untyped-def]
         "ip link add br0 type bridge; ip addr add 10.8.0.1/24 dev br0; ip link set br0 up",
         "ip link add d0 type veth peer name d1; ip link set d0 up; ip link set d1 up master br0",
         SERVER.format(time),
-        "/opt/cni/bin/dhcp daemon > /tmp/daemon.log 2>&1 & sleep 1",
+        "/opt/cni/bin/dhcp daemon > /tmp/daemon.log 2>&1 & until [ -S /run/cni/dhcp.sock ]; do sleep 0.1; done",
     ):
         assert machine.run(command).returncode == 0
     yield machine
@@ -80,7 +80,7 @@ def test_a_lease_is_given_back_where_the_interface_is_still_there(lan: Machine) 
     assert done.returncode == 0, (done, lan.read("/tmp/daemon.log"))
     assert len(lan.run(LEASES).stdout.splitlines()) == 1
     assert lan.plugin("macvlan", "DEL", MACVLAN).returncode == 0
-    lan.run("sleep 0.5")
+    lan.run("for i in $(seq 200); do [ -s /var/lib/misc/dnsmasq.leases ] || break; sleep 0.1; done")
     assert lan.run(LEASES).stdout == ""
 
 

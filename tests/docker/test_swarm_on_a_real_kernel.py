@@ -29,7 +29,7 @@ STEPS = (
     "docker service create -d --name web --replicas 2 -p 8080:80 traefik/whoami",
     "docker network create -d overlay --attachable shop",
     "docker service create -d --name api --network shop --replicas 2 traefik/whoami",
-    "for i in 1 2 3 4 5 6 7 8 9; do docker service ls | grep -c 2/2 | grep -q 2 && break; sleep 5; done",
+    "until [ $(docker service ls | grep -c 2/2) = 2 ]; do sleep 5; done",
 )
 #: What must be the same on both.
 COMPARED = (
@@ -97,8 +97,8 @@ ASKED = (
 
 @pytest.fixture(scope="module")
 def real() -> Iterator[dict[str, str]]:
-    items = [{"setup": guest()}, *({"cmd": command, "timeout": 120} for command in (*STEPS, *ASKED))]
-    done = uml.run(items, memory="700M", timeout=580)
+    items = [{"setup": guest()}, *({"cmd": command, "timeout": 600} for command in (*STEPS, *ASKED))]
+    done = uml.run(items, memory="700M", timeout=1800)
     yield {one["cmd"]: one["stdout"] for one in done if "cmd" in one}
 
 

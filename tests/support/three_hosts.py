@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -31,6 +32,8 @@ LINKS = (
 )
 ADDRESSES = (("a", "eth0", 1, 2), ("r", "eth0", 1, 1), ("r", "eth1", 2, 1), ("b", "eth0", 2, 2))
 SETTLE = 2.5
+#: An Ethernet frame of a type for experiments (IEEE 802, 88-B5), by which a capture knows its end.
+LAST_FRAME = bytes.fromhex("ffffffffffff02000000ffff88b5") + b"the last frame".ljust(46, b".")
 
 
 def configuration() -> list[tuple[str, str]]:
@@ -165,17 +168,26 @@ class Real:
         argv = [*self._enter(host), "tcpdump", "-U", "--immediate-mode", "-i", device, "-s", "0", "-w", path]
         self._tcpdump = subprocess.Popen(argv, stderr=subprocess.PIPE)
         assert self._tcpdump.stderr is not None
-        self._tcpdump.stderr.readline()
-        time.sleep(0.3)
+        said = self._tcpdump.stderr.readline()
+        assert b"listening on" in said, said
+        self._captured = host, device
 
     def frames(self) -> list[tuple[float, bytes]]:
+        """What was captured: all up to a frame that is sent now and waited for."""
         assert self._tcpdump is not None
-        time.sleep(0.3)
+        host, device = self._captured
+        send = "import socket, sys; s = socket.socket(17, 3); s.bind((sys.argv[1], 0)); s.send(bytes.fromhex(sys.argv[2]))"
+        subprocess.run([*self._enter(host), sys.executable, "-c", send, device, LAST_FRAME.hex()], check=True)
+        for _ in range(600):
+            data = Path(self.folder.name, "capture").read_bytes()
+            if LAST_FRAME in data:
+                break
+            time.sleep(0.1)
         self._tcpdump.terminate()
         self._tcpdump.wait()
-        data = Path(self.folder.name, "capture").read_bytes()
+        data = data[: data.index(LAST_FRAME)]
         frames, at = [], 24
-        while at + 16 <= len(data):
+        while at + 16 < len(data):
             seconds, micros, length, _ = (
                 int.from_bytes(data[at + n : at + n + 4], "little") for n in (0, 4, 8, 12)
             )

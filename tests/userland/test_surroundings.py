@@ -47,7 +47,10 @@ async def program(here: Surroundings, folder: str) -> list[Any]:
     here.remove(f"{folder}/a/link")
     seen.append(here.listdir(f"{folder}/a"))
     child = here.spawn(["sh", "-c", "echo out; echo err >&2; sleep 30"], log=f"{folder}/log")
-    await here.sleep(0.3)
+    for _ in range(200):
+        if here.read(f"{folder}/log") == b"out\nerr\n":
+            break
+        await here.sleep(0.1)
     seen.append((child.poll(), here.read(f"{folder}/log")))
     child.kill()
     seen.append((await child.wait(), child.poll()))

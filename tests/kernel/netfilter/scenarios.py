@@ -9,7 +9,7 @@ from tests.kernel.inet.scenarios import Scenario, Step
 
 MASQUERADE = ("r", "iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE")
 TRACKED = ("r", "iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP")
-SERVER = ("b", "nc -lk 80 </dev/null >/dev/null 2>&1 & sleep 0.3")
+SERVER = ("b", "nc -lk 80 </dev/null >/dev/null 2>&1 & until ss -Htln | grep -q ':80 '; do sleep 0.1; done")
 PING = ("a", "ping -c 1 -W 0.5 10.0.2.2")
 
 
@@ -77,7 +77,7 @@ SCENARIOS: dict[str, Scenario] = {
         [
             _forward("10.0.1.2:80"),
             ("r", "iptables -t nat -A POSTROUTING -s 10.0.1.0/24 -d 10.0.1.2 -j MASQUERADE"),
-            ("a", "nc -lk 80 </dev/null >/dev/null 2>&1 & sleep 0.3; sleep 0.2 | nc -N 10.0.1.1 8080"),
+            ("a", "nc -lk 80 </dev/null >/dev/null 2>&1 & until ss -Htln | grep -q ':80 '; do sleep 0.1; done; sleep 0.2 | nc -N 10.0.1.1 8080"),
         ],
     ),
     "hairpin without masquerade": Scenario(
@@ -88,7 +88,7 @@ SCENARIOS: dict[str, Scenario] = {
         "eth0",
         4,
         [
-            ("r", "iptables -t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8000; nc -lk 8000 </dev/null >/dev/null 2>&1 & sleep 0.3"),
+            ("r", "iptables -t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8000; nc -lk 8000 </dev/null >/dev/null 2>&1 & until ss -Htln | grep -q ':8000 '; do sleep 0.1; done"),
             ("a", "nc -z 10.0.2.2 80"),
         ],
     ),
