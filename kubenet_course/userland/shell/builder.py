@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lark import Transformer
-
 from kubenet_course.userland.shell.nodes import (
     AndOr,
     ArithCommand,
@@ -69,7 +67,7 @@ def _split_arith(pair: tuple[Word, str]) -> list[Word]:
     return made
 
 
-class Builder(Transformer):
+class Builder:
     """One method a rule; the argument is the list of the rule's children."""
 
     # -- lists ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from kubenet_course.userland.lalr import Parse
 from kubenet_course.userland.shell.nodes import ArrayValue, Assign, Lit, Redirect, Word
 from kubenet_course.userland.shell.source import META, ShellSyntaxError, Source, Substitution, make_word
 from kubenet_course.userland.shell.words import Scanner
@@ -70,7 +71,7 @@ class Lexer(Scanner):
         self.warnings: list[tuple[int, str]] = []
 
     # -- tokens -----------------------------------------------------------------------------
-    def next(self, parser: Any) -> Token | None:
+    def next(self, parse: Parse) -> Token | None:
         """The next token, or None at the end of the unit."""
         self._skip_blanks()
         if self.pos >= len(self.text):
@@ -79,29 +80,29 @@ class Lexer(Scanner):
                 raise ShellSyntaxError(
                     "unexpected EOF while looking for matching `)'", self.source.last_line() + 1
                 )
-            if not self.in_cond and not self.ended and not accepts(parser, "$END"):
+            if not self.in_cond and not self.ended and not parse.takes("$END"):
                 self.ended = True
                 return self._token("NEWLINE", None, "newline", self.pos)
             return None
         start = self.pos
         char = self.text[start]
         if char == "\n":
-            if not self.nested and not self.in_cond and accepts(parser, "$END"):
+            if not self.nested and not self.in_cond and parse.takes("$END"):
                 return None
             self.pos += 1
             token = self._token("NEWLINE", None, "newline", start)
             self._read_heredocs()
             if self.in_cond:
-                return self.next(parser)
+                return self.next(parse)
             return token
         if self.in_cond:
-            return self._cond_token(parser)
+            return self._cond_token(parse)
         token_ = self._redirection()
         if token_ is not None:
             return token_
         if char in ";&|()":
-            return self._operator(parser)
-        return self._word_token(parser)
+            return self._operator(parse)
+        return self._word_token(parse)
 
     def _token(self, type_: str, value: Any, text: str, start: int) -> Token:
         token = Token(type_, value, text, self.source.line(start), start)
@@ -130,7 +131,7 @@ class Lexer(Scanner):
             else:
                 break
 
-    def _operator(self, parser: Any) -> Token:
+    def _operator(self, parse: Parse) -> Token:
         start = self.pos
         if self.text.startswith("((", start) and self._command_position():
             end = self.arithmetic_end(start + 2)
@@ -140,7 +141,7 @@ class Lexer(Scanner):
                 return self._token("ARITH", (expression, self.text[start + 2 : end]), "((", start)
         for text, type_ in OPERATORS:
             if self.text.startswith(text, start):
-                if type_ == "RPAREN" and self.nested and not accepts(parser, "RPAREN"):
+                if type_ == "RPAREN" and self.nested and not parse.takes("RPAREN"):
                     raise _SubstitutionEnd
                 self.pos += len(text)
                 return self._token(type_, text, text, start)
@@ -164,7 +165,7 @@ class Lexer(Scanner):
         return bool(self.before and self.before.type == "FUNCTION")
 
     # -- words ------------------------------------------------------------------------------
-    def _word_token(self, parser: Any) -> Token:
+    def _word_token(self, parse: Parse) -> Token:
         start = self.pos
         if self.previous is not None and self.previous.type == "REDIR":
             return self._redirect_target(start)
@@ -176,7 +177,7 @@ class Lexer(Scanner):
         raw = word.raw
         if self.pos == start:
             raise AssertionError(self.text[start : start + 1])
-        type_ = self._reserved(raw, parser)
+        type_ = self._reserved(raw, parse)
         if type_ == "WORD" and self.prefix and raw in DECLARATIONS:
             self.declaration = True
             token = self._token(type_, word, raw, start)
@@ -186,18 +187,18 @@ class Lexer(Scanner):
             self.in_cond = True
         return self._token(type_, word, raw, start)
 
-    def _reserved(self, raw: str, parser: Any) -> str:
+    def _reserved(self, raw: str, parse: Parse) -> str:
         """The terminal of a word: WORD, or a reserved word where one may stand."""
-        if raw == "in" and accepts(parser, "IN"):
+        if raw == "in" and parse.takes("IN"):
             return "IN"
         type_ = RESERVED.get(raw)
         if type_ is None:
             return "WORD"
-        if type_ in ("ESAC", "DO") and accepts(parser, type_) and self._after_list(type_):
+        if type_ in ("ESAC", "DO") and parse.takes(type_) and self._after_list(type_):
             return type_
         if not self._command_position():
             return "WORD"
-        allowed = parser.parse_conf.states[parser.position]
+        allowed = parse.row
         if type_ not in allowed and "WORD" in allowed and "IF" not in allowed:
             return "WORD"
         return type_
@@ -296,7 +297,7 @@ class Lexer(Scanner):
                 elements.append((None, self.word(META)))
 
     # -- [[ ]] ------------------------------------------------------------------------------
-    def _cond_token(self, parser: Any) -> Token:
+    def _cond_token(self, parse: Parse) -> Token:
         start = self.pos
         text = self.text
         previous = self.previous.type if self.previous else ""
@@ -322,7 +323,7 @@ class Lexer(Scanner):
             return self._token("BANG", None, raw, start)
         if raw in UNARY and primary:
             return self._token("UNOP", raw, raw, start)
-        if raw in BINARY and previous == "WORD" and accepts(parser, "BINOP"):
+        if raw in BINARY and previous == "WORD" and parse.takes("BINOP"):
             return self._token("BINOP", raw, raw, start)
         return self._token("WORD", word, raw, start)
 
@@ -391,24 +392,3 @@ class _SubstitutionEnd(Exception):
 
 def _unquote(raw: str) -> str:
     return re.sub(r"\\(.)|['\"]", lambda match: match[1] or "", raw)
-
-
-def accepts(parser: Any, terminal: str) -> bool:
-    """Whether the LALR parser, after the reductions that `terminal` causes, would take it."""
-    states = parser.parse_conf.states
-    stack = list(parser.state_stack)
-    while True:
-        entry = states[stack[-1]].get(terminal)
-        if entry is None:
-            return False
-        action, argument = entry
-        if not hasattr(argument, "expansion"):
-            return True
-        size = len(argument.expansion)
-        if size:
-            del stack[-size:]
-        if stack[-1] == parser.parse_conf.start_state and argument.origin.name == "$root_script":
-            return True
-        stack.append(states[stack[-1]][argument.origin.name][1])
-        if stack[-1] == parser.parse_conf.end_state:
-            return True

@@ -7,9 +7,8 @@ result of parsing is a pure function of the text and therefore cached.
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import resources
-from typing import Any
 
+from kubenet_course.userland import lalr
 from kubenet_course.userland.shell.lexer import Lexer, Token, _SubstitutionEnd
 from kubenet_course.userland.shell.nodes import Script, Unit
 from kubenet_course.userland.shell.source import ShellSyntaxError, Source, Substitution
@@ -18,23 +17,10 @@ MAX_DEPTH = 40
 
 
 @lru_cache(1)
-def _grammar() -> Any:
-    from lark import Lark
-    from lark.lexer import Lexer as LarkLexer
-
+def _grammar() -> lalr.Grammar:
     from kubenet_course.userland.shell.builder import Builder
 
-    class NoLexer(LarkLexer):
-        """Lark wants a lexer; ours feeds the parser by hand."""
-
-        def __init__(self, conf: Any):
-            del conf
-
-        def lex(self, lexer_state: Any, parser_state: Any) -> Any:
-            return iter(())
-
-    text = resources.files("kubenet_course.userland.shell").joinpath("grammar.lark").read_text()
-    return Lark(text, parser="lalr", lexer=NoLexer, start="script", transformer=Builder())
+    return lalr.load("kubenet_course.userland.shell", lalr.methods_of(Builder()))
 
 
 def substitution_in(source: Source, depth: int = 0) -> Substitution:
@@ -52,27 +38,24 @@ def substitution_in(source: Source, depth: int = 0) -> Substitution:
 
 def _parse(lexer: Lexer) -> Script:
     """One unit, or in a nested lexer everything up to the closing parenthesis."""
-    from lark import UnexpectedToken
-
-    interactive = _grammar().parse_interactive("")
-    state = interactive.parser_state
+    parse = lalr.Parse(_grammar())
     token: Token | None = None
     try:
         while True:
             try:
-                token = lexer.next(state)
+                token = lexer.next(parse)
             except _SubstitutionEnd:
                 lexer.end_heredocs()
                 token = Token("RPAREN", None, ")", lexer.source.line(lexer.pos), lexer.pos)
-                result = state.feed_token(Token("$END", None, ")", token.line, lexer.pos), True)
+                result = parse.feed(Token("$END", None, ")", token.line, lexer.pos))
                 lexer.pos += 1
                 return result
             if token is None:
                 break
-            state.feed_token(token)
+            parse.feed(token)
         end = Token("$END", None, "", lexer.source.last_line() + 1, lexer.pos)
-        return state.feed_token(end, True)
-    except UnexpectedToken:
+        return parse.feed(end)
+    except lalr.UnexpectedToken:
         raise _unexpected(lexer, token) from None
 
 

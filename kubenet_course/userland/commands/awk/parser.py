@@ -35,23 +35,21 @@ REDUCTIONS: lalr.Reductions = MappingProxyType({
 
 
 @lru_cache(1)
-def _grammar() -> Any:
-    return lalr.load("kubenet_course.userland.commands.awk", "program", REDUCTIONS)
+def _grammar() -> lalr.Grammar:
+    return lalr.load("kubenet_course.userland.commands.awk", lalr.tuples(REDUCTIONS))
 
 
 @lru_cache(128)
 def parse(text: str) -> Program:
     """The program; raises AwkError with mawk's message."""
-    from lark import UnexpectedToken
-
     tokens = Lexer(text).all()
-    state = _grammar().parse_interactive("").parser_state
+    state = lalr.Parse(_grammar())
     token = tokens[-1]
     try:
         for token in tokens:
-            state.feed_token(token)
-        rules = state.feed_token(Token("$END", None, "", tokens[-1].line), True)
-    except UnexpectedToken:
+            state.feed(token)
+        rules = state.feed(Token("$END", None, "", tokens[-1].line))
+    except lalr.UnexpectedToken:
         if token.text == "":
             raise AwkError(f"line {token.line + 1}: syntax error at or near end of file") from None
         shown = token.text if token.text != "\n" else "end of line"

@@ -42,8 +42,8 @@ class Token:
 
 
 @lru_cache(1)
-def _grammar() -> Any:
-    return lalr.load("kubenet_course.userland.commands.jq", "start", {"start": lambda items: items[0]})
+def _grammar() -> lalr.Grammar:
+    return lalr.load("kubenet_course.userland.commands.jq", lalr.tuples({"start": lambda items: items[0]}))
 
 
 def _string(text: str, at: int) -> tuple[list[Any], int]:
@@ -138,19 +138,17 @@ def _token(match: re.Match[str]) -> Token:
 @lru_cache(128)
 def parse(text: str) -> tuple:
     """The filter; raises JqSyntaxError."""
-    from lark import UnexpectedToken
-
     tokens = _tokens(text)
     if not tokens:
         return ("identity",)
-    state = _grammar().parse_interactive("").parser_state
+    state = lalr.Parse(_grammar())
     token = tokens[-1]
     try:
         for token in [*tokens, Token("$END", None, "")]:
             if token.type == "$END":
-                return state.feed_token(token, True)
-            state.feed_token(token)
-    except UnexpectedToken:
+                return state.feed(token)
+            state.feed(token)
+    except lalr.UnexpectedToken:
         if token.type == "$END":
             raise JqSyntaxError("syntax error, unexpected $end (Unix shell quoting issues?)") from None
         names = {

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lark import Token, Transformer
-
 from kubenet_course.userland.commands.nft.build_blocks import (
     ENDS,
     BlockBuilder,
@@ -18,10 +16,10 @@ from kubenet_course.userland.commands.nft.build_blocks import (
 )
 from kubenet_course.userland.commands.nft.commands import Command, Definition, Spec
 from kubenet_course.userland.commands.nft.errors import NftError
-from kubenet_course.userland.commands.nft.pieces import Tail, loc_of, real
+from kubenet_course.userland.commands.nft.pieces import Tail, Token, loc_of, real
 
 
-class Builder(BlockBuilder, Transformer):
+class Builder(BlockBuilder):
     # -- top --------------------------------------------------------------------------------
     def start(self, children: list[Any]) -> list[Any]:
         found: list[Any] = []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lark import Token
-
 from kubenet_course.kernel.netfilter.nf_tables import statements as st
 from kubenet_course.kernel.netfilter.nf_tables.expressions import Loc
 from kubenet_course.userland.commands.nft.build_rules import RuleBuilder
@@ -19,7 +17,7 @@ from kubenet_course.userland.commands.nft.commands import (
     TableData,
 )
 from kubenet_course.userland.commands.nft.errors import NftError
-from kubenet_course.userland.commands.nft.pieces import Tail, loc_of, number
+from kubenet_course.userland.commands.nft.pieces import Tail, Token, loc_of, number
 
 
 def _text(children: list[Any]) -> str:

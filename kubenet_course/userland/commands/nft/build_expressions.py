@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lark import Token
-
 from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     META_TYPES,
     Binop,
@@ -41,7 +39,15 @@ from kubenet_course.kernel.netfilter.nf_tables.exthdrs import (
     TCP_SYNONYMS,
 )
 from kubenet_course.userland.commands.nft.errors import NftError
-from kubenet_course.userland.commands.nft.pieces import Tail, last_number, loc_of, milliseconds, number, span
+from kubenet_course.userland.commands.nft.pieces import (
+    Tail,
+    Token,
+    last_number,
+    loc_of,
+    milliseconds,
+    number,
+    span,
+)
 from kubenet_course.userland.commands.nft.typed import Integer, RangeExpr, SlashExpr
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from lark import Token
-
 from kubenet_course.kernel.netfilter.nf_tables import statements as st
 from kubenet_course.kernel.netfilter.nf_tables.expressions import Ct, Variable, Verdict
 from kubenet_course.userland.commands.nft.build_expressions import (
@@ -17,7 +15,7 @@ from kubenet_course.userland.commands.nft.build_expressions import (
 )
 from kubenet_course.userland.commands.nft.commands import RuleData
 from kubenet_course.userland.commands.nft.errors import NftError, refused
-from kubenet_course.userland.commands.nft.pieces import Tail, loc_of, number, sized, span
+from kubenet_course.userland.commands.nft.pieces import Tail, Token, loc_of, number, sized, span
 from kubenet_course.userland.commands.nft.typed import Integer
 
 _WIDTHS = {"group": 0xFFFF, "threshold": 0xFFFF}

@@ -5,10 +5,23 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from lark import Token
-
 from kubenet_course.kernel.netfilter.nf_tables.expressions import Loc
 from kubenet_course.userland.commands.nft.errors import NftError
+
+
+class Token(str):
+    """A word of the text: `type` is its terminal; where it begins and ends."""
+
+    __slots__ = ("type", "start_pos", "end_pos")
+
+    type: str
+    start_pos: int
+    end_pos: int
+
+    def __new__(cls, kind: str, text: str, start: int, end: int) -> Token:
+        made = super().__new__(cls, text)
+        made.type, made.start_pos, made.end_pos = kind, start, end
+        return made
 
 
 class Tail(NamedTuple):
@@ -23,7 +36,7 @@ class Tail(NamedTuple):
 
 def loc_of(thing: Any) -> Loc | None:
     if isinstance(thing, Token):
-        return (thing.start_pos, thing.end_pos)  # type: ignore[return-value]
+        return thing.start_pos, thing.end_pos
     found = getattr(thing, "loc", None)
     if found is None and getattr(thing, "table_loc", None) is not None:
         last = thing.handle_loc or thing.name_loc or thing.table_loc
