@@ -300,6 +300,8 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
             vlan = allowed
         if port.learning:
             self.fdb_learn(source, port, vlan, skb)
+        if destination == self.mac:
+            skb.pkt_type = PACKET_HOST  # br_handle_frame(): also where the port it came in at has another address
         skb.physin = skb.dev
         netfilter = self.net.netfilter
         hooks = netfilter.bridge_hooks

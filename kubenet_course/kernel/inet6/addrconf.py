@@ -84,7 +84,7 @@ def address_add(net: NetNamespace, dev: NetDevice, new: Inet6Address, *, replace
 
     `new.flags` need not say permanent or tentative; `replace` changes an address that is there.
     """
-    if dev.mtu < MIN_MTU:
+    if dev.mtu < MIN_MTU and not dev.is_loopback:
         raise KernelError(errno.EINVAL)
     if dev not in net.ipv6.devices or disabled(net, dev):
         raise KernelError(errno.EACCES, "ipv6: IPv6 is disabled on this device")
@@ -139,8 +139,7 @@ def _modify(net: NetNamespace, dev: NetDevice, old: Inet6Address, new: Inet6Addr
     kept = old.flags & {"tentative", "dadfailed", "temporary", "optimistic"}
     if "nodad" in new.flags or "dadfailed" in old.flags:
         kept -= {"dadfailed"}
-    had_route = "noprefixroute" not in old.flags
-    metric = old.metric
+    had_route = "permanent" in old.flags and "noprefixroute" not in old.flags
     old.valid, old.preferred = new.valid, new.preferred
     old.flags = kept | (new.flags - {"tentative"})
     if new.valid is None:
@@ -148,13 +147,11 @@ def _modify(net: NetNamespace, dev: NetDevice, old: Inet6Address, new: Inet6Addr
     old.updated = net.loop.now
     if new.metric:
         old.metric = new.metric
-    wants_route = "noprefixroute" not in old.flags
-    if had_route and (not wants_route or metric != old.metric):
-        fresh, old.metric = old.metric, metric
+    if "noprefixroute" not in old.flags:
+        if not (had_route and implied.modify_prefix_route(net, dev, old)):
+            implied.add_prefix_route(net, dev, old)
+    elif had_route:
         implied.remove_prefix_route(net, dev, old)
-        old.metric = fresh
-    if wants_route:
-        implied.add_prefix_route(net, dev, old)
     arm_lifetime(net, dev, old)
     net.ipv6.flush_cache()
 
@@ -189,7 +186,7 @@ def delete(net: NetNamespace, dev: NetDevice, address: Inet6Address, *, keep_rou
     for timer in (address.timer, address.lifetime_timer):
         if timer is not None:
             timer.cancel()
-    if not keep_route and "noprefixroute" not in address.flags:
+    if not keep_route and "permanent" in address.flags and "noprefixroute" not in address.flags:
         implied.remove_prefix_route(net, dev, address)
     implied.leave_solicited(net, dev, address)
     implied.withdraw(net, dev, address)

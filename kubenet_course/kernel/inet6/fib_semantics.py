@@ -54,7 +54,7 @@ def route_add(
     else:
         _add_one(table, here, route, excl)
     if route.expires is not None:
-        net.loop.call_at(route.expires, _expire, net, route)
+        net.loop.call_at(route.expires, expire, net, route)
     net.ipv6.flush_cache()
     net.rtnl_notify("route", route)
 
@@ -158,7 +158,7 @@ def check_nexthop(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> N
     dev = hop.dev
     if dev is None or dev.mtu < 1280 and not dev.is_loopback:  # IPv6 has left it: no idev
         raise KernelError(errno.ENODEV)
-    if not dev.is_loopback and net.sysctl.conf("ipv6", dev.name, "disable_ipv6"):
+    if route.type not in fib.TYPE_ERRORS and net.sysctl.conf("ipv6", dev.name, "disable_ipv6"):
         raise KernelError(errno.EACCES, "IPv6 is disabled on nexthop device")
     if not dev.up and route.type not in fib.TYPE_ERRORS:
         raise KernelError(errno.ENETDOWN, "Nexthop device is not up")
@@ -215,6 +215,8 @@ def _check_reachable(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -
     if found is None or not found[1] or found[1][0].gateway is not None:
         raise KernelError(errno.EHOSTUNREACH)
     dev = found[1][0].dev
+    if dev is net.loopback and found[0].type == fib.UNICAST:  # fib6_is_reject(): nothing is behind the loopback
+        raise KernelError(errno.EHOSTUNREACH)
     if hop.dev is not None and dev is not hop.dev:
         raise KernelError(errno.EHOSTUNREACH)
     hop.dev = dev
@@ -273,30 +275,46 @@ def _names(said: fib.NextHop, own: fib.NextHop) -> bool:
     return (said.dev is None or said.dev is own.dev) and (said.gateway is None or said.gateway == own.gateway)
 
 
-def _expire(net: NetNamespace, route: fib.FibRoute) -> None:
+def expire(net: NetNamespace, route: fib.FibRoute) -> None:
     """fib6_age(): a route with an end of its own is over."""
     table = net.ipv6.tables.get(route.table)
     if table is None or route not in table.at(route.prefix) or route.expires is None:
         return
     if route.expires > net.loop.now:
-        net.loop.call_at(route.expires, _expire, net, route)
+        net.loop.call_at(route.expires, expire, net, route)
         return
     table.remove(route)
     net.ipv6.flush_cache()
 
 
 # -- devices and addresses that go away -------------------------------------------------------
-def flush_device(net: NetNamespace, dev: NetDevice) -> None:
-    """rt6_disable_ip(): every route over a device that went down."""
+def flush_device(net: NetNamespace, dev: NetDevice, *, unregister: bool = False) -> None:
+    """fib6_ifdown(): every route over a device that went down.
+
+    A multipath route with a next hop left keeps the others as dead, for when the device is up again.
+    """
     for table in net.ipv6.tables.values():
         for route in list(table):
-            if not any(hop.dev is dev for hop in route.nexthops) or (
-                dev.is_loopback and route.type in fib.TYPE_ERRORS and dev.up
-            ):
+            if not any(hop.dev is dev for hop in route.nexthops):
                 continue
-            route.nexthops[:] = [hop for hop in route.nexthops if hop.dev is not dev]
-            if not route.nexthops:
+            left = [hop for hop in route.nexthops if hop.dev is not dev]
+            if all(hop.dead for hop in left):
                 table.remove(route)
+            elif unregister or route.nhid:
+                route.nexthops[:] = left
+            else:
+                for hop in route.nexthops:
+                    if hop.dev is dev:
+                        hop.dead = hop.linkdown = True
+
+
+def sync_up(net: NetNamespace, dev: NetDevice) -> None:
+    """rt6_sync_up() after NETDEV_UP: next hops that went with the device are back."""
+    for table in net.ipv6.tables.values():
+        for route in table.unordered():
+            for hop in route.nexthops:
+                if hop.dev is dev:
+                    hop.dead = False
 
 
 def sync_linkdown(net: NetNamespace, dev: NetDevice) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.vrf import l3mdev_master
@@ -59,7 +59,7 @@ def icmpv6_send(
         return
     if here is not None and here in net.ipv6.anycasts and not net.ipv6.is_local(here):
         here = None
-    oif = skb.in_dev if ip.source.is_link_local else l3mdev_master(skb.in_dev)
+    oif = _real_device(skb) if ip.source.is_link_local else l3mdev_master(skb.in_dev)
     mark = skb.mark if net.sysctl.get_int("net", "ipv6", "fwmark_reflect") else 0
     try:
         back = ip6_route_output(net, ip.source, here or 0, oif=oif, mark=mark, protocol=IPPROTO_ICMPV6)
@@ -137,6 +137,12 @@ def icmpv6_rcv(net: NetNamespace, skb: SkBuff) -> None:
         skb.consume(net)
 
 
+def _real_device(skb: SkBuff) -> NetDevice | None:
+    """icmp6_dev(): the device that the address is on, where the packet came over the loopback."""
+    rt: Any = skb.dst
+    return rt.iif if skb.in_dev is not None and skb.in_dev.is_loopback and rt is not None and rt.iif else skb.in_dev
+
+
 def _echo(net: NetNamespace, skb: SkBuff, header: Icmpv6Header) -> None:
     """icmpv6_echo_reply()."""
     ip = skb.network
@@ -149,7 +155,7 @@ def _echo(net: NetNamespace, skb: SkBuff, header: Icmpv6Header) -> None:
         skb.drop("NOT_SPECIFIED", net)
         return
     source = None if group or anycast else ip.destination
-    oif = skb.in_dev if ip.source.is_link_local or group else l3mdev_master(skb.in_dev)
+    oif = _real_device(skb) if ip.source.is_link_local or group else l3mdev_master(skb.in_dev)
     mark = skb.mark if sysctl.get_int("net", "ipv6", "fwmark_reflect") else 0
     try:
         back = ip6_route_output(net, ip.source, source or 0, oif=oif, mark=mark, protocol=IPPROTO_ICMPV6)

@@ -30,15 +30,56 @@ def prefix_route(net: NetNamespace, dev: NetDevice, prefix: Network, metric: int
 
 
 def add_prefix_route(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
-    """addrconf_prefix_route(): once for all addresses of the prefix."""
+    """addrconf_prefix_route(): once for all addresses of the prefix.
+
+    A route with an end takes the end of the address that came last; one without keeps none (fib6_add_rt2node()).
+    """
     if address.local.is_loopback:
         return
     route = prefix_route(net, dev, address.network, address.metric)
-    route.expires = address.valid  # it goes with the address
-    if not insert_once(net, route):
-        for old in net.ipv6.table(route.table).at(route.prefix):
-            if (old.dev, old.metric, old.protocol) == (dev, route.metric, fib.RTPROT_KERNEL):
-                old.expires = address.valid
+    route.expires = None if dev.is_loopback else address.valid  # what fib6_is_reject() says clears RTF_EXPIRES
+    if insert_once(net, route):
+        _expire_later(net, route)
+        return
+    for old in net.ipv6.table(route.table).at(route.prefix):
+        if (old.dev, old.metric, old.gateway) == (dev, route.metric, None) and old.expires is not None:
+            old.expires = address.valid
+            _expire_later(net, old)
+
+
+def _expire_later(net: NetNamespace, route: fib.FibRoute) -> None:
+    if route.expires is not None:
+        from kubenet_course.kernel.inet6 import fib_semantics
+
+        net.loop.call_at(route.expires, fib_semantics.expire, net, route)
+
+
+def find_prefix_route(net: NetNamespace, dev: NetDevice, network: Network) -> fib.FibRoute | None:
+    """addrconf_get_prefix_route(): the first route of the prefix straight over the device, whoever made it."""
+    for route in net.ipv6.table(l3mdev_table(dev) or fib.RT_TABLE_MAIN).at(network):
+        if route.dev is dev and route.gateway is None and not route.nhid:
+            return route
+    return None
+
+
+def modify_prefix_route(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> bool:
+    """modify_prefix_route(): the address's new metric and end hold for its route; False where it has none any more."""
+    route = find_prefix_route(net, dev, address.network)
+    if route is None:
+        return False
+    if route.metric != (address.metric or METRIC_ADDRCONF):
+        _remove(net, route)
+        add_prefix_route(net, dev, address)
+    else:
+        route.expires = address.valid
+        _expire_later(net, route)
+    return True
+
+
+def _remove(net: NetNamespace, route: fib.FibRoute) -> None:
+    net.ipv6.table(route.table).remove(route)
+    net.ipv6.flush_cache()
+    net.rtnl_notify("route", route, True)
 
 
 def insert_once(net: NetNamespace, route: fib.FibRoute) -> bool:
@@ -56,12 +97,24 @@ def insert_once(net: NetNamespace, route: fib.FibRoute) -> bool:
 
 
 def remove_prefix_route(net: NetNamespace, dev: NetDevice, address: Inet6Address) -> None:
-    """check_cleanup_prefix_route(): the last address of a prefix takes the route along."""
+    """check_cleanup_prefix_route(), cleanup_prefix_route(): the last lasting address of a prefix takes the route along.
+
+    Where addresses with an end are left the route gets theirs; those that brought no route keep it nevertheless.
+    """
+    ends = []
     for other in net.ipv6.addresses.get(dev, ()):
-        if other is not address and other.network == address.network and "noprefixroute" not in other.flags:
-            if (other.metric or METRIC_ADDRCONF) == (address.metric or METRIC_ADDRCONF):
+        if other is not address and other.network == address.network:
+            if other.flags & {"permanent", "noprefixroute"} or other.valid is None:
                 return
-    remove_kernel_route(net, prefix_route(net, dev, address.network, address.metric))
+            ends.append(other.valid)
+    route = find_prefix_route(net, dev, address.network)
+    if route is None:
+        return
+    if not ends:
+        _remove(net, route)
+    elif route.expires is None:
+        route.expires = max(ends)
+        _expire_later(net, route)
 
 
 def remove_kernel_route(net: NetNamespace, wanted: fib.FibRoute) -> None:

@@ -54,6 +54,7 @@ def device_up(net: NetNamespace, dev: NetDevice) -> None:
     elif dev.running:
         idev.ready = True
         _configure(net, dev)
+    fib_semantics.sync_up(net, dev)
     fib_semantics.sync_linkdown(net, dev)
     net.ipv6.flush_cache()
 
@@ -108,7 +109,7 @@ def device_down(net: NetNamespace, dev: NetDevice, *, unregister: bool = False) 
     idev = net.ipv6.devices.get(dev)
     if idev is None:
         return
-    fib_semantics.flush_device(net, dev)
+    fib_semantics.flush_device(net, dev, unregister=unregister)
     net.nd.flush_device(dev)
     idev.cancel_timers()
     if idev.ready:
@@ -138,13 +139,16 @@ def device_down(net: NetNamespace, dev: NetDevice, *, unregister: bool = False) 
 
 
 def mtu_changed(net: NetNamespace, dev: NetDevice) -> None:
-    """IPv6 lives on a device only while its MTU is at least 1280."""
+    """addrconf_notify(NETDEV_CHANGEMTU): IPv6 lives on a device only while its MTU is at least 1280.
+
+    The loopback loses its addresses only; what is added later stays, and ::1 waits for the next `up`.
+    """
     idev = net.ipv6.devices.get(dev)
-    if idev is None or dev.is_loopback:
+    if idev is None:
         return
     if dev.mtu < MIN_MTU:
         device_down(net, dev)
-    elif dev.up and not idev.ready:
+    elif dev.up and not idev.ready and not dev.is_loopback:
         device_up(net, dev)
     net.sysctl._set(("net", "ipv6", "conf", dev.name, "mtu"), str(max(dev.mtu, MIN_MTU)))
     net.ipv6.flush_cache()

@@ -164,7 +164,7 @@ def _lives(net: NetNamespace, route: fib.FibRoute, seconds: int) -> None:
         route.expires = None
         return
     route.expires = net.loop.now + seconds * SECOND
-    net.loop.call_at(route.expires, fib_semantics._expire, net, route)
+    net.loop.call_at(route.expires, fib_semantics.expire, net, route)
 
 
 def purge_default_routers(net: NetNamespace, dev: NetDevice) -> None:

@@ -64,9 +64,9 @@ class Rt6Exception:
 
 # -- the tables -----------------------------------------------------------------------------------
 def fib6_lookup(
-    net: NetNamespace, key: fib.FlowKey, oif: int = 0
+    net: NetNamespace, key: fib.FlowKey, oif: int = 0, strict: bool = True
 ) -> tuple[fib.FibRule, fib.FibRoute, list[fib.NextHop]]:
-    """fib6_rule_lookup(): the first rule whose table answers.
+    """fib6_rule_lookup(): the first rule whose table answers; `strict`: over device `oif`, else rather over it.
 
     KernelError(ENETUNREACH) where none does; an unreachable (…) route's own error with `.route`.
     """
@@ -75,7 +75,7 @@ def fib6_lookup(
             code = {"blackhole": errno.EINVAL, "unreachable": errno.ENETUNREACH, "prohibit": errno.EACCES}
             raise KernelError(code.get(rule.action, errno.EINVAL))
         table = net.ipv6.tables.get(rule.table)
-        found = _select(net, table, key, oif) if table is not None else None
+        found = _select(net, table, key, oif, strict) if table is not None else None
         if found is None:
             continue
         route, hops = found
@@ -90,7 +90,7 @@ def fib6_lookup(
 
 
 def _select(
-    net: NetNamespace, table: fib.FibTable, key: fib.FlowKey, oif: int
+    net: NetNamespace, table: fib.FibTable, key: fib.FlowKey, oif: int, strict: bool
 ) -> tuple[fib.FibRoute, list[fib.NextHop]] | None:
     """fib6_table_lookup() and find_rr_leaf(): longest prefix, lowest metric, then a live router."""
     address = key.destination
@@ -105,13 +105,13 @@ def _select(
                 break
             if sourced and (route.source is None or key.source not in route.source):
                 continue  # where some ask for a source, those that do not are never found
-            if route.type in fib.TYPE_ERRORS:
-                hops = route.nexthops
-            else:
-                hops = _usable(net, route, oif)
+            hops = _usable(net, route, oif if strict else 0)
             if not hops:
                 continue
             score = _score(net, route, hops)
+            if oif and not strict:
+                over = [hop for hop in hops if hop.dev.ifindex == oif]  # type: ignore[union-attr]
+                hops, score = over or hops[:1], score + 2 * bool(over)
             if best is None or score > best[0]:
                 best = (score, route, hops)
         if best is not None:
@@ -172,12 +172,15 @@ def ip6_route_output(
     destination_port: int = 0,
     tos: int = 0,
     retry: bool = True,
+    strict: bool = True,
 ) -> Rt6Info:
     """ip6_dst_lookup(): how this host sends to `destination`; a source is chosen where none is given.
 
+    `strict`: over no other device than `oif`, as for a socket that is bound to it (RT6_LOOKUP_F_IFACE).
+
     KernelError: ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL (blackhole), EADDRNOTAVAIL (no source).
     """
-    key = (destination, source, oif, mark, source_port << 16 | destination_port, protocol, tos)
+    key = (destination, source, oif, mark, source_port << 16 | destination_port, protocol, tos, strict)
     cached = net.ipv6.output_cache.get(key)
     if cached is not None:
         return cached
@@ -193,17 +196,17 @@ def ip6_route_output(
         destination_port,
     )
     try:
-        rt = _route_output(net, destination, source, oif, flow)
+        rt = _route_output(net, destination, source, oif, flow, strict)
     except KernelError as failure:
-        if source or not retry or not net.ipv6.subtrees or failure.errno != errno.ENETUNREACH:
+        if source or not retry:
             raise
-        # ip6_dst_lookup_tail(): a source first, then the route that wants it.
-        chosen = select_source(net, oif, destination)
+        # ip6_dst_lookup_tail(): a source first, then the route or rule that wants it.
+        chosen = select_source(net, None, destination)
         if chosen is None:
-            raise
+            raise KernelError(errno.EADDRNOTAVAIL) from failure
         return ip6_route_output(
             net, destination, int(chosen), oif=oif, mark=mark, protocol=protocol, source_port=source_port,
-            destination_port=destination_port, tos=tos,
+            destination_port=destination_port, tos=tos, strict=True,
         )  # fmt: skip
     _apply_exception(net, rt)
     if len(net.ipv6.output_cache) > 65536:
@@ -213,15 +216,15 @@ def ip6_route_output(
 
 
 def _route_output(
-    net: NetNamespace, destination: IPv6Address, source: int, oif: NetDevice | None, flow: fib.FlowKey
+    net: NetNamespace, destination: IPv6Address, source: int, oif: NetDevice | None, flow: fib.FlowKey, strict: bool
 ) -> Rt6Info:
     if destination == 0:
         destination = IPv6Address(source) if source else IPv6Address(1)
         flow = fib.FlowKey(int(destination), int(source), "lo", flow.oif, flow.mark)
     if oif is not None and not oif.up:
         raise KernelError(errno.ENETUNREACH)
-    strict = oif is not None and (destination.is_link_local or destination.is_multicast)
-    rule, route, hops = _lookup_out(net, flow, oif, strict or not source)
+    strict = strict or not source or destination.is_link_local or destination.is_multicast or destination.is_loopback
+    rule, route, hops = fib6_lookup(net, flow, 0 if oif is None or oif.kind == "vrf" else oif.ifindex, strict)
     if route.type in (fib.LOCAL, fib.ANYCAST):
         rt = Rt6Info(net, fib.LOCAL, l3mdev_master(route.dev) or net.loopback, destination)
         rt.iif = route.dev
@@ -243,19 +246,6 @@ def _source(
         return route.prefsrc
     chosen = select_source(net, dev, destination)
     return chosen if chosen is not None else ANY6
-
-
-def _lookup_out(
-    net: NetNamespace, flow: fib.FlowKey, oif: NetDevice | None, strict: bool
-) -> tuple[fib.FibRule, fib.FibRoute, list[fib.NextHop]]:
-    """ip6_route_output_flags(): a device that was named must be the way out; with a source too, not for own addresses."""
-    if oif is None:
-        return fib6_lookup(net, flow)
-    if not strict:
-        own = net.ipv6.tables[fib.RT_TABLE_LOCAL].lookup(flow.destination)
-        if own is not None and own[0].type in (fib.LOCAL, fib.ANYCAST):
-            return fib6_lookup(net, flow)
-    return fib6_lookup(net, flow, 0 if oif.kind == "vrf" else oif.ifindex)
 
 
 # -- input ----------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def select_source(net: NetNamespace, dev: NetDevice | None, destination: IPv6Add
     ):
         if restricted and dev is not None and other is not dev:
             break
-        if other is None or not other.up:
+        if other is None:
             continue
         for address in net.ipv6.addresses.get(other, ()):
             if not address.usable or address.local.is_multicast:

@@ -100,7 +100,7 @@ class Inet6State:
         from kubenet_course.kernel.inet6 import fib_semantics, interface
 
         interface.device_down(self.net, dev, unregister=True)
-        fib_semantics.flush_device(self.net, dev)
+        fib_semantics.flush_device(self.net, dev, unregister=True)
         self.addresses.pop(dev, None)
         self.devices.pop(dev, None)
         self.flush_cache()

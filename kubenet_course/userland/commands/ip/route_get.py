@@ -237,7 +237,8 @@ def _get6(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
     if iif is not None:
         rt = inet6_rtm_getroute_input(session.net, iif, destination, source, mark=asked.mark, tos=asked.tos)
     else:
-        rt = ip6_route_output(session.net, destination, source, oif=oif, mark=asked.mark, tos=asked.tos, retry=False)
+        how = {"oif": oif, "mark": asked.mark, "tos": asked.tos}
+        rt = ip6_route_output(session.net, destination, source, **how, retry=False, strict=False)  # type: ignore[arg-type]
     if rt.route is None:
         raise KernelError(rt.error or errno.ENETUNREACH)
     if asked.fibmatch:

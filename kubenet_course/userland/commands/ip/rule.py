@@ -328,8 +328,18 @@ FIELDS = ("action", "table", "priority", "source", "destination", "src", "dst", 
 
 
 def _same(old: FibRule, new: FibRule) -> bool:
-    """rule_exists(): all fields, the priority too (a goto's target and ``not`` are left out)."""
-    return all(getattr(old, name, False) == getattr(new, name, False) for name in FIELDS)
+    """rule_exists(): all fields, the priority too (a goto's target and ``not`` are left out).
+
+    A new rule for all sources, all destinations or every TOS is the twin of one for some (fib4_rule_compare()).
+    """
+    wide: set[str] = set()
+    for network, address in (("source", "src"), ("destination", "dst")):
+        said = getattr(new, network)
+        if said is None or not said.prefixlen:
+            wide |= {network, address}
+    if not new.tos:
+        wide.add("tos")
+    return all(getattr(old, name, False) == getattr(new, name, False) for name in FIELDS if name not in wide)
 
 
 def _delete(rules: FibRules, parsed: RuleWords, net: NetNamespace) -> None:

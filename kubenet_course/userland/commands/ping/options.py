@@ -285,16 +285,17 @@ def _linger(proc: Process, name: str, text: str) -> float:
 
 
 def _source(proc: Process, options: PingOptions, text: str) -> None:
-    """-I: an address is a source, anything else a device."""
+    """-I: an address is a source, with ``%device`` where it is one of IPv6; anything else is a device."""
+    address, percent, device = text.partition("%")
     try:
-        found = numeric_address(proc, text)
+        found = numeric_address(proc, address)
     except ResolverError:
         found = None
-    if found is not None and not text.isdigit():
+    if found is not None and not address.isdigit() and (found[0].family == 6 or not percent):
         options.source = found[0]
         options.strict_source = True
-        if found[1]:
-            options.device = found[1]
+        if percent:
+            options.device = device
     else:
         options.device = text
 

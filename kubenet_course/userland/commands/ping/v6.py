@@ -41,6 +41,8 @@ class Ping6(PingSession):
         scoped = net.devices.get(self.scope) if self.scope else None
         if options.source is not None and options.source.family == 6:
             self.source = options.source
+            if self.source.is_link_local and device is None:
+                raise Fatal(2, f"bind icmp socket: {errno.strerror(errno.EINVAL)}")
             if not net.ipv6.is_local(self.source):
                 raise Fatal(2, f"bind icmp socket: {errno.strerror(errno.EADDRNOTAVAIL)}")
         else:
@@ -92,7 +94,8 @@ class Ping6(PingSession):
         if options.flow_label:
             text += f", flow 0x{options.flow_label:05x}, "
         if options.device or options.strict_source:
-            text += f"from {await self.peer_text(self.source)} {options.device}: "
+            scope = options.device if self.source.is_link_local else ""
+            text += f"from {await self.peer_text(self.source, scope)} {options.device}: "
         return text + f"{options.size} data bytes\n"
 
     def send_probe(self, sequence: int, payload: bytes) -> None:

@@ -1,8 +1,4 @@
-"""IPv6 addresses, routes, rules and neighbours on one machine and a namespace, with the mistakes people make.
-
-Not counted among the families: its scripts still find where the emulated kernel differs (a temporary address beside a
-permanent one of its prefix, IPv6 switched off on lo, an MTU below 1280).
-"""
+"""IPv6 addresses, routes, rules and neighbours on one machine and a namespace, with the mistakes people make."""
 
 from tests.differential.grammar import Family
 
