@@ -300,17 +300,15 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
             vlan = allowed
         if port.learning:
             self.fdb_learn(source, port, vlan, skb)
-        if destination == self.mac:
-            skb.pkt_type = PACKET_HOST  # br_handle_frame(): also where the port it came in at has another address
+        skb.pkt_type = PACKET_HOST if destination == self.mac else skb.pkt_type  # whatever the port's own address is
         skb.physin = skb.dev
         netfilter = self.net.netfilter
         hooks = netfilter.bridge_hooks
         if hooks is not None and not link_hook(hooks, self.net, 0, skb, skb.dev, None):
             return None
         hook = netfilter.bridge_prerouting
-        if hook is not None and hook(self, port, skb, vlan):
-            return None
-        self.forward_or_deliver(skb, port, vlan)
+        if hook is None or not hook(self, port, skb, vlan):
+            self.forward_or_deliver(skb, port, vlan)
         return None
 
     def stp_passes(self, destination: int) -> bool:

@@ -163,7 +163,8 @@ class Tables:
             if not self.exists(table, name):
                 raise Refused(NO_CHAIN)
             raise Refused("Index of insertion too big.")
-        self._place(table, name, rule, number - 1, "INSERT")
+        last = number > 1 and chain is not None and number - 1 == len(chain.rules)  # nft_cmd_rule_insert(): no rule to be before
+        self._place(table, name, rule, number - 1, "APPEND" if last else "INSERT")
 
     def replace(self, table: str, name: str, number: int, rule: XtRule) -> None:
         chain = self.need(table, name)
