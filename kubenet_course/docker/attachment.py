@@ -50,9 +50,7 @@ async def disconnect(engine: Engine, record: Record, network: Record, force: boo
         )
     if endpoint is None:
         raise DaemonError(f"container {record['id']} is not connected to network {network['name']}", 403)
-    if record.get("published_on") == network["name"]:
-        await engine.publisher.close(record, network)
-        record["published_on"] = ""
+    await engine.publisher.close(record, network, network["name"])
     there = bool(endpoint["endpoint_id"])
     await engine.sandbox.detach(record, network, endpoint)
     if there:
@@ -67,15 +65,8 @@ async def _changed(engine: Engine, record: Record) -> None:
     if not record["state"]["Running"]:
         return
     await engine.sandbox.default_gateway(record)
-    gateway = engine.sandbox.gateway_endpoint(record)
-    now = gateway["network"] if gateway else ""
     await engine.sandbox.route(record)
-    if record.get("published_on", "") != now:
-        old = next(
-            (one for one in engine.store.networks() if one["name"] == record.get("published_on")), None
-        )
-        await engine.publisher.close(record, old)
-        await engine.publish(record)
+    await engine.publish(record)
     engine.sandbox.write_files(record)
     if engine.sandbox.uses_resolver(record) and not record["resolver"]:
         await engine.sandbox.start_resolver(record)

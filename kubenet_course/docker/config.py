@@ -40,13 +40,15 @@ DEFAULTS: dict[str, Any] = {
     "dns-opts": [],
     "debug": False,
     "default-network-opts": {},
+    "host-gateway-ip": "",
+    "host-gateway-ips": [],
 }
 #: Known to dockerd, without effect on networks here.
 ACCEPTED = frozenset(
     "data-root exec-opts experimental features group hosts insecure-registries labels live-restore log-driver "
     "log-level log-opts max-concurrent-downloads metrics-addr registry-mirrors runtimes selinux-enabled "
     "shutdown-timeout storage-driver storage-opts tls tlscacert tlscert tlskey tlsverify userns-remap init "
-    "firewall-backend host-gateway-ip host-gateway-ips default-runtime containerd pidfile no-new-privileges "
+    "firewall-backend default-runtime containerd pidfile no-new-privileges "
     "default-ulimits default-shm-size default-cgroupns-mode cgroup-parent builder bridge-accept-fwmark".split()
 )
 

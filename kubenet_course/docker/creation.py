@@ -6,6 +6,7 @@ import re
 
 from kubenet_course.docker import config as daemon_config
 from kubenet_course.docker import events, images, names
+from kubenet_course.docker.endpoints import endpoint_problems
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import Firewall
 from kubenet_course.docker.networks import PREDEFINED, Networks
@@ -117,11 +118,7 @@ class Creator:
 
     def check_endpoints(self, endpoints: dict[str, Record]) -> None:
         for name, endpoint in endpoints.items():
-            problems = []
-            if name in PREDEFINED and (endpoint["ipam_config"] or {}):
-                problems.append("user specified IP address is supported on user defined networks only")
-            if name in PREDEFINED and endpoint["aliases"]:
-                problems.append("network-scoped aliases are only supported for user-defined networks")
+            problems = endpoint_problems(endpoint, name in PREDEFINED)
             if problems:
                 raise DaemonError(
                     f"invalid config for network {name}: invalid endpoint settings:\n" + "\n".join(problems),

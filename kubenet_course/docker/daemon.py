@@ -7,11 +7,11 @@ docker.socket does); when dockerd ends, its containers end with it.
 
 from __future__ import annotations
 
-from kubenet_course.docker import events
+from kubenet_course.docker import events, forwarding
 from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import start
-from kubenet_course.docker.networks import BRIDGE, MTU, new_network
+from kubenet_course.docker.networks import BRIDGE, DEFAULT_BRIDGE, MTU, new_network
 from kubenet_course.docker.store import FAILED, LOG, PID_FILE, SOCKET, SWARM, Record, Store
 from kubenet_course.docker.swarm.agent import Agent
 from kubenet_course.errors import KernelError
@@ -19,6 +19,7 @@ from kubenet_course.userland.http import serve
 from kubenet_course.userland.surroundings import Surroundings
 
 START_SECONDS = 30.0
+NO_CONTROLLER = "failed to start daemon: Error initializing network controller: "
 
 
 async def program(here: Surroundings, argv: list[str]) -> int:
@@ -52,7 +53,9 @@ async def program(here: Surroundings, argv: list[str]) -> int:
         store.remove_tree(PID_FILE)
         return 1
     await start(here, ["containerd", "--config", "/var/run/docker/containerd/containerd.toml"])
-    store.remove_tree(SOCKET)
+    for path in (SOCKET, forwarding.SOCKET):
+        store.remove_tree(path)
+    here.net.spawn(forwarding.serve(here, await here.net.listen_unix(forwarding.SOCKET)))
     here.net.spawn(serve(here.net, await here.net.listen_unix(SOCKET), agent.answer))
     if here.exists(SWARM):
         agent.wake()
@@ -107,7 +110,10 @@ async def _default_networks(engine: Engine) -> None:
     store.save_networks([*kept, *([bridge] if bridge else [])])
     for network in [*([bridge] if bridge else []), *kept]:
         if network["driver"] == "bridge":
-            await engine.networks.set_up(network)
+            try:
+                await engine.networks.set_up(network)
+            except DaemonError as problem:
+                raise DaemonError(f"{NO_CONTROLLER}error creating default \"bridge\" network: {problem.message}") from None
     store.save_networks([*kept, *([bridge] if bridge else [])])
 
 
@@ -132,9 +138,10 @@ async def _default_bridge(engine: Engine) -> Record | None:
 
     config, store = engine.config, engine.store
     if config["bridge"] == "none":
+        await engine.here.run(["ip", "link", "del", DEFAULT_BRIDGE])
         return None
     old = next((one for one in store.networks() if one["name"] == "bridge"), None)
-    device = config["bridge"] or "docker0"
+    device = config["bridge"] or DEFAULT_BRIDGE
     address = str(config["bip"])
     if not address:
         shown = await engine.here.run(["ip", "-j", "-4", "addr", "show", "dev", device])

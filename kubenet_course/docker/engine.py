@@ -12,10 +12,10 @@ from typing import Any
 
 from kubenet_course.docker import events
 from kubenet_course.docker.creation import Creator, new_state
+from kubenet_course.docker.endpoints import new_endpoint
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import start
 from kubenet_course.docker.process import processes
-from kubenet_course.docker.sandbox import new_endpoint
 from kubenet_course.docker.store import (
     CONTAINERS,
     LAYERS,
@@ -77,13 +77,14 @@ class Engine(Creator):
             else:
                 await self.sandbox.create(record)
                 self.store.save(record)
+                await self._sysctls(record)
                 await self._attach_all(record)
                 await self.sandbox.default_gateway(record)
                 await self.sandbox.route(record)
                 if record.get("ingress"):
                     await self.sandbox.redirect(record)
         except DaemonError as problem:
-            if "failed to set up container networking" in problem.message:
+            if problem.message.startswith(("failed to set up container networking", CANNOT_START.partition("{")[0])):
                 raise
             raise DaemonError(
                 f"failed to set up container networking: {problem.message}", problem.status
@@ -110,6 +111,8 @@ class Engine(Creator):
             record["endpoints"], key=lambda one: (one != record["host_config"]["NetworkMode"], one)
         ):
             endpoint = record["endpoints"][name]
+            if name == "bridge" and self.config["bridge"] == "none":
+                continue
             network = self.networks.find(name)
             record["endpoints"] = {
                 (network["name"] if key == name else key): value for key, value in record["endpoints"].items()
@@ -137,6 +140,8 @@ class Engine(Creator):
         import ipaddress
 
         for key, text in (endpoint["ipam_config"] or {}).items():
+            if key == "LinkLocalIPs":
+                continue
             family = 6 if "6" in key else 4
             pools = [ipaddress.ip_network(pool["Subnet"]) for pool in network["pools"]]
             pools = [pool for pool in pools if pool.version == family]
@@ -152,13 +157,9 @@ class Engine(Creator):
                 )
 
     async def publish(self, record: Record) -> None:
-        """Open the ports on whichever network has the default route."""
-        gateway = self.sandbox.gateway_endpoint(record)
-        record["published_on"] = gateway["network"] if gateway else ""
-        if gateway is None:
-            return
+        """Open the ports on whichever networks have the default routes."""
         try:
-            await self.publisher.open(record, self.networks.find(gateway["network"]), gateway)
+            await self.publisher.follow(record)
         except DaemonError as problem:
             raise DaemonError(
                 f"failed to set up container networking: {problem.message}", problem.status
@@ -166,7 +167,6 @@ class Engine(Creator):
 
     async def _launch(self, record: Record, stdin: bytes) -> None:
         await self._executable(record, [record["path"], *record["args"]])
-        await self._sysctls(record)
         self._volumes(record, "mount")
         if stdin:
             self.here.write(f"{CONTAINERS}/{record['id']}/stdin", stdin, mode=0o600)
@@ -287,9 +287,8 @@ class Engine(Creator):
         return policy["Name"] in ("always", "unless-stopped")
 
     async def _network_down(self, record: Record) -> None:
-        gateway = record.get("published_on") or ""
         networks = {one["name"]: one for one in self.store.networks()}
-        await self.publisher.close(record, networks.get(gateway))
+        await self.publisher.close_all(record)
         if record["resolver"]:
             await self.here.run(["kill", str(record["resolver"])])
             record["resolver"] = 0
@@ -362,6 +361,9 @@ class Engine(Creator):
                     else f"write {path}: invalid argument"
                 )
                 raise DaemonError(CANNOT_START.format(problem=problem), 400, 127 if missing else 126)
+        if any(key.startswith("net.ipv6.") for key in wanted):
+            inside = await self.sandbox.inside(record, ["sysctl", "-n", "net.ipv6.conf.lo.disable_ipv6"])
+            record["sandbox"]["ipv6"] = inside.strip() == "0"
 
     def _volumes(self, record: Record, action: str) -> None:
         for mount in record["mounts"]:

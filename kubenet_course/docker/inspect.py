@@ -31,7 +31,7 @@ def container(record: Record) -> dict[str, Any]:
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": None,
-        "HostConfig": record["host_config"],
+        "HostConfig": {**record["host_config"], "Links": links(record)},
         "GraphDriver": {
             "Data": {"ID": record["id"], "UpperDir": f"{LAYERS}/{record['id']}/diff"},
             "Name": "overlay2",
@@ -69,10 +69,19 @@ def network_settings(record: Record) -> dict[str, Any]:
     }
 
 
+def links(record: Record) -> list[str] | None:
+    """Legacy links (of the default bridge) with the names that they have; others as they were asked for."""
+    if record["host_config"]["NetworkMode"] not in ("bridge", "default"):
+        found: list[str] | None = record["host_config"]["Links"]
+        return found
+    pairs = record["endpoints"].get("bridge", {}).get("links", [])
+    return [f"/{target}:/{record['name']}/{alias}" for target, alias in pairs] or None
+
+
 def endpoint(end: Record) -> dict[str, Any]:
     return {
         "IPAMConfig": end["ipam_config"],
-        "Links": [f"{target}:{alias}" for target, alias in end["links"]] or None,
+        "Links": [f"{target}:{alias}" for target, alias in end["links"] if end["network"] != "bridge"] or None,
         "Aliases": end["aliases"] or None,
         "MacAddress": end["mac"],
         "DriverOpts": end["driver_opts"],
@@ -103,7 +112,7 @@ def ports(record: Record) -> dict[str, Any]:
         if one["host_port"] or one["routed"]:
             found[key].append(
                 {
-                    "HostIp": one["host_ip"] if not one["routed"] else "",
+                    "HostIp": one["host_ip"],
                     "HostPort": str(one["host_port"]) if one["host_port"] else "",
                 }
             )
@@ -117,8 +126,9 @@ def shown_ports(record: Record) -> list[dict[str, Any]]:
         number, _, protocol = key.partition("/")
         base = {"container_port": int(number), "protocol": protocol}
         found += [
-            {**base, "host_ip": one["HostIp"], "host_port": int(one["HostPort"] or 0)}
+            {**base, "host_ip": one["HostIp"], "host_port": int(one["HostPort"])}
             for one in entries or []
+            if one["HostPort"]
         ] or [base]
     return found
 

@@ -17,16 +17,20 @@ from kubenet_course.docker.firewall import Firewall, run
 from kubenet_course.docker.network_options import (
     BRIDGE,
     MTU,
+    check_advertising,
     check_bridge_options,
     flag,
     pool_problems,
     subnets,
+    without_gateway,
 )
 from kubenet_course.docker.store import ROOT, SWARM, Record, Store, find
 
 DRIVERS = ("bridge", "host", "null", "macvlan", "ipvlan", "overlay")
 #: The way out of overlay networks (libnetwork default_gateway_linux.go).
 GATEWAY_BRIDGE = "docker_gwbridge"
+#: The device of the network `bridge`, unless daemon.json names another.
+DEFAULT_BRIDGE = "docker0"
 PREDEFINED = ("bridge", "host", "none")
 
 
@@ -116,15 +120,19 @@ class Networks:
 
     def _check(self, network: Record, networks: list[Record]) -> None:
         name, driver = network["name"], network["driver"]
+        if name in (*PREDEFINED, "default"):
+            raise DaemonError(f"operation is not permitted on predefined {name} network ", 403)
+        considered = [pool for pool in network["pools"] if network["ipv6"] or ":" not in pool["Subnet"]]
+        problems = [problem for pool in considered for problem in pool_problems(pool)]
+        if problems:
+            raise DaemonError("invalid network config:\n" + "\n".join(problems), 400)
         if any(other["name"] == name for other in networks):
             raise DaemonError(f"network with name {name} already exists", 409)
         if driver not in DRIVERS:
             raise DaemonError(f'plugin "{driver}" not found', 404)
         if driver in ("host", "null"):
             raise DaemonError(f'only one instance of "{driver}" network is allowed', 403)
-        problems = [problem for pool in network["pools"] for problem in pool_problems(pool)]
-        if problems:
-            raise DaemonError("invalid network config:\n" + "\n".join(problems), 400)
+        check_advertising(network["options"])
         if driver == "bridge":
             check_bridge_options(network)
 
@@ -148,14 +156,11 @@ class Networks:
             raise DaemonError("bridge driver doesn't support multiple subnets", 403)
         network["pools"] = pools
         for pool in pools:
-            if not pool.get("Gateway") and not self._gatewayless(network, pool):
+            if not pool.get("Gateway") and not without_gateway(network, 6 if ":" in pool["Subnet"] else 4):
                 taken = [ipaddress.ip_address(one) for one in (pool.get("AuxiliaryAddresses") or {}).values()]
                 span = ipaddress.ip_network(pool["IPRange"], strict=False) if pool.get("IPRange") else None
                 address = ipam.next_address(ipaddress.ip_network(pool["Subnet"]), taken, span)
                 pool["Gateway"] = str(address) if address is not None else ""
-
-    def _gatewayless(self, network: Record, pool: Record) -> bool:
-        return network["driver"] == "ipvlan" and network["options"].get("ipvlan_mode") in ("l3", "l3s")
 
     def _pools(self, family: int = 0) -> list[ipam.Pool]:
         every = [*self.config.pools]
@@ -200,9 +205,14 @@ class Networks:
     async def set_up(self, network: Record) -> None:
         """The bridge with its addresses, and the rules. A device that is there is taken as it is."""
         device = network["device"]
-        there = (await self.here.run(["ip", "link", "show", device])).returncode == 0
+        shown = await self.here.run(["ip", "-j", "-d", "link", "show", device])
+        there = shown.returncode == 0
+        if there and json.loads(shown.stdout)[0].get("linkinfo", {}).get("info_kind") != "bridge":
+            raise DaemonError(f"existing interface {device} is not a bridge")
         lines = []
         if not there:
+            if network["name"] == "bridge" and device != DEFAULT_BRIDGE:
+                raise DaemonError(f"bridge device with non default name {device} must be created manually")
             if len(device) > 15:
                 raise DaemonError("numerical result out of range")
             lines.append(f"link add {device} address {self.new_mac()} type bridge")
@@ -229,7 +239,7 @@ class Networks:
                 continue
             net = ipaddress.ip_network(pool["Subnet"])
             address = f"{pool['Gateway']}/{net.prefixlen}"
-            if address in present or network["options"].get(BRIDGE + "inhibit_ipv4") == "true":
+            if address in present or (net.version == 4 and flag(network["options"], BRIDGE + "inhibit_ipv4", False)):
                 continue
             if net.version == 4:
                 last = f" brd {net.broadcast_address}" if net.prefixlen < 31 else ""

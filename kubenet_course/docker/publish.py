@@ -6,6 +6,7 @@ from typing import Any
 
 from kubenet_course import errno
 from kubenet_course.docker import rules
+from kubenet_course.docker.endpoints import gateways
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import Firewall
 from kubenet_course.docker.networks import BRIDGE, Networks
@@ -54,18 +55,44 @@ class Publisher:
                     found.append(Wanted(protocol, number, "", 0, 0))
         return found
 
-    async def open(self, container: Record, network: Record, endpoint: Record) -> None:
-        """DaemonError with nothing left behind where a port cannot be had."""
+    async def follow(self, container: Record) -> None:
+        """Publish on the networks that lead out, and only there; DaemonError with nothing new left behind.
+
+        Where there is no way out for IPv6, the network of IPv4 has the host's IPv6 addresses too.
+        """
+        four, six = gateways(container)
+        wanted: dict[str, set[int]] = {}
+        if four is not None:
+            wanted[four["network"]] = {4, 6} if six is None or six is four else {4}
+        if six is not None and six is not four:
+            wanted[six["network"]] = {6}
+        networks = {one["name"]: one for one in self.store.networks()}
+        published: dict[str, list[int]] = container.setdefault("published", {})
+        for name in list(published):
+            await self.close(container, networks.get(name), name, set(published[name]) - wanted.get(name, set()))
+        for name, families in wanted.items():
+            missing = families - set(published.get(name, ()))
+            if missing and name in networks:
+                end = four if four is not None and four["network"] == name else six
+                assert end is not None
+                await self._open(container, networks[name], end, missing)
+                published[name] = sorted({*published.get(name, ()), *missing})
+
+    async def _open(self, container: Record, network: Record, endpoint: Record, families: set[int]) -> None:
         if network["driver"] != "bridge" or network["internal"]:
             return
         views = {view.family: view for view in self.networks.views(network)}
         config = self.firewall.config
         default = network["options"].get(BRIDGE + "host_binding_ipv4") or config["ip"]
-        requests = bindings(
-            self.wanted(container), default, endpoint["ip"], endpoint["ip6"], proxy=config["userland-proxy"],
-            routed4=4 in views and views[4].routed, routed6=6 in views and views[6].routed,
-            ipv6_host=self.here.exists("/proc/net/if_inet6"),
-        )  # fmt: skip
+        requests = [
+            one
+            for one in bindings(
+                self.wanted(container), default, endpoint["ip"], endpoint["ip6"], proxy=config["userland-proxy"],
+                routed4=4 in views and views[4].routed, routed6=6 in views and views[6].routed,
+                ipv6_host=self.here.exists("/proc/net/if_inet6"),
+            )
+            if (6 if ":" in one.host_ip else 4) in families
+        ]  # fmt: skip
         if not requests:
             return
         taken = [
@@ -73,26 +100,26 @@ class Publisher:
             for other in self.store.containers()
             for one in other["bindings"]
             if other["id"] != container["id"]
-        ]
+        ] + container["bindings"]
         opened: list[Record] = []
         try:
             for group in _groups(requests):
-                opened += await self._bind(group, [*taken, *opened])
-            container["bindings"] = opened
+                opened += await self._bind(group, [*taken, *opened], network)
             await self._proxies(opened)
         except DaemonError as problem:
-            await self.close(container, network)
+            await self._let_go(opened)
             raise DaemonError(
                 f"driver failed programming external connectivity on endpoint {container['name']} "
                 f"({endpoint['endpoint_id']}): {problem.message}"
             ) from None
-        await self.firewall.change(add=self._rules(container, network))
+        container["bindings"] += opened
+        await self.firewall.change(add=self._rules(opened, network))
 
-    async def _bind(self, group: list[Binding], taken: list[Record]) -> list[Record]:
+    async def _bind(self, group: list[Binding], taken: list[Record], network: Record) -> list[Record]:
         """One host port for all addresses of a group."""
         one = group[0].wanted
         if group[0].routed:
-            return [_record(binding, 0) for binding in group]
+            return [_record(binding, 0, network) for binding in group]
         ephemeral = self._ephemeral()
         first = self._last() + 1
         problem: DaemonError | None = None
@@ -101,7 +128,7 @@ class Publisher:
             if problem is None:
                 if not one.host_port:
                     self.store.write(LAST_PORT, f"{port}\n")
-                return [_record(binding, port) for binding in group]
+                return [_record(binding, port, network) for binding in group]
         raise problem or already_allocated(group[0].host_ip, one.host_port)
 
     async def _refused(self, group: list[Binding], port: int, taken: list[Record]) -> DaemonError | None:
@@ -146,10 +173,10 @@ class Publisher:
         for one, pid in zip(carried, await start_helpers(self.store, commands), strict=True):
             one["pid"] = pid
 
-    def _rules(self, container: Record, network: Record) -> list[rules.Rule]:
+    def _rules(self, opened: list[Record], network: Record) -> list[rules.Rule]:
         views = {view.family: view for view in self.networks.views(network)}
         found = []
-        for one in container["bindings"]:
+        for one in opened:
             view = views.get(6 if ":" in one["container_ip"] else 4)
             if view is not None:
                 port = rules.Port(
@@ -162,13 +189,35 @@ class Publisher:
                 found += rules.port_rules(self.firewall.config.rules, view, port)
         return found
 
-    async def close(self, container: Record, network: Record | None) -> None:
-        pids = [str(one["pid"]) for one in container["bindings"] if one["pid"]]
+    async def close(
+        self, container: Record, network: Record | None, name: str, families: set[int] | None = None
+    ) -> None:
+        """Take back what is published on a network, for these families of host addresses (None: all)."""
+        if families == set():
+            return
+        gone = [
+            one
+            for one in container["bindings"]
+            if one["network"] == name and (families is None or (6 if ":" in one["host_ip"] else 4) in families)
+        ]
+        await self._let_go(gone)
+        if network is not None and gone:
+            await self.firewall.change(remove=self._rules(gone, network))
+        container["bindings"] = [one for one in container["bindings"] if one not in gone]
+        published = container.setdefault("published", {})
+        published[name] = [one for one in published.get(name, ()) if families is not None and one not in families]
+        if not published[name]:
+            del published[name]
+
+    async def _let_go(self, opened: list[Record]) -> None:
+        pids = [str(one["pid"]) for one in opened if one["pid"]]
         if pids:
             await self.here.run(["kill", *pids])
-        if network is not None and container["bindings"]:
-            await self.firewall.change(remove=self._rules(container, network))
-        container["bindings"] = []
+
+    async def close_all(self, container: Record) -> None:
+        networks = {one["name"]: one for one in self.store.networks()}
+        for name in list(container.get("published", {})):
+            await self.close(container, networks.get(name), name)
 
 
 def _groups(requests: list[Binding]) -> list[list[Binding]]:
@@ -184,7 +233,7 @@ def _groups(requests: list[Binding]) -> list[list[Binding]]:
     return found
 
 
-def _record(binding: Binding, port: int) -> dict[str, Any]:
+def _record(binding: Binding, port: int, network: Record) -> dict[str, Any]:
     return {
         "protocol": binding.wanted.protocol,
         "container_port": binding.wanted.container_port,
@@ -192,5 +241,6 @@ def _record(binding: Binding, port: int) -> dict[str, Any]:
         "host_port": port,
         "container_ip": binding.container_ip,
         "routed": binding.routed,
+        "network": network["name"],
         "pid": 0,
     }

@@ -4,7 +4,9 @@
 
 It runs in the container's network namespace on two free ports; rules in the chains DOCKER_OUTPUT and
 DOCKER_POSTROUTING turn port 53 of 127.0.0.11 into these. It knows the names of the containers in the same
-networks (name, aliases, short id; also NAME.NETWORK), and asks the host's name servers for everything else.
+networks (name, aliases, short id; also NAME.NETWORK). Everything else it asks of the name servers outside: those
+of `--dns` itself, those of the host's own /etc/resolv.conf by way of dockerd, and only while the container has a
+way out.
 
 Source: moby daemon/libnetwork/resolver.go, sandbox_dns_unix.go.
 """
@@ -13,6 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kubenet_course.docker.endpoints import own_endpoints, ranked, ways_out
+from kubenet_course.docker.forwarding import ask, ask_from_host, exactly
 from kubenet_course.docker.proxy import tell_ready
 from kubenet_course.docker.store import Record, Store
 from kubenet_course.docker.swarm.state import Swarm
@@ -25,7 +29,9 @@ if TYPE_CHECKING:
 
 ADDRESS = "127.0.0.11"
 TTL = 600
-TIMEOUT_SECONDS = 4.0
+MOST_SERVERS = 3
+#: SERVFAIL and REFUSED: the next server is asked.
+PASSED_OVER = (2, 5)
 PREDEFINED = ("bridge", "host", "none")
 
 
@@ -77,8 +83,8 @@ async def _serve_tcp(here: Surroundings, listener: Any, server: Resolver) -> Non
 async def _answer_tcp(stream: Stream, server: Resolver) -> None:
     try:
         while True:
-            head = await _exactly(stream, 2)
-            data = await _exactly(stream, int.from_bytes(head, "big")) if head else b""
+            head = await exactly(stream, 2)
+            data = await exactly(stream, int.from_bytes(head, "big")) if head else b""
             answer = await server.answer(data, True) if data else b""
             if not answer:
                 break
@@ -89,14 +95,13 @@ async def _answer_tcp(stream: Stream, server: Resolver) -> None:
         stream.close()
 
 
-async def _exactly(stream: Stream, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = await stream.read(size - len(data))
-        if not more:
-            return b""
-        data += more
-    return data
+def _reply(query: dns.message.Message, recursion: bool = True) -> dns.message.Message:
+    """An answer without EDNS, whatever the question has."""
+    import dns.message
+
+    found = dns.message.make_response(query, recursion_available=recursion)
+    found.use_edns(False)
+    return found
 
 
 class Resolver:
@@ -122,13 +127,29 @@ class Resolver:
             return b""
         local = self._local(query)
         if local is not None:
-            return local.to_wire(max_size=65535 if tcp else 512)
-        outside = await self._forward(data, tcp)
+            most = 65535 if tcp else max(512, query.payload)
+            return local.to_wire(max_size=most, prefer_truncation=True)
+        record = self._record()
+        if record.get("ndots_set") and self._is_plain(query):
+            return _reply(query).to_wire()
+        outside = await self._forward(data, tcp, record)
         if outside:
             return outside
-        failed = dns.message.make_response(query, recursion_available=True)
+        failed = _reply(query, False)
         failed.set_rcode(dns.rcode.SERVFAIL)
         return failed.to_wire()
+
+    def _record(self) -> Record:
+        path = f"/var/lib/docker/containers/{self.container_id}/config.v2.json"
+        found: Record = self.store.read_json(path, {})
+        return found
+
+    def _is_plain(self, query: dns.message.Message) -> bool:
+        """An address is asked for a name of one label: with ndots set, the client tries its search domains next."""
+        import dns.rdatatype
+
+        question = query.question[0]
+        return question.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA) and len(question.name.labels) <= 2
 
     # -- the containers' names ----------------------------------------------------------------
     def _local(self, query: dns.message.Message) -> dns.message.Message | None:
@@ -141,17 +162,19 @@ class Resolver:
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(question.rdtype)
-        reply = dns.message.make_response(query, recursion_available=True)
+        reply = _reply(query)
         if kind == "PTR":
             target = self._reverse(question.name)
             if target is None:
                 return None
             reply.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "PTR", f"{target}."))
             return reply
-        addresses = self._addresses(name)
-        if addresses is None:
+        if kind not in ("A", "AAAA", "MX"):
             return None
-        if kind in ("A", "AAAA"):
+        addresses = self._addresses(name)
+        if addresses is None or (kind == "MX" and not addresses):
+            return None
+        if kind != "MX":
             found = [one for one in addresses if (":" in one) == (kind == "AAAA")]
             if found:
                 reply.answer.append(
@@ -191,7 +214,7 @@ class Resolver:
         swarm = Swarm(self.store)
         if not swarm.active:
             return []
-        own = self.store.read_json(f"/var/lib/docker/containers/{self.container_id}/config.v2.json", {})
+        own = self._record()
         found = []
         for network, endpoint in own.get("endpoints", {}).items():
             key = endpoint["network_id"]
@@ -216,26 +239,29 @@ class Resolver:
         return found
 
     def _addresses(self, name: str) -> list[str] | None:
-        found: dict[str, None] = {}
-        known = False
-        own = self.store.read_json(f"/var/lib/docker/containers/{self.container_id}/config.v2.json", {})
+        """Of the first of the container's networks that knows the name; None: none does."""
+        own = self._record()
         links = {
             alias.lower(): target
             for end in own.get("endpoints", {}).values()
             for target, alias in end["links"]
         }
+        found: dict[str, dict[str, None]] = {}
         for network, container, endpoint in self._neighbours():
             names = {one.lower() for one in endpoint["dns_names"]}
             if links.get(name) in (container["name"], container["id"], container["id"][:12]):
                 names.add(name)
             if name in names or (name.endswith(f".{network.lower()}") and name[: -len(network) - 1] in names):
-                known = True
-                found.update((address, None) for address in (endpoint["ip"], endpoint["ip6"]) if address)
+                known = found.setdefault(network, {})
+                known.update((address, None) for address in (endpoint["ip"], endpoint["ip6"]) if address)
         for network, service, addresses in self._services():
             if name in (service.lower(), f"{service}.{network}".lower()):
-                known = True
-                found.update((address, None) for address in addresses)
-        return list(found) if known else None
+                found.setdefault(network, {}).update((address, None) for address in addresses)
+        order = [end["network"] for end in ranked(own)] if own else []
+        for network in order:
+            if found.get(network):
+                return list(found[network])
+        return [] if found else None
 
     def _reverse(self, name: Any) -> str | None:
         import dns.exception
@@ -254,34 +280,22 @@ class Resolver:
         return None
 
     # -- everybody else's ---------------------------------------------------------------------
-    async def _forward(self, data: bytes, tcp: bool) -> bytes:
-        """Ask the outside servers in turn, over the protocol that the question came by."""
-        record = self.store.read_json(f"/var/lib/docker/containers/{self.container_id}/config.v2.json", {})
-        for server in record.get("dns_servers", []):
-            try:
-                answer = await (self._ask_tcp(server, data) if tcp else self._ask_udp(server, data))
-            except KernelError:
+    async def _forward(self, data: bytes, tcp: bool, record: Record) -> bytes:
+        """Ask the first three servers in turn, over the protocol that the question came by.
+
+        One that refuses or fails is passed over; so are the host's servers where no network leads out.
+        """
+        proxied = any(any(ways_out(end)) for end in own_endpoints(record)) if record else False
+        servers = [
+            (address, from_host)
+            for address, from_host in record.get("dns_servers", [])
+            if from_host or address != ADDRESS
+        ]
+        for address, from_host in servers[:MOST_SERVERS]:
+            if from_host and not proxied:
                 continue
-            if answer:
+            asked = ask_from_host if from_host else ask
+            answer = await asked(self.here, address, data, tcp)
+            if len(answer) > 3 and answer[3] & 15 not in PASSED_OVER:
                 return answer
         return b""
-
-    async def _ask_udp(self, server: str, data: bytes) -> bytes:
-        socket = await self.here.net.udp("::" if ":" in server else "0.0.0.0")
-        try:
-            await socket.send(data, server, 53)
-            while True:
-                answer, peer = await socket.receive(TIMEOUT_SECONDS)
-                if peer[0] == server and answer[:2] == data[:2]:
-                    return answer
-        finally:
-            socket.close()
-
-    async def _ask_tcp(self, server: str, data: bytes) -> bytes:
-        stream = await self.here.net.connect(server, 53, TIMEOUT_SECONDS)
-        try:
-            await stream.write(len(data).to_bytes(2, "big") + data)
-            head = await _exactly(stream, 2)
-            return await _exactly(stream, int.from_bytes(head, "big"))
-        finally:
-            stream.close()

@@ -7,51 +7,20 @@ so `ip netns` does not list it until somebody links it into /var/run/netns.
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
 from kubenet_course.docker import ipam, resolver, rules
+from kubenet_course.docker.endpoints import ASSIGNED, IFNAME, SYSCTLS, gateways, new_endpoint, own_endpoints
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import Firewall, run, start
 from kubenet_course.docker.name_files import NameFiles
 from kubenet_course.docker.networks import BRIDGE, MTU, Networks
+from kubenet_course.docker.ports import sort_key
 from kubenet_course.docker.store import SANDBOXES, Record, Store
 from kubenet_course.docker.swarm.ingress import redirect_rules
 from kubenet_course.docker.swarm.overlay import Overlay, mac_of, mtu_of
 from kubenet_course.docker.swarm.state import Swarm
 
 READY_SECONDS = 10.0
-
-
-def new_endpoint(network: Record, **more: Any) -> Record:
-    """A container's place in one network; addresses are "" while it does not run."""
-    return {
-        "network": network["name"],
-        "network_id": network["id"],
-        "endpoint_id": "",
-        "mac": "",
-        "ip": "",
-        "prefix": 0,
-        "gateway": "",
-        "ip6": "",
-        "prefix6": 0,
-        "gateway6": "",
-        "ifname": "",
-        "host_if": "",
-        "aliases": [],
-        "links": [],
-        "ipam_config": None,
-        "driver_opts": None,
-        "dns_names": [],
-        "gw_priority": 0,
-        "wanted_mac": "",
-        **more,
-    }
-
-
-def own_endpoints(container: Record) -> list[Record]:
-    """A container's endpoints, the one on docker_gwbridge last."""
-    gateway = container.get("gateway")
-    return [*container["endpoints"].values(), *([gateway] if gateway else [])]
 
 
 class Sandbox(NameFiles):
@@ -93,14 +62,16 @@ class Sandbox(NameFiles):
     async def attach(self, container: Record, network: Record, endpoint: Record) -> None:
         """Addresses, a device in the namespace, and what the host's filter has to know of it."""
         endpoint["endpoint_id"] = self.store.new_id()
-        endpoint["network_id"] = network["id"]
+        endpoint["network_id"], endpoint["internal"] = network["id"], network["internal"]
         if network["driver"] in ("host", "null"):
             return
+        self._check_links(container, network, endpoint)
         self._assign(container, network, endpoint)
         overlay = network["driver"] == "overlay"
         own_mac = mac_of(endpoint["ip"]) if overlay else ""
         endpoint["mac"] = endpoint["wanted_mac"] or own_mac or self.networks.new_mac()
-        endpoint["ifname"] = self._interface_name(container, network)
+        wanted = (endpoint["driver_opts"] or {}).get(IFNAME, "")
+        endpoint["ifname"] = wanted or self._interface_name(container, network)
         if endpoint is not container.get("gateway"):
             container["endpoints"][network["name"]] = endpoint
         if network["driver"] == "bridge":
@@ -109,6 +80,16 @@ class Sandbox(NameFiles):
             await self._tunnel(container, network, endpoint)
         else:
             await self._sub_device(container, network, endpoint)
+
+    def _check_links(self, container: Record, network: Record, endpoint: Record) -> None:
+        if network["name"] != "bridge":
+            return
+        running = {one["name"] for one in self.store.containers() if one["state"]["Running"]}
+        for target, alias in endpoint["links"]:
+            if target not in running:
+                raise DaemonError(
+                    f"cannot link to a non running container: /{target} AS /{container['name']}/{alias}"
+                )
 
     async def _tunnel(self, container: Record, network: Record, endpoint: Record) -> None:
         """An endpoint of an overlay network."""
@@ -130,6 +111,8 @@ class Sandbox(NameFiles):
             subnet = ipaddress.ip_network(pool["Subnet"])
             suffix = "6" if subnet.version == 6 else ""
             if not network[f"ipv{subnet.version}"] or endpoint[f"ip{suffix}"]:
+                continue
+            if subnet.version == 6 and _without_ipv6(container, endpoint):
                 continue
             asked = wanted.get(f"IPv{subnet.version}Address")
             address: ipam.Address | None
@@ -186,7 +169,8 @@ class Sandbox(NameFiles):
             lines.append(f"link set {host} type bridge_slave hairpin on")
         try:
             await run(self.here, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
-            await self.firewall.change(add=self._endpoint_rules(network, endpoint))
+            added = [*self._endpoint_rules(network, endpoint), *self.link_rules(container, network, endpoint)]
+            await self.firewall.change(add=added)
             await run(self.here, ["ip", "link", "set", host, "up"])
             await self._configure(container, network, endpoint, peer)
         except DaemonError:
@@ -210,8 +194,7 @@ class Sandbox(NameFiles):
                 raise DaemonError(f"failed to create the {driver} port: operation not supported") from None
             raise
         await self._configure(container, network, endpoint, name)
-        if driver == "ipvlan" and mode in ("l3", "l3s") and self.gateway_endpoint(container) is None:
-            await self.inside(container, ["ip", "route", "replace", "default", "dev", endpoint["ifname"]])
+        endpoint["on_link"] = driver == "ipvlan" and mode in ("l3", "l3s") and not network["internal"]
 
     async def _configure(self, container: Record, network: Record, endpoint: Record, device: str) -> None:
         """Name, MAC, addresses, up, route: inside the namespace."""
@@ -236,6 +219,7 @@ class Sandbox(NameFiles):
                 f"net/ipv4/conf/{name}/arp_notify=1",
             ]
         )
+        await self._endpoint_sysctls(container, endpoint)
         lines = []
         if endpoint["ip"]:
             net = ipaddress.ip_network(f"{endpoint['ip']}/{endpoint['prefix']}", strict=False)
@@ -243,8 +227,21 @@ class Sandbox(NameFiles):
             lines.append(f"addr add {endpoint['ip']}/{endpoint['prefix']}{last} dev {name}")
         if endpoint["ip6"]:
             lines.append(f"addr add {endpoint['ip6']}/{endpoint['prefix6']} dev {name} nodad")
+        for address in (endpoint["ipam_config"] or {}).get("LinkLocalIPs", ()):
+            lines.append(f"addr add {address}/{64 if ':' in address else 16} dev {name}")
         lines.append(f"link set {name} up")
         await self.inside(container, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
+
+    async def _endpoint_sysctls(self, container: Record, endpoint: Record) -> None:
+        """Settings of its interface (SYSCTLS), where IFNAME stands for the name."""
+        for setting in filter(None, (endpoint["driver_opts"] or {}).get(SYSCTLS, "").split(",")):
+            head, _, rest = setting.partition(".conf.")
+            path = f"{head}.conf.{endpoint['ifname']}.{rest.partition('.')[2]}".replace(".", "/")
+            key, _, value = path.partition("=")
+            words = ["nsenter", f"--net={container['sandbox']['key']}", "sysctl", "-qw", f"{key}={value}"]
+            done = await self.here.run(words)
+            if done.returncode or done.stderr:
+                raise DaemonError(f"failed to set sysctl {setting}: {done.stderr.strip()}")
 
     def _endpoint_rules(self, network: Record, endpoint: Record) -> list[rules.Rule]:
         found = []
@@ -252,6 +249,21 @@ class Sandbox(NameFiles):
             address = endpoint["ip6" if view.family == 6 else "ip"]
             if address:
                 found += rules.endpoint_rules(self.firewall.config.rules, view, address)
+        return found
+
+    def link_rules(self, container: Record, network: Record, endpoint: Record) -> list[rules.Rule]:
+        """Legacy links across a bridge without icc, of this container and to it, with everyone who runs."""
+        view = next((one for one in self.networks.views(network) if one.family == 4), None)
+        if view is None or view.icc or network["name"] != "bridge":
+            return []
+        found = []
+        for other, end in self.networks.endpoints(network):
+            if other["id"] == container["id"] or not end["ip"]:
+                continue
+            if other["name"] in [target for target, _ in endpoint["links"]]:
+                found += rules.link_rules(view, endpoint["ip"], end["ip"], exposed_ports(other))
+            if container["name"] in [target for target, _ in end["links"]]:
+                found += rules.link_rules(view, end["ip"], endpoint["ip"], exposed_ports(container))
         return found
 
     async def detach(self, container: Record, network: Record | None, endpoint: Record) -> None:
@@ -262,21 +274,10 @@ class Sandbox(NameFiles):
             key = container["sandbox"]["key"]
             await self.here.run(["nsenter", f"--net={key}", "ip", "link", "del", endpoint["ifname"]])
         if network is not None and network["driver"] == "bridge":
-            await self.firewall.change(remove=self._endpoint_rules(network, endpoint))
+            gone = [*self._endpoint_rules(network, endpoint), *self.link_rules(container, network, endpoint)]
+            await self.firewall.change(remove=gone)
         blank = new_endpoint({"name": endpoint["network"], "id": endpoint["network_id"]})
-        for key in (
-            "endpoint_id",
-            "mac",
-            "ip",
-            "prefix",
-            "gateway",
-            "ip6",
-            "prefix6",
-            "gateway6",
-            "ifname",
-            "host_if",
-        ):
-            endpoint[key] = blank[key]
+        endpoint.update({key: blank[key] for key in ASSIGNED})
 
     # -- docker_gwbridge --------------------------------------------------------------------
     async def default_gateway(self, container: Record) -> None:
@@ -309,18 +310,12 @@ class Sandbox(NameFiles):
                 await self.inside(container, ["iptables-restore", "--wait", "--noflush"], text)
 
     # -- the default route ------------------------------------------------------------------
-    def gateway_endpoint(self, container: Record) -> Record | None:
-        """Whose gateway the default route uses: the highest priority, then the first name."""
-        usable = [end for end in own_endpoints(container) if end["gateway"] or end["gateway6"]]
-        return min(usable, key=lambda end: (-end["gw_priority"], end["network"]), default=None)
-
     async def route(self, container: Record) -> None:
-        chosen = self.gateway_endpoint(container)
         lines = []
-        if chosen and chosen["gateway"]:
-            lines.append(f"route replace default via {chosen['gateway']} dev {chosen['ifname']}")
-        if chosen and chosen["gateway6"]:
-            lines.append(f"route replace default via {chosen['gateway6']} dev {chosen['ifname']}")
+        for end, family, key in zip(gateways(container), ("", "-6 "), ("gateway", "gateway6"), strict=True):
+            if end is not None:
+                via = f"via {end[key]} " if end[key] else ""
+                lines.append(f"{family if not via else ''}route replace default {via}dev {end['ifname']}")
         if lines:
             await self.inside(container, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
 
@@ -334,6 +329,17 @@ class Sandbox(NameFiles):
         )
         argv = ["nsenter", f"--net={key}", "docker-resolver", container["id"], str(udp), str(tcp)]
         container["resolver"] = (await start_helpers(self.store, [argv]))[0]
+
+
+def exposed_ports(container: Record) -> list[tuple[int, str]]:
+    ports = [sort_key(key) for key in container["config"].get("ExposedPorts") or {}]
+    return sorted(ports)
+
+
+def _without_ipv6(container: Record, endpoint: Record) -> bool:
+    """Whether a sysctl keeps IPv6 off the container, or off this endpoint."""
+    settings = (endpoint["driver_opts"] or {}).get(SYSCTLS, "").lower().split(",")
+    return container["sandbox"].get("ipv6") is False or "net.ipv6.conf.ifname.disable_ipv6=1" in settings
 
 
 async def start_helpers(store: Store, commands: list[list[str]]) -> list[int]:
@@ -360,4 +366,4 @@ async def start_helpers(store: Store, commands: list[list[str]]) -> list[int]:
     return numbers
 
 
-__all__ = ["BRIDGE", "Sandbox", "new_endpoint", "start_helpers"]
+__all__ = ["BRIDGE", "Sandbox", "start_helpers"]

@@ -154,6 +154,8 @@ async def remove(session: Session, options: dict[str, Any], words: list[str]) ->
             await session.engine.wait_for_end(record, 10.0)
         await session.locked(lambda: _remove(session, record))
 
+    if options.get("link"):
+        one = partial(_unlink, session)
     status = 0
     for word in words:
         try:
@@ -167,6 +169,30 @@ async def remove(session: Session, options: dict[str, Any], words: list[str]) ->
         else:
             session.line(word)
     return status
+
+
+async def _unlink(session: Session, word: str) -> None:
+    """`docker rm --link CONTAINER/ALIAS`: the name goes, and where there is no icc the way."""
+    parent, _, alias = word.removeprefix("/").rpartition("/")
+    if not parent:
+        raise DaemonError("Conflict, cannot remove the default link name of the container", 409)
+
+    async def work() -> None:
+        engine = session.engine
+        record = next((one for one in engine.store.containers() if one["name"] == parent), None)
+        endpoint = (record or {"endpoints": {}})["endpoints"].get("bridge")
+        if record is None or not any(name == alias for _, name in (endpoint or {"links": []})["links"]):
+            raise DaemonError(f"Cannot get parent /{parent} for link name /{parent}/{alias}")
+        network = engine.networks.find("bridge")
+        before = engine.sandbox.link_rules(record, network, endpoint)
+        endpoint["links"] = [pair for pair in endpoint["links"] if pair[1] != alias]
+        after = engine.sandbox.link_rules(record, network, endpoint)
+        await engine.firewall.change(remove=[rule for rule in before if rule not in after])
+        engine.store.save(record)
+        if record["state"]["Running"]:
+            engine.sandbox.write_files(record)
+
+    await session.locked(work)
 
 
 class _Quiet(Exception):

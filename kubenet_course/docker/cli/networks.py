@@ -10,7 +10,7 @@ from typing import Any
 from kubenet_course.docker import attachment, events
 from kubenet_course.docker.cli import Session, values
 from kubenet_course.docker.cli.confirm import confirmed
-from kubenet_course.docker.cli.flags import Command, UsageError
+from kubenet_course.docker.cli.flags import FALSE, TRUE, Command, UsageError
 from kubenet_course.docker.cli.looking import show_objects
 from kubenet_course.docker.cli.options import endpoint as new_endpoint
 from kubenet_course.docker.cli.tables import Listing
@@ -133,8 +133,9 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
         raise DaemonError(said if swarm.active else NO_SWARM)
     pools = _pools(options)
     settings = dict(_pair(text) for text in options.get("opt", []))
-    ipv4 = options.get("ipv4", settings.pop("com.docker.network.enable_ipv4", "true") != "false")
-    ipv6 = options.get("ipv6", settings.pop("com.docker.network.enable_ipv6", "false") == "true")
+    settings = {**(session.engine.config["default-network-opts"].get(driver) or {}), **settings}
+    ipv4 = _family(options, settings, 4, True)
+    ipv6 = _family(options, settings, 6, False)
 
     async def work() -> Record:
         if driver == "overlay":
@@ -167,6 +168,20 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
         await knock(session.here)
     session.line(network["id"])
     return 0
+
+
+def _family(options: dict[str, Any], settings: dict[str, str], family: int, default: bool) -> bool:
+    """--ipv4 and --ipv6, else the option of that meaning, which stays among the options then."""
+    key = f"com.docker.network.enable_ipv{family}"
+    if f"ipv{family}" in options:
+        settings.pop(key, None)
+        return bool(options[f"ipv{family}"])
+    text = settings.get(key)
+    if text is None:
+        return default
+    if text not in (*TRUE, *FALSE):
+        raise DaemonError(f'driver-opt "{key}" is not a valid bool', 400)
+    return text in TRUE
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -249,6 +264,8 @@ async def connect(session: Session, options: dict[str, Any], words: list[str]) -
         one = {
             "aliases": options.get("alias", []), "links": options.get("link", []), "ip": options.get("ip", ""),
             "ip6": options.get("ip6", ""), "mac": "", "priority": options.get("gw-priority", 0),
+            "local": options.get("link-local-ip", []),
+            "driver_opts": dict(_pair(text) for text in options.get("driver-opt", [])),
         }  # fmt: skip
         endpoint = new_endpoint(session, network["name"], one)
         endpoint["network_id"] = network["id"]

@@ -52,6 +52,10 @@ def networks(session: Session, options: dict[str, Any]) -> tuple[dict[str, Recor
             first[key] = options[option]
     if first["aliases"] and (options.get("network-alias") or options.get("net-alias")):
         raise conflict("--network-alias and per-network alias")
+    if options.get("link-local-ip"):
+        if first["local"]:
+            raise conflict("--link-local-ip and per-network link-local IP addresses")
+        first["local"] = list(options["link-local-ip"])
     first["aliases"] += [*options.get("network-alias", []), *options.get("net-alias", [])]
     first["links"] += options.get("link", [])
     names = [one["name"] for one in parsed]
@@ -107,6 +111,8 @@ def network_option(text: str) -> dict[str, Any]:
         "name": text,
         "aliases": [],
         "links": [],
+        "local": [],
+        "driver_opts": {},
         "ip": "",
         "ip6": "",
         "mac": "",
@@ -126,11 +132,16 @@ def network_option(text: str) -> dict[str, Any]:
             found["mac"] = value
         elif key == "gw-priority":
             found["priority"] = int(value)
+        elif key == "link-local-ip":
+            found["local"].append(value)
+        elif key == "driver-opt":
+            name, _, text = value.partition("=")
+            found["driver_opts"][name.strip()] = text.strip()
     return found
 
 
 def endpoint(session: Session, name: str, one: dict[str, Any]) -> Record:
-    ipam: dict[str, str] = {}
+    ipam: dict[str, Any] = {}
     for key, field, family in (("ip", "IPv4Address", 4), ("ip6", "IPv6Address", 6)):
         if one[key]:
             try:
@@ -141,6 +152,8 @@ def endpoint(session: Session, name: str, one: dict[str, Any]) -> Record:
                     f'invalid argument "{one[key]}" for "--{key}" flag: invalid IP address: {one[key]}{MORE}'
                 ) from None
             ipam[field] = one[key]
+    if one["local"]:
+        ipam["LinkLocalIPs"] = one["local"]
     mac = one["mac"].lower().replace("-", ":")
     if mac and not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", mac):
         raise UsageError(f"docker: {one['mac']} is not a valid mac address{MORE}")
@@ -159,6 +172,7 @@ def endpoint(session: Session, name: str, one: dict[str, Any]) -> Record:
         aliases=one["aliases"],
         links=links,
         ipam_config=ipam or None,
+        driver_opts=one["driver_opts"] or None,
         wanted_mac=mac,
         gw_priority=one["priority"],
     )

@@ -33,6 +33,7 @@ OPTIONS = """
       --ip6 string                     IPv6 address (e.g., 2001:db8::33)
   -l, --label list                     Set meta data on a container
       --link list                      Add link to another container
+      --link-local-ip list             Container IPv4/IPv6 link-local addresses
       --mac-address string             Container MAC address (e.g., 92:d0:c6:0a:29:33)
       --name string                    Assign a name to the container
       --network network                Connect a container to a network
@@ -326,12 +327,16 @@ def _fill(wanted: Record, options: dict[str, Any], words: list[str], image: imag
         "Volumes": None,
         "WorkingDir": options.get("workdir", image.workdir),
         "Entrypoint": entrypoint or None,
+        "MacAddress": next(
+            (end["wanted_mac"] for name, end in wanted["endpoints"].items() if name == wanted["host_config"]["NetworkMode"]),
+            "",
+        ),
         "OnBuild": None,
         "Labels": {**image.labels, **dict(_pair(one) for one in options.get("label", []))},
         "StopSignal": options.get("stop-signal", image.stop_signal),
         "StopTimeout": options.get("stop-timeout"),
     }
-    for key in ("StopSignal", "StopTimeout", "ExposedPorts"):
+    for key in ("StopSignal", "StopTimeout", "ExposedPorts", "MacAddress"):
         if not wanted["config"][key] and wanted["config"][key] != 0:
             del wanted["config"][key]
     wanted["config"].setdefault("ExposedPorts", {})

@@ -57,7 +57,6 @@ REFUSED = """
       --ipc string                     IPC namespace
       --isolation string               Isolation technology
       --label-file list                Labels from a file
-      --link-local-ip list             Link-local addresses
       --log-driver string              Logging driver for the container
       --mount list                     Attach a filesystem mount to the container
       --pid string                     PID namespace to use

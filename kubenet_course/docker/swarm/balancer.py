@@ -16,8 +16,8 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
+from kubenet_course.docker.endpoints import new_endpoint
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.sandbox import new_endpoint
 from kubenet_course.docker.store import SANDBOXES, Record
 from kubenet_course.docker.swarm import ingress
 from kubenet_course.docker.swarm.state import Swarm
