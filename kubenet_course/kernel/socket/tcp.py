@@ -280,6 +280,16 @@ class TcpSocket(Socket):
         await self.net.loop.sleep(0)
         return len(view)
 
+    def send_now(self, data: bytes) -> int:
+        """send(2) with MSG_DONTWAIT: how many bytes there was room for; KernelError as `send`."""
+        self._check_sendable()
+        piece = data[: max(self.send_buffer - self.snd.queued, 0)]
+        if piece and self.state not in ("SYN_SENT", "SYN_RECV"):
+            out.queue_data(self, piece)
+            out.push(self)
+            return len(piece)
+        return 0
+
     def _check_sendable(self) -> None:
         self.raise_pending()
         if self.closed:

@@ -25,6 +25,7 @@ async def main(proc: Process, argv: list[str]) -> int:
         except KernelError as error:
             complain(proc, name, error)
             status = 1
+    opened = [writer for _, writer in outputs[1:]]
     while chunk := await proc.stdin.read(65536):
         for name, writer in list(outputs):
             try:
@@ -33,4 +34,6 @@ async def main(proc: Process, argv: list[str]) -> int:
                 complain(proc, name, error)
                 outputs.remove((name, writer))
                 status = 1
+    for writer in opened:
+        writer.close()
     return status

@@ -27,8 +27,8 @@ CLASSES = {
 }
 
 
-def has_magic(pattern: str) -> bool:
-    """Whether `pattern` holds an unescaped ``*``, ``?`` or a complete ``[…]``."""
+def has_magic(pattern: str, extended: bool = False) -> bool:
+    """Whether `pattern` holds an unescaped ``*``, ``?`` or a complete ``[…]``; `extended`: or ``@(…)``."""
     i = 0
     while i < len(pattern):
         char = pattern[i]
@@ -36,6 +36,8 @@ def has_magic(pattern: str) -> bool:
             i += 2
             continue
         if char in "*?" or (char == "[" and _bracket_end(pattern, i) > 0):
+            return True
+        if extended and char in "+@!" and pattern[i + 1 : i + 2] == "(":
             return True
         i += 1
     return False
@@ -188,6 +190,6 @@ def compile_pattern(pattern: str, extended: bool = False, ignore_case: bool = Fa
         return re.compile(re.escape(unescape(pattern)), flags)
 
 
-def matches(text: str, pattern: str, extended: bool = False) -> bool:
+def matches(text: str, pattern: str, extended: bool = False, ignore_case: bool = False) -> bool:
     """Whether the whole of `text` matches."""
-    return compile_pattern(pattern, extended).fullmatch(text) is not None
+    return compile_pattern(pattern, extended, ignore_case).fullmatch(text) is not None

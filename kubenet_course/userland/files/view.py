@@ -13,7 +13,7 @@ executable bit is ever checked.
 from __future__ import annotations
 
 import stat as _stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubenet_course.errno import (
@@ -328,24 +328,37 @@ class FileView(PathWalker):
 
     # -- patterns ---------------------------------------------------------------------------
     def glob(
-        self, pattern: str, cwd: str = "/", proc: Process | None = None, dotglob: bool = False
+        self, pattern: str, cwd: str = "/", proc: Process | None = None, shopts: Collection[str] = ()
     ) -> list[str]:
-        """Existing paths that match, in byte order; [] where none does."""
+        """Existing paths that match, in byte order; [] where none does.
+
+        `shopts`: which of bash's dotglob, extglob, globstar and nocaseglob are on.
+        """
         parts = [part for part in pattern.split("/") if part]
         base = "/" if pattern.startswith("/") else ""
-        found = list(self._glob(base, parts, pattern.endswith("/"), cwd, proc, dotglob))
-        return sorted(found)
+        found = list(self._glob(base, parts, pattern.endswith("/"), cwd, proc, shopts))
+        return sorted(dict.fromkeys(found))
 
     def _glob(
-        self, base: str, parts: list[str], slash: bool, cwd: str, proc: Process | None, dots: bool
+        self, base: str, parts: list[str], slash: bool, cwd: str, proc: Process | None, shopts: Collection[str]
     ) -> Iterator[str]:
         part, rest = parts[0], parts[1:]
-        if not has_magic(part):
+        extended, dots = "extglob" in shopts, "dotglob" in shopts
+        if part == "**" and "globstar" in shopts:
+            for place in self._below(base, cwd, proc, dots):
+                if rest:
+                    yield from self._glob(place, rest, slash, cwd, proc, shopts)
+                elif place:
+                    yield place if slash or place == base else place[:-1]
+            if not rest and not slash:
+                yield from self._files_below(base, cwd, proc, dots)
+            return
+        if not has_magic(part, extended) and "nocaseglob" not in shopts:
             path = base + unescape(part)
             names = [unescape(part)] if self.lexists(path, proc, cwd) else []
         else:
             node = self._try(base or ".", proc, cwd)
-            match: Callable[[str], object] = compile_pattern(part).fullmatch
+            match: Callable[[str], object] = compile_pattern(part, extended, "nocaseglob" in shopts).fullmatch
             names = [
                 name
                 for name in (node.names(proc) if isinstance(node, Directory) else ())
@@ -359,7 +372,23 @@ class FileView(PathWalker):
                 elif self.isdir(path, proc, cwd):
                     yield path + "/"
             elif self.isdir(path, proc, cwd):
-                yield from self._glob(path + "/", rest, slash, cwd, proc, dots)
+                yield from self._glob(path + "/", rest, slash, cwd, proc, shopts)
+
+    def _below(self, base: str, cwd: str, proc: Process | None, dots: bool) -> Iterator[str]:
+        """`base` and every directory under it, each with its slash; symbolic links are not followed."""
+        yield base
+        node = self._try(base or ".", proc, cwd)
+        for name in node.names(proc) if isinstance(node, Directory) else ():
+            inner = self._try(base + name, proc, cwd, follow=False)
+            if isinstance(inner, Directory) and (dots or not name.startswith(".")):
+                yield from self._below(f"{base}{name}/", cwd, proc, dots)
+
+    def _files_below(self, base: str, cwd: str, proc: Process | None, dots: bool) -> Iterator[str]:
+        for place in self._below(base, cwd, proc, dots):
+            node = self._try(place or ".", proc, cwd)
+            for name in node.names(proc) if isinstance(node, Directory) else ():
+                if dots or not name.startswith("."):
+                    yield place + name
 
 
 class _DirectoryReader(Reader):

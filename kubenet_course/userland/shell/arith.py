@@ -173,7 +173,7 @@ class _Parser:
                 return 0
             raise self.fail("division by 0", start)
         if operator == "**" and b < 0:
-            raise self.fail("exponent less than 0", start)
+            raise self.fail("exponent less than 0", self.last)
         if operator == "/":
             quotient = abs(a) // abs(b)
             return wrap(quotient if (a < 0) == (b < 0) else -quotient)

@@ -14,6 +14,7 @@ from kubenet_course.userland.shell.nodes import (
     Param,
     Script,
 )
+from kubenet_course.userland.shell.specials import ARRAYS
 from kubenet_course.userland.shell.state import attribute_letters
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ class Braced(Lookup):
         if index in ("@", "*"):
             variable = self.state.variables.get(name)
             if variable is None or variable.value is None:
-                return list(self.state.pipestatus_text()) if name == "PIPESTATUS" else []
+                known = ARRAYS[name](self) if name in ARRAYS else []
+                return [str(at) for at in range(len(known))] if part.indirect else known
             if part.indirect:
                 value = variable.value
                 return [str(key) for key in value] if isinstance(value, dict) else ["0"]
@@ -152,7 +154,7 @@ class Braced(Lookup):
             text = await self.expand_string(part.arg)
             if not part.arg.parts:
                 text = "parameter null or not set" if part.op[0] == ":" else "parameter not set"
-            raise ExpansionError(f"{name}: {text}", 127, fatal=True)
+            raise ExpansionError(f"{name}: {text}", self.fatal_status(), fatal=True)
 
     async def _default_word(self, part: Param, fields: list[Field], split: bool, assignment: bool) -> None:
         """The word of ``${x:-word}``: its unquoted literals are split too."""

@@ -14,6 +14,7 @@ from kubenet_course.userland.shell.nodes import (
     Cond,
     CondNode,
     CondTest,
+    Coproc,
     For,
     Function,
     Group,
@@ -126,14 +127,14 @@ class Builder:
         return Pipeline([], [], negate=True)
 
     def pipeline_time(self, items: Items) -> Command:
-        inner = items[1]
+        inner, posix = items[1], items[0].value == "-p"
         if isinstance(inner, Pipeline):
-            inner.timed = True
+            inner.timed, inner.posix = True, posix
             return inner
-        return Pipeline([inner], [], timed=True)
+        return Pipeline([inner], [], timed=True, posix=posix)
 
     def pipeline_bare_time(self, items: Items) -> Command:
-        return Pipeline([], [], timed=True)
+        return Pipeline([], [], timed=True, posix=items[0].value == "-p")
 
     def pipe_first(self, items: Items) -> tuple:
         return [items[0]], []
@@ -152,6 +153,10 @@ class Builder:
 
     def command_redirected(self, items: Items) -> Command:
         return Redirected(items[0], items[1])
+
+    def coproc(self, items: Items) -> Coproc:
+        name = items[1].text if len(items) > 2 else "COPROC"
+        return Coproc(name, items[-1])
 
     def simple_first(self, items: Items) -> Simple:
         return self._add(Simple([], [], [], 0), items[0])

@@ -22,6 +22,7 @@ from kubenet_course.userland.shell.errors import (
 )
 from kubenet_course.userland.shell.nodes import (
     Command,
+    Coproc,
     ProcSub,
     Redirect,
     Script,
@@ -30,7 +31,7 @@ from kubenet_course.userland.shell.nodes import (
 )
 from kubenet_course.userland.shell.parser import parse_units
 from kubenet_course.userland.shell.redirect import Redirections
-from kubenet_course.userland.shell.state import Job
+from kubenet_course.userland.shell.state import Job, Variable
 from kubenet_course.userland.shell.status import DEATHS, exit_status, reason
 from kubenet_course.userland.shell.unparse import unparse
 from kubenet_course.userland.streams import BytesReader, Pipe, Reader, Writer
@@ -67,6 +68,7 @@ class Children(Assigner, Compound):
             state.options.discard("e")
         line, origins, quiet = self.line, list(self.origins), self.quiet
         loops, sourced = self.loops, self.sourced
+        command, call_lines = self.command, list(self.call_lines)
 
         async def program(proc: Process, argv: list[str]) -> int:
             from kubenet_course.userland.shell.interpreter import Shell
@@ -74,6 +76,7 @@ class Children(Assigner, Compound):
             child = Shell(proc, state)
             child.line, child.origins, child.quiet = line, origins, quiet
             child.loops, child.sourced = loops, sourced
+            child.command, child.call_lines = command, call_lines
             proc.fds = dict(self.proc.fds)
             if background:
                 proc.ignored |= {int(signal.SIGINT), int(signal.SIGQUIT)}
@@ -166,9 +169,13 @@ class Children(Assigner, Compound):
         self.state.pipestatus = [exit_status(code)]
         return exit_status(code)
 
-    def report_death(self, child: Process, code: int, node: Command | str) -> None:
+    def report_death(self, child: Process, code: int, node: Command | str, foreground: bool = True) -> None:
         """``bash: line 1:  1234 Killed   command``, for most signals."""
-        if code >= 0 or -code in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM):
+        if code >= 0 or -code in (signal.SIGINT, signal.SIGPIPE):
+            return
+        if -code == signal.SIGTERM:
+            if foreground:
+                self.proc.error("Terminated")
             return
         text = DEATHS.get(-code, f"Signal {-code}")
         command = node if isinstance(node, str) else unparse(node)
@@ -176,11 +183,25 @@ class Children(Assigner, Compound):
 
     def start_job(self, command: Command) -> None:
         """``command &``."""
-        child = self.fork(Script([(command, False)]), stdin=Reader(), background=True)
+        self.started(self.fork(Script([(command, False)]), stdin=Reader(), background=True), unparse(command))
+
+    def started(self, child: Process, command: str) -> None:
+        """A new job."""
         self.state.background = self.proc.pidns.number(child)
         number = max((job.number for job in self.state.jobs), default=0) + 1
-        self.state.jobs.append(Job(number, child, unparse(command)))
+        self.state.jobs.append(Job(number, child, command))
         self.state.known_pids[self.state.background] = child
+
+    def start_coproc(self, node: Coproc) -> int:
+        """``coproc``: NAME[0] reads what the command prints, NAME[1] writes to it."""
+        to, back = Pipe(self.proc.loop), Pipe(self.proc.loop)
+        free = [number for number in range(63, 9, -1) if number not in self.proc.fds][:4:3]
+        child = self.fork(Script([(node.command, False)]), stdin=to, stdout=back, background=True)
+        self.proc.fds[free[0]], self.proc.fds[free[1]] = back, to
+        self.state.variables[node.name] = Variable({0: str(free[0]), 1: str(free[1])}, kind="a")
+        self.started(child, unparse(node))
+        self.state.put(f"{node.name}_PID", str(self.state.background))
+        return 0
 
     async def substitute(self, body: Script) -> str:
         """``$(…)``: the output without its trailing newlines."""

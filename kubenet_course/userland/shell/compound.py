@@ -48,6 +48,8 @@ class Compound(Expander):
             raise ShellAbort(error.status) from None
 
     async def _compound(self: Shell, node: Command) -> tuple[int, bool]:  # type: ignore[misc]
+        if "DEBUG" in self.state.traps and isinstance(node, Case | ArithCommand | Cond):
+            await self.debug(node)
         if isinstance(node, Group):
             return await self.run_script(node.body), False
         if isinstance(node, If):
@@ -65,6 +67,8 @@ class Compound(Expander):
         if isinstance(node, ArithCommand):
             self.line = node.line
             expression = await self.expand_string(node.expression)
+            if not self.in_trap:
+                self.command = node
             if "x" in self.state.options:
                 self.trace(f"(( {expression.strip()} ))")
             try:
@@ -81,8 +85,16 @@ class Compound(Expander):
         self.state.functions[node.name] = node
         return 0, False
 
+    async def debug(self: Shell, node: Command) -> None:  # type: ignore[misc]
+        """The DEBUG trap before a command that is not simple."""
+        if not self.in_trap:
+            self.command, self.line = node, getattr(node, "line", self.line)
+        await self.run_trap("DEBUG")
+
     async def _cond(self: Shell, node: Cond) -> int:  # type: ignore[misc]
         self.line = node.line
+        if not self.in_trap:
+            self.command = node
         if "x" in self.state.options:
             self.trace(f"[[ {await trace_condition(self, node.expression)} ]]")
         try:
@@ -161,6 +173,8 @@ class Compound(Expander):
                 if "x" in self.state.options:
                     words = ['"$@"'] if node.words is None else [word.raw for word in node.words]
                     self.trace(f"for {node.name} in {' '.join(words)}")
+                if "DEBUG" in self.state.traps:
+                    await self.debug(node)
                 self.assign(node.name, value)
                 status, on = await self._body(node.body)
                 if not on:
@@ -174,9 +188,10 @@ class Compound(Expander):
         status = 0
         self.loops += 1
         try:
+            reply = ""
             while values:
                 width = len(str(len(values)))
-                for number, value in enumerate(values, 1):
+                for number, value in enumerate(values, 1) if not reply else ():
                     self.proc.error(f"{number:>{width}}) {value}")
                 self.proc.error(self.state.get("PS3") or "#? ", end="")
                 line = await self.proc.stdin.readline()
@@ -185,6 +200,8 @@ class Compound(Expander):
                     return 1
                 reply = line.decode("utf-8", "surrogateescape").strip()
                 self.assign("REPLY", reply)
+                if not reply:
+                    continue
                 chosen = int(reply) if reply.isdecimal() and len(reply) < 9 else 0
                 self.assign(node.name, values[chosen - 1] if 1 <= chosen <= len(values) else "")
                 status, on = await self._body(node.body)
@@ -224,7 +241,10 @@ class Compound(Expander):
             hit = falling
             for pattern in patterns:
                 hit = hit or matches(
-                    value, await self.expand_pattern(pattern), "extglob" in self.state.shopts
+                    value,
+                    await self.expand_pattern(pattern),
+                    "extglob" in self.state.shopts,
+                    "nocasematch" in self.state.shopts,
                 )
             falling = False
             if hit:

@@ -116,7 +116,7 @@ async def _binary(shell: Shell, node: CondTest) -> bool:
     assert node.right is not None
     left = await shell.expand_string(node.left)
     if node.op in ("==", "=", "!="):
-        hit = matches(left, await shell.expand_pattern(node.right), True)
+        hit = matches(left, await shell.expand_pattern(node.right), True, "nocasematch" in shell.state.shopts)
         return hit == (node.op != "!=")
     if node.op == "=~":
         return _regex(shell, left, await shell.expand_regex(node.right))
@@ -132,7 +132,8 @@ async def _binary(shell: Shell, node: CondTest) -> bool:
 
 def _regex(shell: Shell, text: str, pattern: str) -> bool:
     try:
-        match = re.search(posix_regex(pattern), text)
+        flags = re.I if "nocasematch" in shell.state.shopts else 0
+        match = re.search(posix_regex(pattern), text, flags)
     except (re.error, ValueError):
         raise ExpansionError("", 2) from None
     groups = [] if match is None else [match[0], *(group or "" for group in match.groups())]

@@ -85,15 +85,16 @@ class Expander(Braced):
 
     def _file_names(self, one: Field) -> list[str]:
         text = one.text()
+        extended = "extglob" in self.state.shopts
+        magic = "*?[+@!" if extended else "*?["
         if "f" in self.state.options or not any(
-            not quoted and any(char in chunk for char in "*?[") for chunk, quoted in one.chunks
+            not quoted and any(char in chunk for char in magic) for chunk, quoted in one.chunks
         ):
             return [text]
         pattern = "".join(escape(chunk) if quoted else chunk for chunk, quoted in one.chunks)
-        if not has_magic(pattern):
+        if not has_magic(pattern, extended):
             return [text]
-        dots = "dotglob" in self.state.shopts
-        found = self.proc.files.glob(pattern, self.proc.cwd, self.proc, dots)
+        found = self.proc.files.glob(pattern, self.proc.cwd, self.proc, self.state.shopts)
         if found:
             return found
         if "failglob" in self.state.shopts:

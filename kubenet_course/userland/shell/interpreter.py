@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.process import Process
-from kubenet_course.userland.shell.children import Children
 from kubenet_course.userland.shell.errors import (
     ExpansionError,
     Return,
@@ -23,6 +22,7 @@ from kubenet_course.userland.shell.nodes import (
     AndOr,
     Assign,
     Command,
+    Coproc,
     Pipeline,
     Script,
     Simple,
@@ -31,19 +31,21 @@ from kubenet_course.userland.shell.nodes import (
 )
 from kubenet_course.userland.shell.parameters import quote_trace
 from kubenet_course.userland.shell.parser import parse_units
+from kubenet_course.userland.shell.pipelines import Pipelines
 from kubenet_course.userland.shell.redirect import Redirections
 from kubenet_course.userland.shell.state import ShellState, Variable
-from kubenet_course.userland.shell.status import exit_status
-from kubenet_course.userland.streams import Pipe, Reader, WriteError
+from kubenet_course.userland.streams import WriteError
 
 if TYPE_CHECKING:
     pass
 
 MAX_CALLS = 50
+#: Traps that are no signals'; functions have them only where `set -E` or `set -T` says so.
+PSEUDO = ("DEBUG", "ERR", "RETURN")
 Builtin = Callable[["Shell", list[str]], Awaitable[int]]
 
 
-class Shell(Children):
+class Shell(Pipelines):
     """See the module. `quiet` > 0 while `set -e` does not apply."""
 
     def __init__(self, proc: Process, state: ShellState):
@@ -60,6 +62,9 @@ class Shell(Children):
         self.substituted: int | None = None
         self.interrupts = 0
         self.awaited: Process | None = None
+        #: The command that runs (``BASH_COMMAND``), and the lines of the calls that led to it.
+        self.command: Command | None = None
+        self.call_lines: list[int] = []
         self.interruptible = False
         self.assigned_arguments: dict[int, Assign] = {}
 
@@ -106,22 +111,30 @@ class Shell(Children):
 
     async def execute(self, node: Command, tail: bool = False) -> int:
         """Run one command; its status is also left in the state."""
+        if "n" in self.state.options and self.state.cwd is None:
+            return 0
         if isinstance(node, Simple):
             status = await self.simple(node, tail)
             failing = True
         elif isinstance(node, Pipeline):
             status = await self.pipeline(node, tail)
-            failing = not node.negate
+            failing = not node.negate and len(node.commands) > 1
         elif isinstance(node, AndOr):
             return await self.and_or(node, tail)
         elif isinstance(node, Subshell):
+            self.command = node
             status = await self.wait_for(self.fork(node.body), node)
             failing = True
+        elif isinstance(node, Coproc):
+            status, failing = self.start_coproc(node), False
         else:
             status, failing = await self.compound(node)
         self.state.status = status
-        if status and failing and not self.quiet and "e" in self.state.options:
-            raise ShellExit(status)
+        if status and failing and not self.quiet:
+            if "ERR" in self.state.traps and not (tail and isinstance(node, Simple) and self.state.level):
+                await self.run_trap("ERR")
+            if "e" in self.state.options:
+                raise ShellExit(status)
         return status
 
     async def and_or(self, node: AndOr, tail: bool) -> int:
@@ -144,51 +157,15 @@ class Shell(Children):
         self.state.status = status
         return status
 
-    async def pipeline(self, node: Pipeline, tail: bool) -> int:
-        started = self.proc.loop.now
-        self.quiet += node.negate
-        try:
-            if len(node.commands) == 1:
-                status = await self.execute(node.commands[0])
-            elif not node.commands:
-                status = 0
-            else:
-                status = await self._pipe(node)
-        finally:
-            self.quiet -= node.negate
-        if node.timed:
-            seconds = (self.proc.loop.now - started) / 1e9
-            self.proc.error(
-                f"\nreal\t{int(seconds // 60)}m{seconds % 60:.3f}s\nuser\t0m0.000s\nsys\t0m0.000s"
-            )
-        return int(not status) if node.negate else status
-
-    async def _pipe(self, node: Pipeline) -> int:
-        children: list[Process] = []
-        source: Reader | None = None
-        last = len(node.commands) - 1
-        for at, command in enumerate(node.commands):
-            out = Pipe(self.proc.loop) if at < last else None
-            err = out.add_writer() if out is not None and node.merge[at] else None
-            children.append(self.fork(Script([(command, False)]), stdin=source, stdout=out, stderr=err))
-            source = out
-        statuses = []
-        for at, child in enumerate(children):
-            statuses.append(exit_status(await self.child_exit(child)))
-            if at == last:
-                self.report_death(child, child.returncode or 0, node)
-        self.state.pipestatus = statuses
-        if "pipefail" in self.state.options:
-            return next((status for status in reversed(statuses) if status), 0)
-        return statuses[-1]
-
-    # -- children ---------------------------------------------------------------------------
-
     # -- simple commands --------------------------------------------------------------------
     async def simple(self, node: Simple, tail: bool) -> int:
         self.line = node.line
         self.substituted = None
+        if not self.in_trap:
+            self.command = node
         try:
+            if "DEBUG" in self.state.traps:
+                await self.run_trap("DEBUG")
             return await self._simple(node, tail)
         except ExpansionError as error:
             self.complain(error.message)
@@ -269,7 +246,11 @@ class Shell(Children):
         """``name=value command``: set for the command, then put back."""
         undo: dict[str, Variable | None] = {}
         for assign in assigns:
-            undo.setdefault(assign.name, self.state.variables.get(assign.name))
+            old = self.state.variables.get(assign.name)
+            if old is not None and old.readonly:
+                self.complain(f"{assign.name}: readonly variable")
+                continue
+            undo.setdefault(assign.name, old)
             await self.do_assign(assign, show=True)
             variable = self.state.variables[assign.name]
             self.state.variables[assign.name] = variable._replace(exported=True)
@@ -310,15 +291,24 @@ class Shell(Children):
         line, loops = self.line, self.loops
         state.locals.append({})
         state.call_stack.append(name)
+        self.call_lines.append(line)
+        held = {trap: state.traps.pop(trap) for trap in PSEUDO if trap in state.traps and not state.inherits(trap)}
         self.origins.append(function.source or state.function_origin)
         self.loops = 0
         try:
-            return await self.execute(function.body)
+            status = await self.execute(function.body)
+            if "RETURN" in state.traps:
+                await self.run_trap("RETURN")
+            return status
         except Return as leave:
+            if "RETURN" in state.traps:
+                await self.run_trap("RETURN")
             return leave.status
         finally:
+            state.traps = {**held, **state.traps}
             self.origins.pop()
             state.call_stack.pop()
+            self.call_lines.pop()
             for variable, old in state.locals.pop().items():
                 if old is None:
                     state.variables.pop(variable, None)
@@ -372,15 +362,21 @@ class Shell(Children):
 
     async def run_traps(self) -> None:
         while self.pending_traps and not self.in_trap:
-            text = self.state.traps.get(self.pending_traps.pop(0))
-            if text:
-                self.in_trap = True
-                status = self.state.status
-                try:
-                    await self.run_units(parse_units(text), self.origins[0])
-                finally:
-                    self.in_trap = False
-                self.state.status = status
+            await self.run_trap(self.pending_traps.pop(0))
+
+    async def run_trap(self, name: str) -> None:
+        """The commands of a trap, where none of another runs; ``$?`` stays."""
+        text = self.state.traps.get(name)
+        if not text or self.in_trap:
+            return
+        self.in_trap = True
+        status, line = self.state.status, self.line
+        try:
+            await self.run_units(parse_units(text, line), self.origins[0])
+        finally:
+            self.in_trap = False
+            self.line = line
+        self.state.status = status
 
     @property
     def temporary_fds(self) -> list[int]:

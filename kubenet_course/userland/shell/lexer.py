@@ -19,7 +19,7 @@ RESERVED = {
     "if": "IF", "then": "THEN", "else": "ELSE", "elif": "ELIF", "fi": "FI", "while": "WHILE",
     "until": "UNTIL", "do": "DO", "done": "DONE", "for": "FOR", "select": "FOR", "case": "CASE",
     "esac": "ESAC",
-    "function": "FUNCTION", "{": "LBRACE", "}": "RBRACE", "!": "BANG", "time": "TIME", "[[": "DLBRACK",
+    "function": "FUNCTION", "{": "LBRACE", "}": "RBRACE", "!": "BANG", "time": "TIME", "coproc": "COPROC", "[[": "DLBRACK",
 }  # fmt: skip
 OPERATORS = (
     ("&&", "AND_IF"), ("||", "OR_IF"), (";;&", "DSEMIAMP"), (";;", "DSEMI"), (";&", "SEMIAMP"),
@@ -28,7 +28,7 @@ OPERATORS = (
 #: After these a command may begin, so a reserved word is one.
 STARTERS = frozenset(
     {"NEWLINE", "SEMI", "AMP", "AND_IF", "OR_IF", "PIPE", "PIPEAND", "DSEMI", "SEMIAMP", "DSEMIAMP", "LPAREN",
-     "RPAREN", "BANG", "TIME", "LBRACE", "RBRACE", "IF", "THEN", "ELSE", "ELIF", "FI", "WHILE", "UNTIL", "DO",
+     "RPAREN", "BANG", "TIME", "COPROC", "LBRACE", "RBRACE", "IF", "THEN", "ELSE", "ELIF", "FI", "WHILE", "UNTIL", "DO",
      "DONE", "ESAC", "ARITH", "DRBRACK"}
 )  # fmt: skip
 DECLARATIONS = frozenset({"declare", "typeset", "export", "readonly", "local", "alias"})
@@ -37,7 +37,8 @@ BINARY = frozenset(
     {"==", "=", "!=", "=~", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef"}
 )
 _ASSIGN = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?=|\[)")
-_REDIRECT = re.compile(r"(\d*)(&>>|&>|<<<|<<-|<<|<&|<>|>>|>&|>\||<|>)")
+_REDIRECT = re.compile(r"(\d*|\{[A-Za-z_]\w*(?:\[[^]\s]*\])?\})(&>>|&>|<<<|<<-|<<|<&|<>|>>|>&|>\||<|>)")
+_POSIX = re.compile(r"[ \t]+-p(?=[\s;&|)]|$)")
 _COND_STOP = frozenset(" \t\n;&|<>()")
 
 
@@ -67,7 +68,7 @@ class Lexer(Scanner):
         self.in_cond = False
         self.ended = False
         self.heredocs: list[tuple[Redirect, Word, bool, int]] = []
-        self.pending: tuple[str, int | None] | None = None
+        self.pending: tuple[str, int | str | None] | None = None
         self.warnings: list[tuple[int, str]] = []
 
     # -- tokens -----------------------------------------------------------------------------
@@ -155,14 +156,15 @@ class Lexer(Scanner):
             return None
         start = self.pos
         self.pos = match.end()
-        self.pending = (match[2], int(match[1]) if match[1] else None)
+        fd = match[1]
+        self.pending = (match[2], None if not fd else int(fd) if fd.isdigit() else fd[1:-1])
         return self._token("REDIR", self.pending, match[2], start)
 
     def _command_position(self) -> bool:
         previous = self.previous
         if previous is None or previous.type in STARTERS or previous.type == "FOR":
             return True
-        return bool(self.before and self.before.type == "FUNCTION")
+        return bool(self.before and self.before.type in ("FUNCTION", "COPROC"))
 
     # -- words ------------------------------------------------------------------------------
     def _word_token(self, parse: Parse) -> Token:
@@ -185,6 +187,9 @@ class Lexer(Scanner):
             return token
         if type_ == "DLBRACK":
             self.in_cond = True
+        if type_ == "TIME" and (posix := _POSIX.match(self.text, self.pos)):
+            self.pos = posix.end()
+            return self._token(type_, "-p", raw, start)
         return self._token(type_, word, raw, start)
 
     def _reserved(self, raw: str, parse: Parse) -> str:

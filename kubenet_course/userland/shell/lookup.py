@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.userland.shell.arith import ArithError, evaluate
 from kubenet_course.userland.shell.errors import ExpansionError
-from kubenet_course.userland.shell.specials import DYNAMIC, SPECIALS
+from kubenet_course.userland.shell.specials import ARRAYS, DYNAMIC, SPECIALS
 from kubenet_course.userland.shell.state import Variable
 
 if TYPE_CHECKING:
@@ -23,7 +23,13 @@ class Lookup:
 
     def _unset(self, name: str) -> None:
         if "u" in self.state.options and name not in ("@", "*"):
-            raise ExpansionError(f"{name}: unbound variable", 127, fatal=True)
+            shown = f"${name}" if name.isdecimal() else name
+            raise ExpansionError(f"{shown}: unbound variable", self.fatal_status(), fatal=True)
+
+    def fatal_status(self) -> int:
+        """What an expansion that ends the shell leaves: 127 of ``bash -c``; 1 with -e, of a script, of a subshell."""
+        command = self.state.level == 0 and self.state.function_origin == "environment"
+        return 127 if command and "e" not in self.state.options else 1
 
     def value_of(self, name: str, index: str | None = None) -> str | None:
         """A parameter's value, None where it is unset."""
@@ -37,14 +43,10 @@ class Lookup:
         return self._special(name)
 
     def _element(self, name: str, index: str) -> str | None:
-        if name == "PIPESTATUS":
-            known = self.state.pipestatus_text()
+        if name in ARRAYS:
+            known = ARRAYS[name](self)
             at = self.arith(index)
             return known[at] if 0 <= at < len(known) else None
-        if name in ("FUNCNAME", "BASH_SOURCE"):
-            stack = self.state.call_stack[::-1]
-            at = self.arith(index)
-            return stack[at] if 0 <= at < len(stack) else None
         variable = self.state.variables.get(name)
         if variable is None or variable.value is None:
             return None
@@ -67,7 +69,10 @@ class Lookup:
                 return state.name
             return state.positional[number - 1] if number <= len(state.positional) else None
         make = SPECIALS.get(name)
-        return make(self) if make else None
+        if make is None:
+            known = ARRAYS[name](self) if name in ARRAYS else None
+            return known[0] if known else None
+        return make(self)
 
     def arith(self, text: str) -> int:
         try:

@@ -38,7 +38,7 @@ async def run_script(proc: Process, text: str, state: ShellState) -> int:
     """
     prepare(proc, state)
     shell = Shell(proc, state)
-    units = parse_units(text)
+    units = parse_units(text, 1, "extglob" in state.shopts)
     session = state.cwd is not None
     origin = f"{state.origin}: -c"
     status = await shell.guard(lambda: shell.run_units(units, origin, tail=not session))
@@ -145,6 +145,7 @@ async def _run_file(proc: Process, state: ShellState, name: str, words: list[str
         proc.error(f"{path}: {path}: cannot execute binary file")
         return 126
     state.name = state.origin = state.function_origin = path
+    state.script = True
     state.positional = words[1:]
     return await _run_text(proc, state, data.decode("utf-8", "surrogateescape"), path)
 
@@ -152,7 +153,7 @@ async def _run_file(proc: Process, state: ShellState, name: str, words: list[str
 async def _run_text(proc: Process, state: ShellState, text: str, origin: str) -> int:
     prepare(proc, state)
     shell = Shell(proc, state)
-    units = parse_units(text)
+    units = parse_units(text, 1, "extglob" in state.shopts)
     return await shell.guard(lambda: shell.run_units(units, origin, tail=True))
 
 

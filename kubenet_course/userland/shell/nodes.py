@@ -92,12 +92,21 @@ class Assign:
 
 @dataclass(slots=True)
 class Redirect:
-    """``2>file``; `fd` None is the operator's own. `body` is a here-document's text as a word."""
+    """``2>file``; `fd` None is the operator's own, a name that of the variable in ``{name}>file``.
+
+    `body` is a here-document's text as a word.
+    """
 
     op: str
-    fd: int | None
+    fd: int | str | None
     target: Word
     body: Word | None = None
+
+    def number(self) -> int:
+        """The descriptor it is about."""
+        if isinstance(self.fd, int):
+            return self.fd
+        return 0 if self.op.startswith("<") else 1
 
 
 @dataclass(slots=True)
@@ -118,6 +127,8 @@ class Pipeline:
     merge: list[bool]
     negate: bool = False
     timed: bool = False
+    #: ``time -p``.
+    posix: bool = False
 
 
 @dataclass(slots=True)
@@ -234,8 +245,16 @@ class Redirected:
     redirects: list[Redirect]
 
 
+@dataclass(slots=True)
+class Coproc:
+    """``coproc [NAME] command``: in the background, with a pipe to it and one from it."""
+
+    name: str
+    command: Command
+
+
 Command = (
-    Simple | Pipeline | AndOr | Subshell | Group | If | For | ArithFor | While | Case | ArithCommand | Cond
+    Coproc | Simple | Pipeline | AndOr | Subshell | Group | If | For | ArithFor | While | Case | ArithCommand | Cond
     | Function | Redirected
 )  # fmt: skip
 

@@ -73,12 +73,10 @@ def _unexpected(lexer: Lexer, token: Token | None) -> ShellSyntaxError:
 
 
 @lru_cache(512)
-def parse_units(text: str, first_line: int = 1) -> tuple[Unit, ...]:
+def parse_units(text: str, first_line: int = 1, extglob: bool = False) -> tuple[Unit, ...]:
     """A script's units in order; where the syntax is wrong the last one holds the error."""
     text = text.replace("\0", "")
-    source = Source(text, first_line)
-    if text.endswith("\n"):
-        source = Source(text[:-1], first_line)
+    source = Source(text.removesuffix("\n"), first_line, extglob)
     units: list[Unit] = []
     lexer = Lexer(source, 0, substitution_in(source))
     while lexer.pos < len(source.text):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from kubenet_course.errno import EBADF
 from kubenet_course.errors import KernelError
+from kubenet_course.userland.shell.descriptors import Connection, FileBoth, connect
 from kubenet_course.userland.shell.errors import ExpansionError
 from kubenet_course.userland.shell.nodes import Redirect
-from kubenet_course.userland.streams import BytesReader, Reader, WriteError, Writer
+from kubenet_course.userland.streams import BytesReader, Pipe, Reader, WriteError, Writer
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -83,7 +84,9 @@ class Redirections:
             now = get_fd(self.proc, number)
             if isinstance(now, Writer) and now not in self.opened and number != 0:
                 now.add_writer()
-            if stream is not None and stream is not now and number <= 2:
+            if number > 2 and isinstance(stream, Connection | Pipe) and not self._in_use(stream):
+                stream.close()
+            elif stream is not None and stream is not now and number <= 2:
                 if number == 0 and isinstance(stream, Reader):
                     stream.close_read()
                 elif isinstance(stream, Writer) and (stream not in kept or hasattr(stream, "writers")):
@@ -91,14 +94,22 @@ class Redirections:
         self.saved.clear()
         self.opened.clear()
 
-    def _set(self, number: int, stream: Stream | None) -> None:
+    def _in_use(self, stream: Stream) -> bool:
+        proc = self.proc
+        return any(one is stream for one in (proc.stdin, proc.stdout, proc.stderr, *proc.fds.values()))
+
+    def put(self, number: int, stream: Stream | None) -> None:
+        """Make `number` be `stream` until `undo`."""
         self.saved.append((number, get_fd(self.proc, number)))
         set_fd(self.proc, number, stream)
 
     async def apply(self, redirects: list[Redirect]) -> None:
         """Do them in order; raises ExpansionError with bash's message."""
         for redirect in redirects:
-            await self._one(redirect)
+            if isinstance(redirect.fd, str):
+                await self._named(redirect, redirect.fd)
+            else:
+                await self._one(redirect)
 
     async def made(self, redirects: list[Redirect]) -> bool:
         """Do them in order; False where one could not be had, which is said then.
@@ -114,16 +125,33 @@ class Redirections:
             return False
         return True
 
+    async def _named(self, redirect: Redirect, text: str) -> None:
+        """``{name}>file``: a free descriptor from 10 on, which stays open; ``{name}>&-`` closes it."""
+        name, _, index = text.partition("[")
+        subscript = index.removesuffix("]") if index else None
+        shell = self.shell
+        if redirect.op in (">&", "<&") and redirect.target.literal == "-":
+            value = shell.value_of(name, subscript) or ""
+            if not value.isdecimal():
+                raise ExpansionError(f"{text}: Bad file descriptor" if value else f"{text}: ambiguous redirect")
+            number = int(value)
+        else:
+            number = next(free for free in range(10, 1000) if get_fd(self.proc, free) is None)
+            shell.assign(name, str(number), subscript)
+        kept = Redirections(shell)
+        await kept._one(Redirect(redirect.op, number, redirect.target, redirect.body))
+        kept.keep()
+
     async def _one(self, redirect: Redirect) -> None:
         shell, op = self.shell, redirect.op
         if op in ("<<", "<<-"):
             assert redirect.body is not None
             text = await shell.expand_string(redirect.body)
-            self._set(redirect.fd or 0, BytesReader(text.encode("utf-8", "surrogateescape")))
+            self.put(redirect.number(), BytesReader(text.encode("utf-8", "surrogateescape")))
             return
         if op == "<<<":
             text = await shell.expand_string(redirect.target) + "\n"
-            self._set(redirect.fd or 0, BytesReader(text.encode("utf-8", "surrogateescape")))
+            self.put(redirect.number(), BytesReader(text.encode("utf-8", "surrogateescape")))
             return
         words = await shell.expand_words([redirect.target])
         if len(words) != 1:
@@ -132,7 +160,7 @@ class Redirections:
         if op in (">&", "<&") and self._duplicate(redirect, target):
             return
         try:
-            self._open(redirect, target)
+            await self._open(redirect, target)
         except KernelError as error:
             text = error.strerror
             if "C" in shell.state.options and op == ">" and text == "File exists":
@@ -141,10 +169,9 @@ class Redirections:
 
     def _duplicate(self, redirect: Redirect, target: str) -> bool:
         """``2>&1``, ``>&-``; False where ``>&word`` means a file."""
-        default = 1 if redirect.op == ">&" else 0
-        number = default if redirect.fd is None else redirect.fd
+        number = redirect.number()
         if target == "-":
-            self._set(number, None)
+            self.put(number, None)
             return True
         close = target.endswith("-")
         digits = target.removesuffix("-")
@@ -154,29 +181,33 @@ class Redirections:
             raise ExpansionError(f"{target}: ambiguous redirect")
         stream = get_fd(self.proc, int(digits)) if len(digits) < 8 else None
         if stream is None:
-            raise ExpansionError(f"{digits}: Bad file descriptor")
-        self._set(number, stream)
+            raise ExpansionError(f"{redirect.target.raw}: Bad file descriptor")
+        self.put(number, stream)
         if close:
-            self._set(int(digits), None)
+            self.put(int(digits), None)
         return True
 
-    def _open(self, redirect: Redirect, target: str) -> None:
+    async def _open(self, redirect: Redirect, target: str) -> None:
         op, proc = redirect.op, self.proc
         files = proc.files
+        connection = await connect(self.shell, target)
+        if connection is not None:
+            self.opened.append(connection)
+            self.put(redirect.number(), connection)
+            if op in ("&>", "&>>", ">&"):
+                self.put(2, connection)
+            return
         if op == "<":
             reader = files.open_reader(target, proc)
             self.opened.append(reader)
-            self._set(redirect.fd or 0, reader)
+            self.put(redirect.number(), reader)
             return
         if op == "<>":
-            if not files.exists(target, proc):
-                files.write(target, b"", proc)
-            reader = files.open_reader(target, proc)
-            self._set(redirect.fd or 0, reader)
+            self.put(redirect.number(), FileBoth(proc, target))
             return
         exclusive = op == ">" and "C" in self.shell.state.options
         writer = files.open_writer(target, proc, append=op in (">>", "&>>"), exclusive=exclusive)
         self.opened.append(writer)
-        self._set(1 if redirect.fd is None else redirect.fd, writer)
+        self.put(redirect.number(), writer)
         if op in ("&>", "&>>", ">&"):
-            self._set(2, writer)
+            self.put(2, writer)

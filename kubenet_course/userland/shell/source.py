@@ -40,11 +40,11 @@ class ShellSyntaxError(Exception):
 class Source:
     """A text and where its lines begin."""
 
-    def __init__(self, text: str, first_line: int = 1):
+    def __init__(self, text: str, first_line: int = 1, extglob: bool = False):
         self.text = text
         self.first_line = first_line
         #: ``@(a|b)`` is a pattern in all words; bash knows when the line before has been run.
-        self.extglob = "shopt -s extglob" in text
+        self.extglob = extglob or "shopt -s extglob" in text
         self._starts = [match.start() for match in re.finditer("\n", text)]
 
     def line(self, position: int) -> int:
@@ -78,7 +78,7 @@ def make_word(parts: list[Part], raw: str) -> Word:
             assert isinstance(part, Lit)
             if part.quoted:
                 continue
-            if any(char in part.text for char in "*?[") or (at == 0 and re.search("(^|[=:])~", part.text)):
+            if re.search(r"[*?[]|[+@!]\(", part.text) or (at == 0 and re.search("(^|[=:])~", part.text)):
                 constant = False
         if constant:
             literal = "".join(part.text for part in joined if isinstance(part, Lit))

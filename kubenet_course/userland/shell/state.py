@@ -51,6 +51,7 @@ class ShellState:
     name: str = "bash"
     origin: str = "bash"
     function_origin: str = "environment"
+    script: bool = False
     variables: dict[str, Variable] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     positional: list[str] = field(default_factory=list)
@@ -85,12 +86,13 @@ class ShellState:
             name=self.name,
             origin=self.origin,
             function_origin=self.function_origin,
+            script=self.script,
             variables=dict(self.variables),
             functions=dict(self.functions),
             positional=list(self.positional),
             options=set(self.options),
             shopts=set(self.shopts),
-            traps={},
+            traps={name: text for name, text in self.traps.items() if self.inherits(name)},
             aliases=dict(self.aliases),
             history=self.history,
             status=self.status,
@@ -108,6 +110,10 @@ class ShellState:
             outer_jobs=self.jobs or self.outer_jobs,
             ready=True,
         )
+
+    def inherits(self, trap: str) -> bool:
+        """Whether functions and subshells have a trap too: `errtrace` and `functrace`."""
+        return {"ERR": "E", "DEBUG": "T", "RETURN": "T"}.get(trap, "") in self.options
 
     # -- variables --------------------------------------------------------------------------
     def import_environment(self, env: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from kubenet_course.userland.shell.nodes import (
     Cond,
     CondNode,
     CondTest,
+    Coproc,
     For,
     Function,
     Group,
@@ -30,6 +31,17 @@ from kubenet_course.userland.shell.nodes import (
 def unparse(node: Command) -> str:
     """One command on one line where it has no body of its own."""
     return _command(node, 0)
+
+
+def unparse_line(node: Command | None) -> str:
+    """``BASH_COMMAND``: of a loop or `case` only its first line."""
+    if isinstance(node, For):
+        return f"for {node.name} in{_for_words(node)}"
+    return "" if node is None else _command(node, 0).partition("\n")[0]
+
+
+def _for_words(node: For) -> str:
+    return ' "$@"' if node.words is None else "".join(f" {word.raw}" for word in node.words)
 
 
 def unparse_function(function: Function) -> str:
@@ -65,6 +77,7 @@ def _word(word: Word | Assign) -> str:
 
 def _redirect(redirect: Redirect) -> str:
     fd = "" if redirect.fd is None else str(redirect.fd)
+    fd = f"{{{fd}}}" if isinstance(redirect.fd, str) else fd
     if redirect.op in (">&", "<&"):
         fd = fd or ("1" if redirect.op == ">&" else "0")
         return f"{fd}{redirect.op}{redirect.target.raw}"
@@ -92,6 +105,8 @@ def _command(node: Command, depth: int) -> str:
         return f"(({node.expression.raw}))"
     if isinstance(node, Cond):
         return f"[[ {_condition(node.expression)} ]]"
+    if isinstance(node, Coproc):
+        return f"coproc {node.name} {_command(node.command, depth)}"
     if isinstance(node, Function):
         return unparse_function(node).replace("\n", "\n" + _pad(depth))
     return _block(node, depth)
@@ -113,8 +128,7 @@ def _block(node: Command, depth: int) -> str:
         word = "until" if node.until else "while"
         return f"{word} {_flat(node.test, inner)}; do\n{_script(node.body, inner)};\n{pad}done"
     if isinstance(node, For):
-        words = ' "$@"' if node.words is None else "".join(f" {word.raw}" for word in node.words)
-        return f"for {node.name} in{words};\n{pad}do\n{_script(node.body, inner)};\n{pad}done"
+        return f"for {node.name} in{_for_words(node)};\n{pad}do\n{_script(node.body, inner)};\n{pad}done"
     if isinstance(node, ArithFor):
         head = f"for (({node.init.raw}; {node.test.raw}; {node.step.raw}))"
         return f"{head}\n{pad}do\n{_script(node.body, inner)};\n{pad}done"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.shell.errors import LoopControl, Return, ShellAbort, ShellExit
 from kubenet_course.userland.shell.parser import parse_units
+from kubenet_course.userland.shell.specials import call_lines, function_names, sources
 from kubenet_course.userland.signals import SIGNALS as SIGNAL_NAMES
 from kubenet_course.userland.signals import signal_number
 
@@ -67,7 +68,7 @@ async def eval_(shell: Shell, argv: list[str]) -> int:
     text = " ".join(words)
     if not text.strip():
         return 0
-    return await shell.run_units(parse_units(text, shell.line), f"{shell.origins[-1]}: eval")
+    return await shell.run_units(parse_units(text, shell.line, "extglob" in shell.state.shopts), f"{shell.origins[-1]}: eval")
 
 
 async def source(shell: Shell, argv: list[str]) -> int:
@@ -100,7 +101,10 @@ async def source(shell: Shell, argv: list[str]) -> int:
     shell.origins.append(path)
     shell.sourced += 1
     try:
-        return await shell.run_units(parse_units(text), path)
+        status = await shell.run_units(parse_units(text, 1, "extglob" in shell.state.shopts), path)
+        if "RETURN" in shell.state.traps:
+            await shell.run_trap("RETURN")
+        return status
     except Return as leave:
         return leave.status
     finally:
@@ -154,11 +158,8 @@ def _trap_order(name: str) -> int:
 def _set_trap(shell: Shell, name: str, action: str) -> int:
     if name.upper() in ("EXIT", "0", "SIGEXIT"):
         key, number = "EXIT", 0
-    elif name.upper() in _PSEUDO:
-        if action != "-":
-            shell.proc.error(f"kubenet: trap: {name.upper()} traps are not supported")
-            return 1
-        return 0
+    elif name.upper().removeprefix("SIG") in _PSEUDO:
+        key, number = name.upper().removeprefix("SIG"), 0
     else:
         found = signal_number(name)
         if found is None:
@@ -192,9 +193,21 @@ def _set_trap(shell: Shell, name: str, action: str) -> int:
 
 
 async def caller(shell: Shell, argv: list[str]) -> int:
+    """caller [N]: the line, function and source that called; NULL where there is no file."""
+    lines, names, files = call_lines(shell), function_names(shell), sources(shell)
     if not shell.state.call_stack:
         return 1
-    shell.proc.print(f"{shell.line} {shell.origins[0]}")
+    if len(argv) < 2:
+        shell.proc.print(f"{lines[0]} {files[1] if len(files) > 1 else 'NULL'}")
+        return 0
+    if not argv[1].isdecimal():
+        shell.complain(f"caller: {argv[1]}: invalid number")
+        shell.proc.error("caller: usage: caller [expr]")
+        return 2
+    at = int(argv[1])
+    if at + 1 >= len(files):
+        return 1
+    shell.proc.print(f"{lines[at]} {names[at + 1]} {files[at + 1]}")
     return 0
 
 

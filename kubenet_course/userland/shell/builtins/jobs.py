@@ -45,7 +45,7 @@ async def _wait_one(shell: Shell, process: Process) -> int:
     job = next((job for job in shell.state.jobs if job.process is process), None)
     if job is not None and not job.told:
         job.told = True
-        shell.report_death(process, code, job.command)
+        shell.report_death(process, code, job.command, foreground=False)
     return exit_status(code)
 
 

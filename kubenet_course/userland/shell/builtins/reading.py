@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from kubenet_course.errors import KernelError
 from kubenet_course.sim.loop import SECOND, TimeoutExpired
+from kubenet_course.userland.shell.parameters import quote
+from kubenet_course.userland.shell.parser import parse_units
 from kubenet_course.userland.shell.redirect import get_fd
 from kubenet_course.userland.shell.state import Variable
 from kubenet_course.userland.streams import Reader
@@ -214,39 +216,92 @@ def _store(shell: Shell, options: _ReadOptions, text: str) -> None:
         shell.assign(target[1], values[at] if at < len(values) else "", target[2])
 
 
+_MAPFILE_USAGE = (
+    "{0}: usage: {0} [-d delim] [-n count] [-O origin] [-s count] [-t] [-u fd] [-C callback] [-c quantum] [array]"
+)
+
+
 async def mapfile(shell: Shell, argv: list[str]) -> int:
+    """Lines of the input into an array (builtins/mapfile.def)."""
+    values = {"n": 0, "s": 0, "O": 0, "u": 0, "c": 5000}
+    strip, delimiter, callback = False, "\n", ""
     words = argv[1:]
-    strip, count, skip, delimiter = False, 0, 0, "\n"
-    while words and words[0].startswith("-"):
+    while words and re.match("-.", words[0]):
         word = words.pop(0)
-        if word == "-t":
-            strip = True
-        elif word in ("-n", "-s", "-d", "-O", "-u", "-C", "-c") and words:
-            value = words.pop(0)
-            if word == "-d":
+        if word == "--":
+            break
+        letters = word[1:]
+        while letters:
+            letter, letters = letters[0], letters[1:]
+            if letter == "t":
+                strip = True
+                continue
+            if letter not in "dnOsuCc":
+                return _mapfile_complaint(shell, argv[0], f"-{letter}: invalid option", True)
+            value = letters or (words.pop(0) if words else None)
+            letters = ""
+            if value is None:
+                return _mapfile_complaint(shell, argv[0], f"-{letter}: option requires an argument", True)
+            if letter == "d":
                 delimiter = value[:1] or "\0"
-            elif word in ("-n", "-s") and value.isdecimal():
-                count, skip = (int(value), skip) if word == "-n" else (count, int(value))
+            elif letter == "C":
+                callback = value
+            elif not value.isdecimal() or letter == "c" and value == "0":
+                return _mapfile_complaint(shell, argv[0], f"{value}: {_MAPFILE_NUMBERS[letter]}")
             else:
-                shell.proc.error(f"kubenet: {argv[0]}: {word} is not supported")
-                return 2
-        else:
-            shell.complain(f"{argv[0]}: {word}: invalid option")
-            shell.proc.error(f"{argv[0]}: usage: {argv[0]} [-d delim] [-n count] [-O origin] [-s count] [-t] "
-                             "[-u fd] [-C callback] [-c quantum] [array]")  # fmt: skip
-            return 2
+                values[letter] = int(value)
     name = words[0] if words else "MAPFILE"
-    text = (await shell.proc.stdin.read()).decode("utf-8", "surrogateescape")
-    pieces = text.split(delimiter)
-    lines = [piece + delimiter for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
-    lines = lines[skip:]
-    if count:
-        lines = lines[:count]
-    if strip:
-        lines = [line.removesuffix(delimiter) for line in lines]
+    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        return _mapfile_complaint(shell, argv[0], f"`{name}': not a valid identifier")
     old = shell.state.variables.get(name) or Variable(None)
-    shell.state.variables[name] = old._replace(value=dict(enumerate(lines)), kind="a")
+    if old.kind == "A":
+        return _mapfile_complaint(shell, argv[0], f"{name}: not an indexed array")
+    stream = get_fd(shell.proc, values["u"])
+    if not isinstance(stream, Reader):
+        return _mapfile_complaint(shell, argv[0], f"{values['u']}: invalid file descriptor: Bad file descriptor")
+    lines = await _records(stream, delimiter, values["s"], values["n"])
+    kept = dict(old.value) if "O" in "".join(argv[1:]) and isinstance(old.value, dict) else {}
+    for at, line in enumerate(lines):
+        if callback and (at + 1) % values["c"] == 0:
+            text = f"{callback} {values['O'] + at} {quote(line.removesuffix(delimiter) if strip else line)}"
+            await shell.run_units(parse_units(text, shell.line), shell.origins[-1])
+        kept[values["O"] + at] = line.removesuffix(delimiter) if strip else line.replace("\0", "")
+    shell.state.variables[name] = old._replace(value=dict(sorted(kept.items())), kind="a")
     return 0
+
+
+_MAPFILE_NUMBERS = {
+    "n": "invalid line count", "s": "invalid line count", "O": "invalid array origin",
+    "u": "invalid file descriptor specification", "c": "invalid callback quantum",
+}  # fmt: skip
+
+
+def _mapfile_complaint(shell: Shell, name: str, text: str, usage: bool = False) -> int:
+    shell.complain(f"{name}: {text}")
+    if usage:
+        shell.proc.error(_MAPFILE_USAGE.format(name))
+        return 2
+    return 1
+
+
+async def _records(stream: Reader, delimiter: str, skip: int, count: int) -> list[str]:
+    """Up to `count` lines after `skip` (0: all), each with its delimiter; no more than those are read."""
+    mark = delimiter.encode("utf-8", "surrogateescape")[:1]
+    found: list[str] = []
+    while not count or len(found) < skip + count:
+        if mark == b"\n":
+            record = await stream.readline()
+        else:
+            piece = bytearray()
+            while byte := await stream.read(1):
+                piece += byte
+                if byte == mark:
+                    break
+            record = bytes(piece)
+        if not record:
+            break
+        found.append(record.decode("utf-8", "surrogateescape"))
+    return found[skip:]
 
 
 async def getopts(shell: Shell, argv: list[str]) -> int:
