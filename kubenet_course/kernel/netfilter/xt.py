@@ -40,6 +40,12 @@ class XtablesError(KubenetError):
         self.message = message
 
 
+def warn_of_device_name(name: str, names: Names) -> None:
+    """xtables_parse_interface(): characters that no device's name has."""
+    if "/" in name or " " in name:
+        names.warn(f"Warning: weird character in interface `{name}' ('/' and ' ' are not allowed by the kernel).")
+
+
 def problem(message: str) -> XtablesError:
     return XtablesError(PARAMETER_PROBLEM, message)
 
@@ -259,10 +265,10 @@ def _parse_range(ext: Extension, opt: Opt, text: str, names: Names) -> tuple[int
     """xtopt_parse_mint(): ``a``, ``a:b``, ``:b`` or ``a:``."""
     high = int(opt.high if opt.high is not None else RANGES[opt.kind])
     parts = text.split(":")
-    if len(parts) > 2:
-        raise problem(f'{ext.name}: Too many components for option "--{opt.name}" (max: 2)\n')
     values = []
     for position, part in enumerate(parts):
+        if position == 2:
+            raise problem(f'{ext.name}: Too many components for option "--{opt.name}" (max: 2)\n')
         if part == "":
             values.append(int(opt.low) if position == 0 else high)
             continue
@@ -291,15 +297,16 @@ def _port_number(text: str, names: Names) -> int | None:
     found = names.service_port(text)
     if found is not None:
         return found
-    return int(text) & 0xFFFF if re.fullmatch(r"[0-9]{1,9}", text) else None
+    value = min(int(text), 2**64 - 1) & 0xFFFFFFFF if re.fullmatch("[0-9]+", text) else -1  # strtoul(), as an int
+    return value & 0xFFFF if 0 <= value < 2**31 else None
 
 
 def _parse_ports(ext: Extension, opt: Opt, text: str, names: Names) -> tuple[int, int]:
     parts = text.split(":")
-    if len(parts) > 2:
-        raise problem(f'{ext.name}: Too many components for option "--{opt.name}" (max: 2)\n')
     values = []
     for position, part in enumerate(parts):
+        if position == 2:
+            raise problem(f'{ext.name}: Too many components for option "--{opt.name}" (max: 2)\n')
         if part == "":
             values.append(0 if position == 0 else 0xFFFF)
             continue
@@ -390,8 +397,8 @@ def _parse_hostmask(ext: Extension, opt: Opt, text: str, names: Names) -> tuple[
     """An address with a mask, as (address, mask); host bits are kept."""
     address_text, slash, mask_text = text.partition("/")
     bits = 32 if ext.family == 4 else 128
-    address = host(address_text, ext.family, names)
-    return address, parse_mask(mask_text, ext.family) if slash else (1 << bits) - 1
+    mask = _parse_plenmask(ext, opt, mask_text, names) & (1 << bits) - 1 if slash else (1 << bits) - 1
+    return host(address_text, ext.family, names), mask
 
 
 def _parse_plenmask(ext: Extension, opt: Opt, text: str, names: Names) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.netfilter.matches._spi import payload_bytes
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, number, problem
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -29,14 +29,20 @@ class OptionsHeader(Extension):
         kind_text, colon, size_text = word.partition(":")
         if not kind_text[:1].isdigit():
             raise problem(f"{self.name}: no valid digits in opt `{kind_text}'")
-        kind = int(kind_text) & 0xFF
+        kind = number(kind_text)
+        if kind is None:
+            raise problem(f"{self.name}: error parsing opt `{kind_text}'")
+        kind &= 0xFF
         if not colon:
             return kind, None
         if kind == 0:
-            raise problem("PAD0 hasn't got length")
+            raise problem("PAD0 has not got length" if self.name == "hbh" else "PAD0 hasn't got length")
         if not size_text.isdigit():
             raise problem(f"{self.name}: no valid digits in length `{size_text}'")
-        return kind, int(size_text) & 0xFF
+        size = number(size_text)
+        if size is None:
+            raise problem(f"{self.name}: error parsing length `{size_text}'")
+        return kind, size & 0xFF
 
     def _opts(self) -> str:
         pairs = self.values.get(f"{self.name}-opts", ())

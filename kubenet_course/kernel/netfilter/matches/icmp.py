@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,14 @@ def parse_type(text: str, types: tuple, word: str) -> tuple[int, int, int]:
     if len(found) > 1:
         raise problem(f"Ambiguous {word} type `{text}': `{found[0][0]}' or `{found[1][0]}'?")
     kind_text, slash, code_text = text.partition("/")
-    kind = number(kind_text, 255)
-    if kind is None:
-        raise problem(f"Unknown {word} type `{kind_text if slash else text}'")
+    digits = re.match(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)(:(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)|)", kind_text)
+    kind = number(digits[1], 255) if digits else None
+    if digits is None or kind is None or kind_text[digits.end() :] == ":":
+        raise problem(f"Unknown {word} type `{text}'")
+    if digits.end() < len(kind_text):
+        raise problem(f"unknown character {kind_text[digits.end()]}")
+    if digits[2]:
+        raise problem(f"{word} type range not supported")
     if not slash:
         return kind, 0, 255
     low_text, colon, high_text = code_text.partition(":")

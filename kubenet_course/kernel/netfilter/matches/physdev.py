@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
 from kubenet_course.kernel.netfilter.bridge_flags import BRIDGED, IN_BRIDGE
-from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, problem
+from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, problem, warn_of_device_name
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.rule import XtRule
@@ -33,6 +33,8 @@ class Physdev(Extension):
     def check(self, names: Names) -> None:
         if not self.values:
             raise problem("PHYSDEV: no physdev option specified")
+        for key in ("physdev-in", "physdev-out"):
+            warn_of_device_name(self.values.get(key, ""), names)
 
     def refused(self, place: Place, rule: XtRule) -> int:
         """The way out is not known in INPUT, nor in OUTPUT where the packet is not bridged."""

@@ -53,7 +53,7 @@ class Rateest(Extension):
         """libxt_rateest does not use the common parser, and has sentences of its own."""
         word = opt.name.removeprefix("rateest-") if opt.name.startswith("rateest-") else opt.name
         if invert and not opt.invert:
-            raise problem(f"rateest: {opt.name if opt.kind != 'none' else word} can't be inverted")
+            raise problem(f"rateest: {opt.name.rstrip('12') if opt.kind != 'none' else word} can't be inverted")
         if opt.id in self.values:
             again = {"rateest1": "rateest1", "rateest-bps": "rateest-bps2", "rateest-pps": "rateest-pps2"}.get(opt.id, opt.id)
             raise problem(f"rateest: can't specify --{again} twice")

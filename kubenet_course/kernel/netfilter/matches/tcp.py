@@ -98,7 +98,7 @@ class Tcp(Extension):
         return " ".join(word for word in words if word)
 
     def check(self, names: Names) -> None:
-        if self.rule is not None and self.rule.protocol != 6 and self.values and not self.rule.legacy:
+        if self.rule is not None and self.rule.protocol != 6 and set(self.values) - {"tcp-option"} and not self.rule.legacy:
             raise problem("TCP match requires '-p tcp'")
 
     def hidden(self) -> Any:

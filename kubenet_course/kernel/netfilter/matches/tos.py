@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ def parse_tos(text: str, symbol_mask: int = 0x3F, name: str = "tos", option: str
         for symbol, bits in SYMBOLS:
             if symbol.lower() == text.lower():
                 return bits, symbol_mask
+        digits = re.match(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*", value_text)
+        if digits and number(digits[0], 0xFF) is not None:
+            raise problem(f'Illegal value: "{text}"')
         raise problem(f'Symbolic name "{text}" is unknown')
     mask = number(mask_text, 0xFF) if slash else 0xFF
     if mask is None:

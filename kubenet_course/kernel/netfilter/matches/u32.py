@@ -97,7 +97,7 @@ class Parser:
 
     def _number(self) -> int:
         self._skip()
-        found = re.compile(r"0[xX][0-9a-fA-F]+|\d+").match(self.text, self.at)
+        found = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*").match(self.text, self.at)
         if found is None:
             if self.at >= len(self.text):
                 raise problem("u32: abrupt end of input after location specifier")

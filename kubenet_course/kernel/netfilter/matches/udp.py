@@ -63,7 +63,7 @@ class Udp(Extension):
         return combine(UdpHeader, tests)
 
     def check(self, names: Names) -> None:
-        if self.rule is not None and self.rule.protocol != 17 and not self.rule.legacy:
+        if self.rule is not None and self.rule.protocol != 17 and self.values and not self.rule.legacy:
             raise problem("UDP match requires '-p udp'")
 
     def hidden(self) -> Any:

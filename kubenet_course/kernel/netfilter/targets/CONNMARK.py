@@ -47,11 +47,11 @@ class Connmark(Extension):
         if opt.id in MODES:
             self.value, self.mask = operation(opt.id, value)
         elif opt.id == "ctmask":
-            self.ctmask = value
+            self.ctmask = self.mask = value  # one field of xt_connmark_tginfo1
         elif opt.id == "nfmask":
             self.nfmask = value
         elif opt.id == "mask":
-            self.ctmask = self.nfmask = value
+            self.ctmask = self.nfmask = self.mask = value
 
     def check(self, names: Names) -> None:
         if not any(action in self.values for action in ACTIONS):

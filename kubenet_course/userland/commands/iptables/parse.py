@@ -20,6 +20,7 @@ from kubenet_course.kernel.netfilter.xt import (
     number,
     problem,
     protocol_number,
+    warn_of_device_name,
 )
 from kubenet_course.userland.commands.iptables.addresses import host_networks, parse_mask
 from kubenet_course.userland.commands.iptables.getopt import Getopt, Word
@@ -259,12 +260,7 @@ class CommandParser:
             raise problem(f"interface name `{name}' must be shorter than IFNAMSIZ (15)")
         if name == "+" and not self.invert and not self.legacy:
             return ""
-        for char in name:
-            if char in "/ ":
-                self.names.warn(
-                    f"Warning: weird character in interface `{name}' ('/' and ' ' are not allowed by the kernel)."
-                )
-                break
+        warn_of_device_name(name, self.names)
         return name
 
     def _counters(self, argument: str) -> None:
