@@ -397,8 +397,8 @@ def _parse_hostmask(ext: Extension, opt: Opt, text: str, names: Names) -> tuple[
     """An address with a mask, as (address, mask); host bits are kept."""
     address_text, slash, mask_text = text.partition("/")
     bits = 32 if ext.family == 4 else 128
-    mask = _parse_plenmask(ext, opt, mask_text, names) & (1 << bits) - 1 if slash else (1 << bits) - 1
-    return host(address_text, ext.family, names), mask
+    address = host(address_text, ext.family, names)
+    return address, _parse_plenmask(ext, opt, mask_text, names) & (1 << bits) - 1 if slash else (1 << bits) - 1
 
 
 def _parse_plenmask(ext: Extension, opt: Opt, text: str, names: Names) -> int:
