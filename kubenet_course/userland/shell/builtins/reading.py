@@ -225,6 +225,7 @@ async def mapfile(shell: Shell, argv: list[str]) -> int:
     """Lines of the input into an array (builtins/mapfile.def)."""
     values = {"n": 0, "s": 0, "O": 0, "u": 0, "c": 5000}
     strip, delimiter, callback = False, "\n", ""
+    given: set[str] = set()
     words = argv[1:]
     while words and re.match("-.", words[0]):
         word = words.pop(0)
@@ -236,6 +237,7 @@ async def mapfile(shell: Shell, argv: list[str]) -> int:
             if letter == "t":
                 strip = True
                 continue
+            given.add(letter)
             if letter not in "dnOsuCc":
                 return _mapfile_complaint(shell, argv[0], f"-{letter}: invalid option", True)
             value = letters or (words.pop(0) if words else None)
@@ -260,7 +262,9 @@ async def mapfile(shell: Shell, argv: list[str]) -> int:
     if not isinstance(stream, Reader):
         return _mapfile_complaint(shell, argv[0], f"{values['u']}: invalid file descriptor: Bad file descriptor")
     lines = await _records(stream, delimiter, values["s"], values["n"])
-    kept = dict(old.value) if "O" in "".join(argv[1:]) and isinstance(old.value, dict) else {}
+    kept: dict[int, str] = {}
+    if "O" in given and isinstance(old.value, dict):
+        kept = dict(old.value)  # type: ignore[assignment]
     for at, line in enumerate(lines):
         if callback and (at + 1) % values["c"] == 0:
             text = f"{callback} {values['O'] + at} {quote(line.removesuffix(delimiter) if strip else line)}"
