@@ -1,13 +1,12 @@
-"""What the real kernel saw: captures of every interface of every namespace, and its own TRACE of rules.
+"""What the real kernel saw: captures of every interface of every namespace, and its own trace of rules.
 
-`Capture` starts `tcpdump -i any` in each namespace of the lab and, where there are rules of iptables or nft,
-TRACE rules with `xtables-monitor --trace`; `stop` takes everything away again and returns what was
+`Capture` starts `tcpdump -i any` in each namespace of the lab and, where there are chains of iptables, ip6tables
+or nft, `kubenet-nftrace` (`lab/backends/real/nftrace.py`); `stop` takes everything away again and returns what was
 seen, by time. The clocks of all namespaces are one; `causal_order` settles what happened within a microsecond.
 """
 
 from __future__ import annotations
 
-import re
 import struct
 import time
 from collections.abc import Iterator
@@ -16,28 +15,22 @@ from typing import Any, NamedTuple
 
 from kubenet_course.view import netmap
 from kubenet_course.view.causal_order import End, causal_order
-from kubenet_course.view.native_rules import FAMILIES, base_chains, is_native
+from kubenet_course.view.kernel_trace import Pass, parse_trace
+from kubenet_course.view.native_rules import all_base_chains
+from kubenet_course.view.packet_decode import decode
 from kubenet_course.view.records import Link
 from kubenet_course.view.target import Target, containers
-from kubenet_course.wire.arp import ArpHeader
-from kubenet_course.wire.icmp import IcmpHeader
-from kubenet_course.wire.icmpv6 import Icmpv6Header
-from kubenet_course.wire.ipv4 import Ipv4Header
-from kubenet_course.wire.ipv6 import Ipv6Header
-from kubenet_course.wire.tcp import TcpHeader
-from kubenet_course.wire.udp import UdpHeader
 
 OUTGOING = 4  # PACKET_OUTGOING
 #: Seconds: at most for tcpdump to listen; for the last packets to come; at most for what is late to be written.
-READY, SETTLE, LATE = 5.0, 0.25, 3.0
+READY, SETTLE, LATE = 20.0, 0.25, 10.0
 # A packet's slot in the ring is as long as what is kept of it: with tcpdump's own 256 KiB there are
 # eight slots, and the ninth packet of a burst is lost.
 SLOTS = ("-s", "2048", "-B", "4096")
 CLOCK = ("--immediate-mode", "--time-stamp-precision=nano")
 WHOLE = ("-s", "65535", "-B", "16384")
-#: Of /proc/net/netlink: the protocol, and NFNLGRP_NFTRACE.
-NETFILTER, NFTRACE_GROUP = "12", 1 << 8
-_TRANSPORTS: dict[int, Any] = {1: IcmpHeader, 6: TcpHeader, 17: UdpHeader, 58: Icmpv6Header}
+#: The table that `kubenet-nftrace` makes for chains of these families.
+TRACED = {"inet": {"inet", "ip", "ip6"}, "bridge": {"bridge"}}
 
 
 class Seen(NamedTuple):
@@ -53,21 +46,6 @@ class Seen(NamedTuple):
     transport: Any
     payload: bytes
     length: int
-
-
-class Traced(NamedTuple):
-    """One line of the kernel's TRACE about the packet with this IP identification."""
-
-    space: Target
-    ident: int
-    table: str
-    chain: str
-    kind: str
-    verdict: str
-    rule: str
-    #: Of rules that iptables did not make: ``inet``, and the rule's handle.
-    family: str = ""
-    handle: int = 0
 
 
 @contextmanager
@@ -107,7 +85,9 @@ class Capture:
             a, b = ((Target(port.machine, port.namespace), port.device) for port in (cable.a, cable.b))
             self._peers.update({a: b, b: a})
         self._dumps: list[tuple[Target, str, Any]] = []
-        self._monitors: list[tuple[Target, Any, bool]] = []
+        self._tracers: list[tuple[Target, Any]] = []
+        #: What the tracers could not do, in their words.
+        self.problems: list[str] = []
         for space in () if only else self.spaces:
             self._trace(space)
         for number, space in enumerate(self.spaces):
@@ -121,37 +101,25 @@ class Capture:
         return self.lab.backend.machines[space.machine]
 
     def _trace(self, space: Target) -> None:
-        """TRACE, where there are rules; the raw table is taken away again if it was not there before."""
-        save = self.lab.query(space.machine, _inside(space, ["iptables-save"]))
-        ruled = not save.returncode and ("\n-A" in save.stdout or " DROP [" in save.stdout)
-        if not ruled and not base_chains(self.lab, space):
-            return
-        monitor = self._machine(space).spawn(_inside(space, ["xtables-monitor", "--trace"]))
-        for chain in ("PREROUTING", "OUTPUT"):
-            self._machine(space).run(_inside(space, ["iptables", "-t", "raw", "-I", chain, "-j", "TRACE"]))
-        self._monitors.append((space, monitor, "*raw" in save.stdout))
+        """Where there is a chain for packets to go through."""
+        families = {chain[0] for chain in all_base_chains(self.lab, space)}
+        wanted = [name for name, among in TRACED.items() if families & among]
+        if wanted:
+            argv = _inside(space, ["kubenet-nftrace", *wanted])
+            self._tracers.append((space, self._machine(space).spawn(argv)))
 
     def _wait(self) -> None:
         end = time.monotonic() + READY
-        for _, _, running in self._dumps:
+        for running in (*(dump for _, _, dump in self._dumps), *(tracer for _, tracer in self._tracers)):
             while (
                 time.monotonic() < end and running.poll() is None and "listening" not in running.output()[1]
             ):
                 time.sleep(0.02)
-        for space, _, _ in self._monitors:
-            while time.monotonic() < end and not self._listens(space):
-                time.sleep(0.02)
-
-    def _listens(self, space: Target) -> bool:
-        """xtables-monitor does not say when it is ready: whether somebody hears of traced packets here."""
-        sockets = self._machine(space).run(_inside(space, ["cat", "/proc/net/netlink"])).stdout
-        rows = [line.split() for line in sockets.splitlines()[1:]]
-        return any(row[1] == NETFILTER and int(row[3], 16) & NFTRACE_GROUP for row in rows if len(row) > 3)
 
     def _settled(self) -> None:
         """On a busy computer a reader may still have to read: it sleeps when there is nothing left."""
         readers = [(space, running) for space, _, running in self._dumps]
-        readers += [(space, monitor) for space, monitor, _ in self._monitors]
+        readers += self._tracers
         end = time.monotonic() + LATE
         for space, running in readers:
             while not self._sleeps(space, running.pid) and time.monotonic() < end:
@@ -162,20 +130,19 @@ class Capture:
         stat = self._machine(space).run(["cat", f"/proc/{pid}/stat"]).stdout
         return stat.rpartition(")")[2].split()[:1] not in (["R"], ["D"])
 
-    def stop(self) -> tuple[list[Seen], list[Traced]]:
+    def stop(self) -> tuple[list[Seen], list[Pass]]:
         """End the captures, remove what was added, and read what was seen, in the order in which it happened."""
         time.sleep(SETTLE)
         self._settled()
-        traced: list[Traced] = []
-        for space, monitor, had_raw in self._monitors:
-            for chain in ("PREROUTING", "OUTPUT"):
-                self._machine(space).run(
-                    _inside(space, ["iptables", "-t", "raw", "-D", chain, "-j", "TRACE"])
-                )
-            if not had_raw:
-                self._machine(space).run(_inside(space, ["nft", "delete", "table", "ip", "raw"]))
-            monitor.terminate()
-            traced += parse_trace(space, monitor.output()[0])
+        passes: list[Pass] = []
+        for _, tracer in self._tracers:
+            tracer.terminate()
+        for space, tracer in self._tracers:
+            _wait_end(tracer)
+            said, errors = tracer.output()
+            passes += parse_trace(space, said)
+            wrong = [line for line in errors.splitlines() if line not in ("listening", "done")]
+            self.problems += [f"{space}: {line}" for line in wrong]
         captures: list[list[Seen]] = []
         for space, path, running in self._dumps:
             running.terminate()
@@ -184,7 +151,7 @@ class Capture:
             if machine.exists(path):
                 captures.append(list(parse_pcap(space, machine.read_bytes(path), self.links[space])))
                 machine.run(["rm", "-f", path])
-        return causal_order(captures, self._peers), traced
+        return causal_order(captures, self._peers), passes
 
 
 def _inside(space: Target, argv: list[str]) -> list[str]:
@@ -192,7 +159,7 @@ def _inside(space: Target, argv: list[str]) -> list[str]:
 
 
 def _wait_end(running: Any) -> None:
-    end = time.monotonic() + 2
+    end = time.monotonic() + LATE
     while running.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
 
@@ -225,57 +192,3 @@ def parse_pcap(space: Target, data: bytes, links: dict[int, Link]) -> Iterator[S
         if name == "lo" and not out:  # libpcap shows one of the two sightings of a packet on loopback
             yield Seen(when, space, name, True, OUTGOING, mac, network, transport, payload, len(frame) - 20)
         yield Seen(when, space, name, out, pkt_type, mac, network, transport, payload, len(frame) - 20)
-
-
-def decode(protocol: int, data: bytes) -> tuple[Any, Any, bytes]:
-    """(network, transport, payload) of a packet; (None, None, b"") of one that cannot be read."""
-    kind = {0x0800: Ipv4Header, 0x0806: ArpHeader, 0x86DD: Ipv6Header}.get(protocol)
-    if kind is None:
-        return None, None, b""
-    try:
-        network: Any = kind.decode(data)  # type: ignore[attr-defined]
-    except ValueError:
-        return None, None, b""
-    if isinstance(network, ArpHeader):
-        return network, None, b""
-    body = data[network.header_length :]
-    if isinstance(network, Ipv4Header) and network.fragment_offset:
-        return network, None, body
-    shape = _TRANSPORTS.get(network.protocol)
-    if shape is None:
-        return network, None, body
-    try:
-        transport = shape.decode(body)
-    except ValueError:
-        return network, None, body
-    return network, transport, body[transport.header_length :]
-
-
-_PACKET = re.compile(r"^PACKET: \d+ (\w+) .*\bID=(\d+)")
-_TRACE = re.compile(r"^ ?TRACE: (\d+) (\w+) ([^:\s]+):([^:\s]+):(\w+)(?::0x(\w+))?:(\w+)(?::(\S+))?\s*(.*)$")
-#: NFT_RETURN, which xtables-monitor has no word for.
-_VERDICTS = {"0xfffffffb": "return"}
-
-
-def parse_trace(space: Target, text: str) -> Iterator[Traced]:
-    """Lines of `xtables-monitor --trace`; our own TRACE rules and the raw table's policy are left out."""
-    idents: dict[str, int] = {}
-    for line in text.splitlines():
-        packet = _PACKET.match(line)
-        if packet is not None:
-            idents[packet[1]] = int(packet[2])
-            continue
-        found = _TRACE.match(line)
-        if found is None:
-            continue
-        number, packet_id, table, chain, kind, handle, verdict, target, words = found.groups("")
-        if table == "raw" and ("TRACE" in words or kind == "policy"):
-            continue
-        ident = idents.get(packet_id, -1)
-        family = FAMILIES.get(number, "")
-        if is_native(family, table, chain, kind, words):
-            word = _VERDICTS.get(verdict, verdict.lower()) + (f" {target}" if target else "")
-            yield Traced(space, ident, table, chain, kind, word, "", family, int(handle or "0", 16))
-        else:
-            rule = re.sub(r"^-[46] -t \w+ -A \S+ ?", "", words).strip()
-            yield Traced(space, ident, table, chain, kind, verdict, rule)

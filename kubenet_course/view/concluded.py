@@ -12,10 +12,12 @@ from typing import Any
 
 from kubenet_course.view.capture import Seen
 from kubenet_course.view.records import Link
-from kubenet_course.view.same_packet import answered, error_about
+from kubenet_course.view.same_packet import answered, asked_address, is_about
 from kubenet_course.view.target import Target
-from kubenet_course.wire.arp import ARP_REQUEST, ArpHeader
 from kubenet_course.wire.icmp import ICMP_ECHO, IcmpHeader
+from kubenet_course.wire.icmpv6 import Icmpv6Header
+from kubenet_course.wire.tcp import ACK, RST, SYN, TcpHeader
+from kubenet_course.wire.udp import UdpHeader
 
 WORDS = {
     "NETFILTER_DROP": "a firewall rule (or a chain's policy) dropped it",
@@ -27,8 +29,14 @@ WORDS = {
     "IP_RPFILTER": "the reverse path filter: the way back does not use this interface",
     "PKT_TOO_BIG": "larger than the MTU, and it must not be fragmented",
     "NEIGH_FAILED": "the neighbour did not answer (ARP or neighbour discovery failed)",
+    "ROUTE_UNREACHABLE": "an unreachable route",
+    "ROUTE_PROHIBIT": "a prohibit route",
+    "ROUTE_BLACKHOLE": "a blackhole route",
+    "NO_SOCKET": "no program listens on that port",
+    "NO_TX_TARGET": "the bridge has no port to send it to",
     "NOT_SPECIFIED": "dropped without a stated reason",
 }
+BROADCAST, MULTICAST = 1, 2  # PACKET_…, of packet(7)
 #: (type, code) of the ICMP error that the machine sent about it.
 _ERRORS = {
     (11, 0): "IP_INHDR",
@@ -38,6 +46,22 @@ _ERRORS = {
     (3, 9): "NETFILTER_DROP",
     (3, 10): "NETFILTER_DROP",
     (3, 13): "NETFILTER_DROP",
+}
+ICMPV6_ECHO = 128
+#: The same of ICMPv6 (RFC 4443).
+_ERRORS6 = {
+    (3, 0): "IP_INHDR",
+    (2, 0): "PKT_TOO_BIG",
+    (1, 0): "IP_INNOROUTES",
+    (1, 3): "NEIGH_FAILED",
+    (1, 1): "NETFILTER_DROP",
+    (1, 5): "NETFILTER_DROP",
+}
+#: What `ip route get` answers, or begins with, where a route of a special type is the best.
+_SPECIAL = {
+    "No route to host": "unreachable",
+    "Permission denied": "prohibit",
+    "Invalid argument": "blackhole",
 }
 
 
@@ -63,62 +87,102 @@ class Facts:
             )
         return self._routes[key]
 
-    def forbidding(self, space: Target, destination: str) -> str:
-        """The unreachable, prohibit or blackhole route that `destination` matches best, else ""."""
-        if not re.fullmatch(r"[0-9.]+", destination):
+    def forbidding(self, space: Target, destination: str, *more: str) -> str:
+        """The unreachable, prohibit or blackhole route that decides about `destination`, else ""."""
+        kind = _SPECIAL.get(self.no_route(space, destination, *more), "")
+        if not kind:
             return ""
-        lines = self._ask(space, "ip", "route", "show", "table", "all", "match", destination).splitlines()
-        special = [line for line in lines if line.startswith(("unreachable", "prohibit", "blackhole"))]
-        return re.sub(r"\s+metric \d+.*", "", special[-1]).strip() if special else ""
+        family = ["-6"] if ":" in destination else []
+        words = ["route", "show", "table", "all", "match", destination]
+        lines = self._ask(space, "ip", *family, *words).splitlines()
+        special = [line for line in lines if line.startswith(kind)]
+        return re.sub(r"\s+(table|proto|metric|dev lo|pref) .*", "", special[-1]).strip() if special else ""
+
+    def no_route(self, space: Target, destination: str, *more: str) -> str:
+        """The error of `ip route get` ("No route to host"), "" where there is a route."""
+        error = re.search(r"RTNETLINK answers: (.*)", self.route(space, [destination, *more]))
+        return error[1] if error is not None else ""
 
     def arrived(self, last: Seen) -> bool:
         """Whether the place where it was seen last is its destination."""
         destination = str(last.network.destination)
         own = {a.local for link in self.links[last.space].values() for a in link.addresses}
-        return not last.out and (destination in own or destination.startswith("127."))
+        to_all = last.pkt_type in (BROADCAST, MULTICAST)
+        return not last.out and (to_all or destination in own or destination.startswith("127."))
 
-    def loss(self, group: list[Seen], groups: list[list[Seen]]) -> str:
-        """Why a packet was not seen again; "" where it had arrived."""
-        last = group[-1]
+    def loss(self, last: Seen, groups: list[list[Seen]]) -> str:
+        """Why a packet was not seen again after `last`; "" where it had arrived."""
         if last.out:
             return "NO_CARRIER"
         if self.arrived(last):
-            return "NOT_SPECIFIED" if self._ignores_pings(last) else ""
+            if self._ignores_pings(last):
+                return "NOT_SPECIFIED"
+            return "NO_SOCKET" if self._refused(last, groups) else ""
         if last.pkt_type == 3:
-            return "OTHERHOST"
+            return "NO_TX_TARGET" if self.links[last.space][last.device].master else "OTHERHOST"
         told = self._told(last, groups)
+        destination, source = str(last.network.destination), str(last.network.source)
+        error = self.no_route(last.space, destination, "from", source, "iif", last.device)
+        if error in _SPECIAL and told in ("", "IP_INNOROUTES", "NETFILTER_DROP", "NEIGH_FAILED"):
+            if self.forbidding(last.space, destination, "from", source, "iif", last.device):
+                return f"ROUTE_{_SPECIAL[error].upper()}"
         if told:
             return told
         if last.network.ttl <= 1:
             return "IP_INHDR"
-        destination, source = str(last.network.destination), str(last.network.source)
-        if ":" not in destination and self._ask(last.space, "cat", "/proc/sys/net/ipv4/ip_forward") == "0":
+        if self._ask(last.space, "cat", f"/proc/sys/net/{self._forwarding(destination)}") == "0":
             return "IP_INADDRERRORS"
         if self._filtered(last, source):
             return "IP_RPFILTER"
-        answer = self.route(last.space, [destination, "from", source, "iif", last.device])
-        if "unreachable" in answer or "RTNETLINK" in answer:
+        if error == "Network is unreachable" or error in _SPECIAL:
             return "IP_INNOROUTES"
         return "NEIGH_FAILED" if self.open_question(last, groups) is not None else "NOT_SPECIFIED"
+
+    @staticmethod
+    def _forwarding(address: str) -> str:
+        return "ipv6/conf/all/forwarding" if ":" in address else "ipv4/ip_forward"
 
     def _told(self, last: Seen, groups: list[list[Seen]]) -> str:
         """From the ICMP error that this machine sent about the packet."""
         for group in groups:
             first = group[0]
-            inner = error_about(first)
-            if inner is None or first.space != last.space:
+            if first.space != last.space or not is_about(first, last):
                 continue
-            if inner.identification == last.network.identification:
-                return _ERRORS.get((first.transport.type, first.transport.code), "")
+            errors = _ERRORS if isinstance(first.transport, IcmpHeader) else _ERRORS6
+            return errors.get((first.transport.type, first.transport.code), "")
         return ""
 
-    def _ignores_pings(self, last: Seen) -> bool:
-        if not isinstance(last.transport, IcmpHeader) or last.transport.type != ICMP_ECHO:
+    def _refused(self, last: Seen, groups: list[list[Seen]]) -> bool:
+        """No program had the port: TCP answers with a reset, UDP with port unreachable."""
+        first = (group[0] for group in groups if group[0].space == last.space and group[0].out)
+        if isinstance(last.transport, UdpHeader):
+            errors = ((IcmpHeader, 3, 3), (Icmpv6Header, 1, 4))
+            return any(
+                (type(one.transport), getattr(one.transport, "type", 0), getattr(one.transport, "code", 0)) in errors
+                and is_about(one, last)
+                for one in first
+            )
+        if not isinstance(last.transport, TcpHeader) or last.transport.flags & (SYN | ACK) != SYN:
             return False
-        return self._ask(last.space, "cat", "/proc/sys/net/ipv4/icmp_echo_ignore_all") == "1"
+        ends = (last.transport.destination_port, last.transport.source_port, last.transport.sequence + 1 & 0xFFFFFFFF)
+        return any(
+            isinstance(one.transport, TcpHeader)
+            and one.transport.flags & RST != 0
+            and (one.transport.source_port, one.transport.destination_port, one.transport.acknowledgement) == ends
+            for one in first
+        )
+
+    def _ignores_pings(self, last: Seen) -> bool:
+        echo = {IcmpHeader: ICMP_ECHO, Icmpv6Header: ICMPV6_ECHO}.get(type(last.transport))
+        if echo is None or last.transport.type != echo:
+            return False
+        name = "ipv4/icmp_echo_ignore_all" if echo == ICMP_ECHO else "ipv6/icmp/echo_ignore_all"
+        return self._ask(last.space, "cat", f"/proc/sys/net/{name}") == "1"
 
     def _filtered(self, last: Seen, source: str) -> bool:
         """The strict reverse path filter of the device (or of all) would refuse this source."""
+        if ":" in source:
+            return False
         modes = [
             self._ask(last.space, "cat", f"/proc/sys/net/ipv4/conf/{name}/rp_filter")
             for name in ("all", last.device)
@@ -127,9 +191,14 @@ class Facts:
 
     def open_question(self, last: Seen, groups: list[list[Seen]]) -> Seen | None:
         """A question for a MAC address that this machine asked and nobody answered."""
-        for group in groups:
-            first = group[0]
-            if isinstance(first.network, ArpHeader) and first.network.operation == ARP_REQUEST and first.out:
-                if first.space == last.space and not answered(first, groups):
-                    return first
-        return None
+        return next(
+            (
+                group[0]
+                for group in groups
+                if group[0].out
+                and group[0].space == last.space
+                and asked_address(group[0])
+                and not answered(group[0], groups)
+            ),
+            None,
+        )

@@ -341,7 +341,7 @@ class _Writer:
 
     def _on_rule(self, event: Event, draft: _Draft) -> None:
         table, chain, number, rule, matched, verdict = event.facts
-        target = split_rule(rule)[1].partition(" ")[0] or str(verdict)
+        target = split_rule(rule)[1].partition(" ")[0] or (str(verdict) if " " in table else "")
         result = f"matches → {target}" if matched and target else "matches" if matched else "does not match"
         bad = matched and (str(verdict).upper() == "DROP" or target == "REJECT")
         self._stage(

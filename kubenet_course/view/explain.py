@@ -229,12 +229,16 @@ def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
             f"{prompt}route get {unsent.destination}",
             f"that route (`ip route del {unsent.route}`)",
         )
+    family = 6 if ":" in unsent.destination else 4
+
+    def prefix(port: Port) -> str:
+        return segments.prefix(port, family)
+
     own = segments.of(unsent.machine, unsent.namespace)
-    usable = [port for port in own if segments.links[port].words == "up" and segments.prefix(port)]
+    usable = [port for port in own if segments.links[port].words == "up" and prefix(port)]
     if own and not usable:
-        states = ", ".join(
-            f"{p.device} {segments.links[p].words}, {segments.prefix(p) or 'no address'}" for p in own
-        )
+        none = "no address" if family == 4 else "no IPv6 address but the link-local one"
+        states = ", ".join(f"{p.device} {segments.links[p].words}, {prefix(p) or none}" for p in own)
         return Finding(
             (
                 f"{who} has no interface that is up and has an address ({states}), so it cannot send"
@@ -247,7 +251,7 @@ def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
     command, other = f"{prompt}route get {unsent.destination}", segments.owner(unsent.destination)
     near = next((port for port in usable if other is not None and segments.same(port, other)), None)
     if near is not None and other is not None:
-        mine, theirs = segments.prefix(near), segments.prefix(other)
+        mine, theirs = prefix(near), prefix(other)
         return Finding(
             (
                 sentence,
@@ -260,8 +264,8 @@ def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
     gateways = [
         (router, address)
         for port in usable
-        for router, address in segments.neighbours_that_forward(port)
-        if segments.includes(segments.prefix(port), address)
+        for router, address in segments.neighbours_that_forward(port, family)
+        if segments.includes(prefix(port), address)
     ]
     if gateways:
         router, address = gateways[0]

@@ -126,6 +126,10 @@ def table_name(rule: Any) -> str:
     return {255: "local", 254: "main", 253: "default"}.get(rule.table, str(rule.table))
 
 
+#: Types of routes that have no device; the kernel names lo for those of IPv6.
+FORBIDDING = ("unreachable", "prohibit", "blackhole", "throw")
+
+
 def route_line(route: Any) -> str:
     """A route as `ip route` prints it, as far as it matters for the decision."""
     prefix = str(route.prefix)
@@ -138,7 +142,7 @@ def route_line(route: Any) -> str:
     if len(route.nexthops) == 1:
         hop = route.nexthops[0]
         words += [f"via {hop.gateway}"] if hop.gateway is not None else []
-        words += [f"dev {hop.dev.name}"] if hop.dev is not None else []
+        words += [f"dev {hop.dev.name}"] if hop.dev is not None and route.type not in FORBIDDING else []
     else:
         for hop in route.nexthops:
             via = f" via {hop.gateway}" if hop.gateway is not None else ""

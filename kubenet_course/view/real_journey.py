@@ -1,36 +1,43 @@
-"""A journey on real namespaces, put together from captures, the kernel's TRACE, and `ip route get`.
+"""A journey on real namespaces, put together from captures, the kernel's trace, and `ip route get`.
 
 The same records as from the emulated kernel, with less between the devices: a capture shows where a
 packet was, not why. So the route is asked for afterwards (`ip route get`), a rule is known only where
-TRACE names it (it names those that matched), and the reason of a loss is concluded from where the
+the trace names it (it names those that matched), and the reason of a loss is concluded from where the
 packet was seen last. `Journey.notes` says so.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
 from kubenet_course.errors import LabError
-from kubenet_course.view.capture import Capture, Seen, Traced, containers_named
+from kubenet_course.view.capture import OUTGOING, Capture, Seen, containers_named
 from kubenet_course.view.concluded import WORDS, Facts
 from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
-from kubenet_course.view.native_rules import HOOKS, NativeRules
+from kubenet_course.view.kernel_trace import Pass, Passes, Step, packet_mark
+from kubenet_course.view.native_rules import TracedRules
 from kubenet_course.view.packet_text import flow_keys, headers, summary
+from kubenet_course.view.real_unsent import UNREACHABLE, destination_of, unanswered, waiting
+from kubenet_course.view.real_unsent import unsent as cannot_send
 from kubenet_course.view.same_packet import (
+    asked_address,
     cause_of,
     chatter,
     error_about,
     grouped,
     ip_length,
-    is_nd,
+    is_about,
+    is_helper,
 )
 from kubenet_course.view.target import Target
 from kubenet_course.wire.arp import ArpHeader
+from kubenet_course.wire.ipv6 import Ipv6Header
 
 NOTE = (
-    "(Put together from captures, the kernel's TRACE and `ip route get`:"
+    "(Put together from captures, the kernel's trace of rules and `ip route get`:"
     " rules that did not match are not named, and reasons are concluded.)"
 )
 _PKT_TYPES = {
@@ -39,8 +46,10 @@ _PKT_TYPES = {
     2: "a multicast",
     3: "for another MAC address",
 }
-_UNREACHABLE = re.compile(r"(Network is unreachable|No route to host|Network unreachable)")
 _RUNS, _DETACHED = re.compile(r"\s*docker\s+(container\s+)?run\s"), re.compile(r"\s(-[a-z]*d[a-z]*|--detach)\s")
+OTHERHOST = 3  # PACKET_OTHERHOST
+#: Reasons of what happens behind all devices.
+NO_DEVICE = ("NETFILTER_DROP", "NO_SOCKET", "NOT_SPECIFIED")
 _NETNS_EXEC = re.compile(r"\s*ip\s+netns\s+exec\s+(\S+)\s")
 
 
@@ -83,45 +92,49 @@ def _record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> 
     try:
         result = lab.run(target.machine, line, **options)
     finally:
-        seen, traced = capture.stop()
+        seen, passes = capture.stop()
     inside = _NETNS_EXEC.match(typed)
     if inside is not None and not target.namespace:
         target = Target(target.machine, inside[1])
-    builder = _Builder(lab, target, capture, traced)
+    builder = _Builder(lab, target, capture, passes)
     packets = builder.build([one for one in seen if not chatter(one)])
+    sent = any(not p.is_helper for p in packets)
     unsent: tuple[Unsent, ...] = ()
-    output = result.stdout + result.stderr
-    refused = _UNREACHABLE.search(output)
-    if refused is not None and not any(not p.is_helper for p in packets):
-        address = re.search(r"\b\d+\.\d+\.\d+\.\d+\b", typed)
-        destination = address[0] if address else typed
-        route = builder.facts.forbidding(target, destination)
-        unsent = (Unsent(target.machine, target.namespace, destination, refused[0], route),)
-    elif any(not p.is_helper for p in packets):
-        unsent = builder.unanswered(packets)
-    elif not packets or all(p.is_helper for p in packets):
-        packets = builder.waiting(packets, typed)
+    if sent:
+        unsent = unanswered(builder.facts, packets)
+    else:
+        own = [a.local for link in builder.links.get(target, {}).values() for a in link.addresses]
+        destination = destination_of(lab, target, typed, own)
+        refused = UNREACHABLE.search(result.stdout + result.stderr)
+        packets = waiting(builder.facts, target, packets, builder.groups, destination)
+        if refused is not None and all(p.is_helper for p in packets):
+            unsent = (cannot_send(builder.facts, target, destination or typed, refused[0]),)
+    notes = (NOTE, *(f"(Not traced: {problem}.)" for problem in capture.problems))
     return Journey(
-        target.machine, line, packets, result.stdout, result.stderr, result.returncode, unsent, 0, (NOTE,)
+        target.machine, line, packets, result.stdout, result.stderr, result.returncode, unsent, 0, notes
     )
 
 
 class _Builder:
     """Groups what was seen into packets, and writes their stages."""
 
-    def __init__(self, lab: Any, target: Target, capture: Capture, traced: list[Traced]):
+    def __init__(self, lab: Any, target: Target, capture: Capture, passes: list[Pass]):
         self.lab = lab
         self.target = target
-        self.traced = traced
+        self.passes = Passes(passes)
+        #: (packet, namespace) → its passes through chains, until they are told.
+        self.shares: dict[tuple[int, Target], list[Pass]] = defaultdict(list)
         self.links = {
             space: {link.name: link for link in links.values()} for space, links in capture.links.items()
         }
         self.facts = Facts(lab, self.links)
-        self.native = NativeRules(lab)
+        self.rules = TracedRules(lab)
+        self.groups: list[list[Seen]] = []
 
     def build(self, seen: list[Seen]) -> tuple[Packet, ...]:
-        groups = self._chosen(grouped(seen))
+        groups = self.groups = self._chosen(self._with_unseen(grouped(seen)))
         start = groups[0][0].time if groups else 0
+        self._share(groups)
         # Stages are numbered by time, so they are written packet by packet and numbered afterwards.
         drafts = []
         for number, group in enumerate(groups, 1):
@@ -133,7 +146,7 @@ class _Builder:
         for n, (stages, end) in enumerate(drafts):
             cause, why = cause_of(groups, n)
             numbered = tuple(replace(stage, number=place[n, i]) for i, stage in enumerate(stages))
-            first = groups[n][0]
+            first = self._origin(n + 1, groups[n][0]) if groups[n][0].out else groups[n][0]
             text = summary(first.network, first.transport, ip_length(first))
             packets.append(Packet(n + 1, text, cause, why, numbered, **end))
         return tuple(packets)
@@ -154,19 +167,18 @@ class _Builder:
                 if keys & wanted:
                     wanted |= keys
             changed = len(wanted) != before
-        idents = {getattr(one.network, "identification", 0) for group in groups for one in group}
-        return [group for group in groups if self._belongs(group, wanted, idents)]
+        ours = [g for g in groups if any(flow_keys(one.network, one.transport) & wanted for one in g)]
+        return [group for group in groups if self._belongs(group, wanted, ours)]
 
     @staticmethod
-    def _belongs(group: list[Seen], wanted: set[Any], idents: set[int]) -> bool:
+    def _belongs(group: list[Seen], wanted: set[Any], ours: list[list[Seen]]) -> bool:
         first = group[0]
-        if isinstance(first.network, ArpHeader) or is_nd(first):
+        if is_helper(first):
             return True
-        inner = error_about(first)
-        if (
-            inner is not None
-        ):  # the kernel's own word to a program about a packet that never left is no packet
-            return inner.identification in idents and any(one.device != "lo" for one in group)
+        if error_about(first) is not None:
+            # The kernel's own word to a program about a packet that never left is no packet.
+            about = any(is_about(first, one) for other in ours for one in other)
+            return about and any(one.device != "lo" for one in group)
         return bool({key for one in group for key in flow_keys(one.network, one.transport)} & wanted)
 
     # -- stages -----------------------------------------------------------------------------
@@ -178,7 +190,8 @@ class _Builder:
             if one.out:
                 came = previous if here and previous is not None and not previous.out else None
                 stages += self._before_leaving(number, one, came, start, first=previous is None)
-                stages.append(self._stage(number, one, start, "transmit", "device out", "leaves"))
+                if one.device:
+                    stages.append(self._stage(number, one, start, "transmit", "device out", "leaves"))
             else:
                 master = self._master(one)
                 text = f"arrives, {_PKT_TYPES.get(one.pkt_type, '')}" + (
@@ -192,29 +205,41 @@ class _Builder:
     def _before_leaving(
         self, number: int, one: Seen, came: Seen | None, start: int, *, first: bool
     ) -> list[Stage]:
-        if isinstance(one.network, ArpHeader):
+        if isinstance(one.network, ArpHeader) and came is None:
             return []
         if came is not None and self._master(one) and self._master(one) == self._master(came):
             text = f"the bridge {self._master(one)} passes it on to {one.device}"
-            return [self._stage(number, one, start, "bridge", "bridge", text)]
+            stages = self._rules(number, one, start, ("FORWARD",))
+            stages.append(self._stage(number, one, start, "bridge", "bridge", text))
+            return stages + self._rules(number, one, start, ("POSTROUTING",))
         if came is not None:
             stages = self._rewritten(number, one, came, start, "destination", "PREROUTING")
             stages += [self._route(number, one, start, "route in", came)]
             stages += self._rules(number, one, start, ("FORWARD",))
             if came.network.ttl != one.network.ttl:
-                text = f"forwarding is on; TTL {came.network.ttl} → {one.network.ttl}"
+                word = "hop limit" if isinstance(one.network, Ipv6Header) else "TTL"
+                text = f"forwarding is on; {word} {came.network.ttl} → {one.network.ttl}"
                 stages.append(self._stage(number, one, start, "forward", "FORWARD", text))
         elif first:
-            text = f"sends {summary(one.network, one.transport, ip_length(one))}"
-            stages = [self._stage(number, one, start, "send", "program", text)]
-            stages += [self._route(number, one, start, "route out", None)]
-            stages += self._rules(number, one, start, ("OUTPUT",))
+            came = self._origin(number, one)
+            text = f"sends {summary(came.network, came.transport, ip_length(came))}"
+            stages = [self._stage(number, came, start, "send", "program", text)]
+            stages += [self._route(number, came, start, "route out", None)]
+            stages += self._rules(number, came, start, ("OUTPUT",))
+            stages += self._rewritten(number, one, came, start, "destination", "OUTPUT")
         else:
             return []
         stages += self._rules(number, one, start, ("POSTROUTING",))
         if came is not None:
             stages += self._rewritten(number, one, came, start, "source", "POSTROUTING")
         return stages
+
+    def _origin(self, number: int, one: Seen) -> Seen:
+        """The packet as the program made it, before address translation on its own machine."""
+        for each in self.shares[number, one.space]:
+            if each.begins and each.base[2] == "output":
+                return one._replace(network=each.network, transport=each.transport)
+        return one
 
     def _rewritten(
         self, number: int, one: Seen, came: Seen, start: int, which: str, spot: str
@@ -251,51 +276,65 @@ class _Builder:
         if came is not None:
             words += ["from", str(came.network.source), "iif", came.device]
         answer = self.facts.route(one.space, words)
-        return self._stage(number, one, start, "route", spot, f"{destination}: `{answer}`")
+        forbidden = self.facts.forbidding(one.space, destination, *words[1:])
+        if forbidden:
+            error = self.facts.no_route(one.space, *words)
+            return self._stage(number, one, start, "route", spot, f"{destination} matches `{forbidden}`: {error}")
+        via = re.search(r" via (?:inet6? )?(\S+)", answer)
+        hop = f": next hop {via[1]}" if via else ""
+        return self._stage(number, one, start, "route", spot, f"{destination}: `{answer}`{hop}")
+
+    def _with_unseen(self, groups: list[list[Seen]]) -> list[list[Seen]]:
+        """With what the kernel dropped before any device: packets of its own that the chains of OUTPUT refused."""
+        found = list(groups)
+        for passes in self.passes.of_others({_key(one) for group in groups for one in group}):
+            steps = [(self.rules.hook(each.space, each.base), step) for each in passes for step in each.steps]
+            if steps and steps[-1][0] == "OUTPUT" and steps[-1][1].verdict == "drop":
+                first = passes[0]
+                length = first.network.total_length
+                headers_ = (first.network, first.transport, first.payload, length)
+                found.append([Seen(first.time, first.space, "", True, OUTGOING, "", *headers_)])
+        return sorted(found, key=lambda group: group[0].time)
+
+    def _share(self, groups: list[list[Seen]]) -> None:
+        """Give each packet what the kernel traced of it."""
+        alike: dict[tuple[Target, Any], list[int]] = defaultdict(list)
+        for number, group in enumerate(groups, 1):
+            for key in {_key(one) for one in group}:
+                alike[key].append(number)
+        for (space, mark), numbers in alike.items():
+            for number, share in zip(numbers, self.passes.shares(space, mark, len(numbers))):
+                self.shares[number, space] += share
 
     def _rules(self, number: int, one: Seen, start: int, hooks: tuple[str, ...]) -> list[Stage]:
-        """What TRACE said about this packet at these hooks; a user's chain belongs to the hook before it."""
-        ident = getattr(one.network, "identification", -2)
-        stages, hook = [], ""
-        for line in self.traced:
-            if line.space != one.space or line.ident != ident:
-                continue
-            native = (line.family, line.table, line.chain)
-            own = self.native.hook(line.space, native) if line.family else line.chain if line.chain in HOOKS else ""
-            hook = own or hook
-            if hook not in hooks:
-                continue
-            stages.append(self._traced(number, one, start, hook, line))
+        """What was traced of this packet at these hooks, and is not told yet: one pass of each base chain."""
+        stages, told = [], dict[tuple[str, str, str], Pass]()
+        share = self.shares[number, one.space]
+        for each in share:
+            hook = self.rules.hook(one.space, each.base)
+            if hook in hooks and each.base not in told:
+                told[each.base] = each
+                stages += [self._step(number, one, start, hook, step) for step in each.steps]
+        self.shares[number, one.space] = [e for e in share if e.own or e is not told.get(e.base)]
         return stages
 
-    def _traced(self, number: int, one: Seen, start: int, hook: str, line: Traced) -> Stage:
-        """One line of TRACE as a stage."""
-        table = f"{line.family} {line.table}" if line.family else line.table
-        target = re.search(r"(?:^| )-[jg] (\S+)", line.rule)
-        name = target[1] if target else line.verdict
-        index = 0
-        if line.kind == "policy":
-            text = f"{table} {line.chain}: no rule decided: policy {line.verdict.upper()}"
+    def _step(self, number: int, one: Seen, start: int, hook: str, step: Step) -> Stage:
+        """A rule that matched, or a policy, as a stage."""
+        chain = (step.family, step.table, step.chain)
+        table = self.rules.table(one.space, chain)
+        verdict, index = step.verdict + (f" {step.target}" if step.target else ""), 0
+        target = ""
+        if step.kind == "policy":
+            text = f"{table} {step.chain}: no rule decided: policy {verdict.upper()}"
         else:
-            index, words = self._rule_number(line), line.rule
-            if line.family:
-                index, words = self.native.rule(line.space, (line.family, line.table, line.chain), line.handle)
-            text = f"{table} {line.chain} {index}: {words}: matches → {name}"
+            index, words = self.rules.rule(one.space, chain, step.handle)
+            found = re.search(r"(?:^| )-[jg] (\S+)", words) if " " not in table else None
+            target = found[1] if found else verdict if " " in table else ""
+            text = f"{table} {step.chain} {index}: {words}: matches" + (f" → {target}" if target else "")
         return self._stage(
-            number, one, start, "policy" if line.kind == "policy" else "rule", hook, text,
-            table=table, chain=line.chain, matched=True, rule=index, ok=line.verdict.upper() != "DROP" and name != "REJECT",
+            number, one, start, "policy" if step.kind == "policy" else "rule", hook, text,
+            table=table, chain=step.chain, matched=True, rule=index, ok=verdict != "drop" and target != "REJECT",
         )  # fmt: skip
-
-    def _rule_number(self, line: Traced) -> int:
-        """Its number in the chain, by its text in iptables-save (0 where it is not found)."""
-        if line.family:
-            return 0
-        save = self.lab.query(
-            line.space.machine, line.space.command("iptables-save", "-t", line.table)
-        ).stdout
-        rules = [text for text in save.splitlines() if text.startswith(f"-A {line.chain} ")]
-        wanted = f"-A {line.chain} {line.rule}".strip()
-        return rules.index(wanted) + 1 if wanted in rules else 0
 
     # -- ends -------------------------------------------------------------------------------
     def _ending(
@@ -304,106 +343,70 @@ class _Builder:
         """How it ended, as the fields of a Packet; adds the last stages."""
         last = group[-1]
         inside = f"[{last.space.namespace}]" if last.space.namespace else ""
-        end = {"outcome": "delivered", "end_place": f"{last.space.machine}{inside} {last.device}"}
-        if isinstance(last.network, ArpHeader) or is_nd(last):
-            return {**end, "words": "ARP"}
+        machine = f"{last.space.machine}{inside}"
+        if is_helper(last):
+            words = "ARP" if isinstance(last.network, ArpHeader) else "ICMPv6"
+            return {"outcome": "delivered", "end_place": f"{machine} {last.device}", "words": words}
         if not last.out:
-            stages += self._rules(number, last, start, ("FORWARD", "INPUT"))
-        reason = "NETFILTER_DROP" if any(not s.ok for s in stages) else self.facts.loss(group, groups)
+            last = self._inside(number, last, start, stages)
+        reason = "NETFILTER_DROP" if any(not s.ok for s in stages) else self.facts.loss(last, groups)
         if not reason:
-            return end
+            return {"outcome": "delivered", "end_place": machine}
         if reason == "NEIGH_FAILED" and not last.out:
-            question = self.facts.open_question(last, groups)
-            if question is not None:
-                text = f"the MAC address of {question.network.target_ip} is not known (FAILED): it waits"
-                waits = self._stage(number, last, start, "neighbour", "neighbour", text)
-                stages.append(replace(waits, device=question.device))
+            last = self._waits(number, last, groups, start, stages)
         if reason == "NOT_SPECIFIED" and self.facts.arrived(last):
             stages.append(
                 self._stage(number, last, start, "deliver", "INPUT", "for this machine: handed to ICMP")
             )
+        if reason in NO_DEVICE:
+            last = last._replace(device="")
+        elif reason == "NO_TX_TARGET":
+            last = last._replace(device=self._master(last))
         text = f"dropped: {WORDS[reason]} ({reason})"
         spot = stages[-1].spot if stages and not stages[-1].ok else "PREROUTING"
         stages.append(self._stage(number, last, start, "end", spot, text, ok=False))
-        return {**end, "outcome": "dropped", "reason": reason, "words": WORDS[reason]}
+        place = f"{machine} {last.device}".rstrip()
+        return {"outcome": "dropped", "reason": reason, "words": WORDS[reason], "end_place": place}
 
-    def unanswered(self, packets: tuple[Packet, ...]) -> tuple[Unsent, ...]:
-        """Destinations that got a packet and have no route back to its sender."""
-        found = []
-        for packet in packets:
-            ends = re.match(r"IP (\d+\.\d+\.\d+\.\d+)\S* > ", packet.summary)
-            if (
-                ends is None
-                or packet.outcome != "delivered"
-                or any(p.cause == packet.number and p.why == "answers" for p in packets)
-            ):
-                continue
-            source = ends[1]
-            for header in packet.stages[-1].headers if packet.stages else ():
-                source = dict(header.fields).get("source", source) if header.layer == "IPv4" else source
-            where = Target(packet.stages[-1].machine, packet.stages[-1].namespace)
-            answer = self.facts.route(where, [source])
-            error = re.search(r"RTNETLINK answers: (.*)", answer)
-            if error is not None:
-                found.append(Unsent(where.machine, where.namespace, source, error[1]))
-        return tuple(found)
+    def _inside(self, number: int, last: Seen, start: int, stages: list[Stage]) -> Seen:
+        """The packet behind the device where it was seen last: as the chains there saw it; adds what they said."""
+        for each in self.shares[number, last.space]:
+            if each.own and each.base[2] in ("forward", "input"):
+                network = each.network._replace(ttl=last.network.ttl)  # without what forwarding took off
+                came, last = last, last._replace(network=network, transport=each.transport)
+                stages += self._rewritten(number, last, came, start, "destination", "PREROUTING")
+                break
+        if not self._master(last) and not self.facts.arrived(last) and last.pkt_type != OTHERHOST:
+            stages.append(self._route(number, last, start, "route in", last))
+        stages += self._rules(number, last, start, ("FORWARD", "INPUT"))
+        return last
 
-    def waiting(self, packets: tuple[Packet, ...], typed: str) -> tuple[Packet, ...]:
-        """Nothing but questions for a MAC address was seen: the packet that waits for the answer."""
-        here = (self.target.machine, self.target.namespace)
-        answered = {p.summary.split()[2] for p in packets if p.summary.startswith("ARP, Reply")}
-        questions = [
-            packet
-            for packet in packets
-            if packet.summary.startswith("ARP, Request")
-            and packet.summary.split()[3] not in answered
-            and any((stage.machine, stage.namespace) == here for stage in packet.stages[:1])
-        ]
-        address = re.search(r"\b\d+\.\d+\.\d+\.\d+\b", typed)
-        if not questions or address is None:
-            return packets
-        hop = questions[0].summary.split()[3]
-        route = self.facts.route(self.target, [address[0]])
-        first = questions[0].stages[0]
-        common = (first.time, 1, first.machine, first.namespace, first.device)
-        via = f": next hop {hop}" if f"via {hop}" in route else ""
-        stages = (
-            Stage(0, *common, "route", "route out", f"{address[0]} matches `{route}`{via}"),
-            Stage(
-                0,
-                *common,
-                "neighbour",
-                "neighbour",
-                f"the MAC address of {hop} is not known (FAILED): it waits",
-            ),
-        )
-        moved = [_shifted(p, 1, len(stages)) for p in packets]
-        own = Packet(
-            1,
-            f"IP packet to {address[0]}",
-            stages=tuple(replace(s, number=i) for i, s in enumerate(stages, 1)),
-            outcome="dropped",
-            reason="NEIGH_FAILED",
-            words=WORDS["NEIGH_FAILED"],
-            end_place=first.place,
-        )
-        return (own, *moved)
+    def _waits(
+        self, number: int, last: Seen, groups: list[list[Seen]], start: int, stages: list[Stage]
+    ) -> Seen:
+        """It is forwarded to a neighbour that does not answer: the packet where it waits."""
+        question = self.facts.open_question(last, groups)
+        if question is None:
+            return last
+        last = last._replace(device=question.device)
+        ttl = last.network.ttl
+        word = "hop limit" if isinstance(last.network, Ipv6Header) else "TTL"
+        text = f"forwarding is on; {word} {ttl} → {ttl - 1}"
+        stages.append(self._stage(number, last, start, "forward", "FORWARD", text))
+        text = f"the MAC address of {asked_address(question)} is not known (FAILED): it waits"
+        waits = self._stage(number, last, start, "neighbour", "neighbour", text)
+        stages.append(replace(waits, device=question.device))
+        return last
+
+
+def _key(one: Seen) -> tuple[Target, tuple[Any, ...]]:
+    return one.space, packet_mark(one.network, one.transport, one.payload)
 
 
 def _end(one: Seen, which: str) -> str:
     """The address, with its port where there is one."""
     address, port = getattr(one.network, which), getattr(one.transport, f"{which}_port", None)
     return str(address) if port is None else f"[{address}]:{port}" if ":" in str(address) else f"{address}:{port}"
-
-
-def _shifted(packet: Packet, packets: int, stages: int) -> Packet:
-    """The same with higher numbers, to make room before it."""
-    moved = tuple(replace(s, number=s.number + stages, packet=s.packet + packets) for s in packet.stages)
-    cause = (
-        packet.cause + packets if packet.cause else packets if packet.summary.startswith("ARP, Req") else 0
-    )
-    why = packet.why or ("asked by" if cause else "")
-    return replace(packet, number=packet.number + packets, stages=moved, cause=cause, why=why)
 
 
 __all__ = ["record"]

@@ -166,10 +166,13 @@ def _no_way_back(case: Case) -> Finding:
 def _special_route(case: Case) -> Finding:
     kind = case.packet.reason.removeprefix("ROUTE_").lower()
     destination = case.field("destination")
+    found = next((m[1] for s in case.packet.stages if (m := re.search(rf"`({kind} [^` ]+)", s.text))), "")
+    mend = f" (`ip route del {found}`)" if found else ""
+    article = "an" if kind.startswith("u") else "a"
     return Finding(
-        (f"{case.arrival} a {kind} route of {case.who} is for {destination}.",),
-        f"{case.prompt}ip route show type {kind}",
-        "that route",
+        (f"{case.arrival} {article} {kind} route of {case.who} is for {destination}.",),
+        f"{case.prompt}ip {'-6 ' if ':' in destination else ''}route show type {kind}",
+        f"that route{mend}",
     )
 
 
@@ -177,11 +180,12 @@ def _ttl(case: Case) -> Finding:
     visited = [s.machine for s in case.packet.stages if s.kind == "forward"]
     twice = next((m for m in visited if visited.count(m) > 1), "")
     destination = case.field("destination")
+    limit = "hop limit" if ":" in destination else "TTL"
     if twice:
         loop = list(dict.fromkeys(visited))
         return Finding(
             (
-                f"The packet goes round in circles between {' and '.join(loop)} until its TTL is used up:"
+                f"The packet goes round in circles between {' and '.join(loop)} until its {limit} is used up:"
                 f" each thinks that the other leads to {destination}.",
             ),
             f"{case.prompt}ip route get {destination}",
@@ -190,11 +194,11 @@ def _ttl(case: Case) -> Finding:
     hops = len(visited) + 1
     return Finding(
         (
-            f"{case.arrival} its TTL is used up there after {hops} hop{'s' if hops > 1 else ''};"
+            f"{case.arrival} its {limit} is used up there after {hops} hop{'s' if hops > 1 else ''};"
             f" {case.who} says so to the sender.",
         ),
         f"{case.journey.machine}$ traceroute -n {destination}",
-        "the TTL that the command was given (`ping -t`)",
+        f"the {limit} that the command was given (`ping -t`)",
     )
 
 
@@ -370,11 +374,14 @@ def _no_socket(case: Case) -> Finding:
 
 def _ignored(case: Case) -> Finding:
     at_home = any(s.kind == "deliver" and s.machine == case.last.machine for s in case.packet.stages)
-    if "ICMP echo request" in case.packet.summary and at_home:
+    if re.search("ICMP6?,? echo request", case.packet.summary) and at_home:
+        name = "net.ipv4.icmp_echo_ignore_all"
+        if ":" in case.field("destination"):
+            name = "net.ipv6.icmp.echo_ignore_all"
         return Finding(
             (f"The packet arrives at {case.who}, which is told not to answer pings.",),
-            f"{case.prompt}sysctl net.ipv4.icmp_echo_ignore_all",
-            "`sysctl -w net.ipv4.icmp_echo_ignore_all=0` there",
+            f"{case.prompt}sysctl {name}",
+            f"`sysctl -w {name}=0` there",
         )
     return _other(case)
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubenet_course.view.capture import Seen, decode
+from kubenet_course.view.capture import Seen
+from kubenet_course.view.kernel_trace import ident_of, packet_mark
+from kubenet_course.view.packet_decode import decode
 from kubenet_course.view.packet_text import flow_keys
+from kubenet_course.wire.addresses import IPv6Address
 from kubenet_course.wire.arp import ARP_REQUEST, ArpHeader
 from kubenet_course.wire.icmp import IcmpHeader
 from kubenet_course.wire.icmpv6 import Icmpv6Header
 from kubenet_course.wire.tcp import TcpHeader
+
+SOLICITATION, ADVERTISEMENT = 135, 136
 
 
 def identity(one: Seen) -> tuple[Any, ...]:
@@ -17,8 +22,9 @@ def identity(one: Seen) -> tuple[Any, ...]:
     network, transport = one.network, one.transport
     if isinstance(network, ArpHeader):
         return ("arp", network.operation, network.sender_ip, network.target_ip)
-    ident = getattr(network, "identification", 0)
-    fragment = getattr(network, "fragment_offset", 0)
+    ident, fragment = ident_of(network), getattr(network, "fragment_offset", 0)
+    if getattr(network, "extensions", ()) and network.fragment is not None:
+        ident = network.fragment.identification
     if isinstance(transport, TcpHeader):
         return (
             network.protocol,
@@ -28,6 +34,8 @@ def identity(one: Seen) -> tuple[Any, ...]:
             transport.flags,
             one.length,
         )
+    if is_nd(one):
+        return (network.protocol, transport.type, network.source, network.destination, bytes(one.payload[:16]))
     if isinstance(transport, (IcmpHeader, Icmpv6Header)):
         return (network.protocol, ident, transport.type, transport.code, transport.rest & 0xFFFF, one.length)
     ends = () if ident else (network.source, network.destination)
@@ -35,9 +43,11 @@ def identity(one: Seen) -> tuple[Any, ...]:
 
 
 def chatter(one: Seen) -> bool:
-    """The kernel's own: router and group messages, duplicate address detection, STP."""
+    """The kernel's own: router and group messages, duplicate address detection, STP; a known neighbour asked again."""
     transport = one.transport
     if isinstance(transport, Icmpv6Header):
+        if transport.type == SOLICITATION and one.network.destination >> 120 != 0xFF:
+            return True
         return transport.type not in (1, 2, 3, 4, 128, 129, 135, 136) or one.network.source == 0
     return getattr(one.network, "protocol", 1) in (0, 2) or getattr(transport, "destination_port", 0) == 5353
 
@@ -72,23 +82,16 @@ def cause_of(groups: list[list[Seen]], index: int) -> tuple[int, str]:
     """(number of the packet that this one is about, in which way)."""
     first = groups[index][0]
     network = first.network
-    if isinstance(network, ArpHeader):
-        if network.operation == ARP_REQUEST:
-            return _asker(groups, index), "asked by" if _asker(groups, index) else ""
+    if asked_address(first):
+        asker = _asker(groups, index)
+        return asker, "asked by" if asker else ""
+    if isinstance(network, ArpHeader) or is_nd(first):
+        questions = (n for n in range(index, 0, -1) if _answers(first, groups[n - 1][0]))
+        number = next(questions, 0)
+        return number, "answers" if number else ""
+    if error_about(first) is not None:
         for number in range(index, 0, -1):
-            other = groups[number - 1][0].network
-            if isinstance(other, ArpHeader) and (other.sender_ip, other.target_ip) == (
-                network.target_ip,
-                network.sender_ip,
-            ):
-                return number, "answers"
-        return 0, ""
-    inner = error_about(first)
-    if inner is not None:
-        for number in range(index, 0, -1):
-            if any(
-                getattr(o.network, "identification", None) == inner.identification for o in groups[number - 1]
-            ):
+            if any(is_about(first, other) for other in groups[number - 1]):
                 return number, "reports an error about"
     keys = flow_keys(network, first.transport)
     for number in range(index, 0, -1):
@@ -106,29 +109,66 @@ def _asker(groups: list[list[Seen]], index: int) -> int:
     asked = groups[index][0]
     for number, group in enumerate(groups, 1):
         for one in group:
-            if not isinstance(one.network, ArpHeader) and one.out and one.time > asked.time:
+            if not is_helper(one) and one.out and one.time > asked.time:
                 if (one.space, one.device) == (asked.space, asked.device):
                     return number
     return 0
 
 
+# -- questions for a MAC address ------------------------------------------------------------------
+def is_nd(one: Seen) -> bool:
+    """A neighbour solicitation or advertisement."""
+    return isinstance(one.transport, Icmpv6Header) and one.transport.type in (SOLICITATION, ADVERTISEMENT)
+
+
+def is_helper(one: Seen) -> bool:
+    """ARP or neighbour discovery."""
+    return isinstance(one.network, ArpHeader) or is_nd(one)
+
+
+def _target(one: Seen) -> str:
+    """Of neighbour discovery: behind the ICMPv6 header come the 16 bytes of the address (RFC 4861, 4.3)."""
+    return str(IPv6Address.decode(one.payload)) if len(one.payload) >= 16 else ""
+
+
+def asked_address(one: Seen) -> str:
+    """Whose MAC address is asked for; "" where nothing is asked."""
+    if isinstance(one.network, ArpHeader):
+        return str(one.network.target_ip) if one.network.operation == ARP_REQUEST else ""
+    return _target(one) if is_nd(one) and one.transport.type == SOLICITATION else ""
+
+
+def _answers(one: Seen, question: Seen) -> bool:
+    if isinstance(one.network, ArpHeader):
+        asked = question.network
+        return isinstance(asked, ArpHeader) and (asked.sender_ip, asked.target_ip) == (
+            one.network.target_ip,
+            one.network.sender_ip,
+        )
+    return is_nd(one) and one.transport.type == ADVERTISEMENT and _target(one) == asked_address(question)
+
+
 def answered(question: Seen, groups: list[list[Seen]]) -> bool:
-    ends = (question.network.target_ip, question.network.sender_ip)
-    return any(
-        isinstance(g[0].network, ArpHeader) and (g[0].network.sender_ip, g[0].network.target_ip) == ends
-        for g in groups
-    )
+    return any(_answers(group[0], question) for group in groups)
 
 
-def error_about(one: Seen) -> Any:
-    """The header of the packet that an ICMP error quotes, else None."""
-    if isinstance(one.transport, IcmpHeader) and one.transport.is_error:
-        return decode(0x0800, one.payload)[0]
+# -- ICMP errors ----------------------------------------------------------------------------------
+def error_about(one: Seen) -> tuple[Any, Any, bytes] | None:
+    """(network, transport, payload) of the packet that an ICMP or ICMPv6 error quotes, else None."""
+    if isinstance(one.transport, (IcmpHeader, Icmpv6Header)) and one.transport.is_error:
+        found = decode(0x0800 if isinstance(one.transport, IcmpHeader) else 0x86DD, one.payload)
+        return found if found[0] is not None else None
     return None
 
 
-def is_nd(one: Seen) -> bool:
-    return isinstance(one.transport, Icmpv6Header) and one.transport.type in (135, 136)
+def is_about(error: Seen, one: Seen) -> bool:
+    """Whether the error quotes this packet: as it was when it met the error, so NAT may have changed it since."""
+    inner = error_about(error)
+    if inner is None or type(inner[0]) is not type(one.network) or ident_of(inner[0]) != ident_of(one.network):
+        return False
+    if inner[1] is None or one.transport is None:  # so little was quoted, or it is a later fragment
+        return bool(inner[0].protocol == one.network.protocol)
+    return packet_mark(*inner) == packet_mark(one.network, one.transport, one.payload)
 
 
 def ip_length(one: Seen) -> int:

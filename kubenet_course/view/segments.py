@@ -69,13 +69,13 @@ class Segments:
             if (port.machine, port.namespace) == (machine, namespace) and link.kind != "loopback"
         ]
 
-    def neighbours_that_forward(self, port: Port) -> list[tuple[Port, str]]:
+    def neighbours_that_forward(self, port: Port, family: int = 4) -> list[tuple[Port, str]]:
         """Routers on the same link, with the address one would use as gateway."""
         kinds = {machine.name: machine.kind for machine in self.map.machines}
         found = []
         for other in self.links:
             if other.machine != port.machine and kinds[other.machine] == "router" and self.same(port, other):
-                address = self.prefix(other).partition("/")[0]
+                address = self.prefix(other, family).partition("/")[0]
                 if address:
                     found.append((other, address))
         return found

@@ -199,10 +199,12 @@ def ip6_route_output(
         rt = _route_output(net, destination, source, oif, flow, strict)
     except KernelError as failure:
         if source or not retry:
+            _note_unsent(net, destination, failure)
             raise
         # ip6_dst_lookup_tail(): a source first, then the route or rule that wants it.
         chosen = select_source(net, None, destination)
         if chosen is None:
+            _note_unsent(net, destination, failure)
             raise KernelError(errno.EADDRNOTAVAIL) from failure
         return ip6_route_output(
             net, destination, int(chosen), oif=oif, mark=mark, protocol=protocol, source_port=source_port,
@@ -213,6 +215,12 @@ def ip6_route_output(
         net.ipv6.output_cache.clear()
     net.ipv6.output_cache[key] = rt
     return rt
+
+
+def _note_unsent(net: NetNamespace, destination: IPv6Address, failure: KernelError) -> None:
+    if net.loop.tracer is not None:
+        why = (getattr(failure, "route", None), getattr(failure, "rule", None))
+        net.loop.tracer.unsent(net, destination, failure.errno, *why)
 
 
 def _route_output(
@@ -260,6 +268,8 @@ def ip6_route_input(net: NetNamespace, skb: SkBuff) -> Rt6Info | None:
             net.ipv6.input_cache.clear()
         net.ipv6.input_cache[key] = rt
     skb.dst = rt
+    if skb.trace is not None:
+        skb.trace.route(skb, rt)
     return rt
 
 

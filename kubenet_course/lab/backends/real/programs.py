@@ -19,6 +19,7 @@ PROGRAMS = {
     "coredns": "kubenet_course.dns",
     "resolverd": "kubenet_course.dns.resolverd",
     "cnitool": "kubenet_course.cni",
+    "kubenet-nftrace": "kubenet_course.lab.backends.real.nftrace",
 }
 #: Those of the lab's container engine, one module with many names. A real Docker's have no daemon here.
 ENGINE = (

@@ -257,6 +257,8 @@ def _parse_filter(words: Words, session: Session) -> Filter:
                 word = words.value()
             if matches(word, "help"):
                 session.usage("neighbor")
+            if word in ("default", "any", "all") and not chosen.family:
+                continue  # get_prefix_1(): of no family
             chosen.prefix = get_prefix(word, chosen.family)
             chosen.family = chosen.family or chosen.prefix.family
     return chosen

@@ -333,6 +333,14 @@ def _flush(chosen: Filter, session: Session) -> int:
     """Rounds of deleting until nothing is left that is selected."""
     stats = session.options.stats
     proc = session.proc
+    if chosen.cache and chosen.family == 6:
+        count = len(session.net.ipv6.exceptions)
+        session.net.ipv6.exceptions.clear()
+        session.net.ipv6.flush_cache()
+        if stats:
+            rounds_done = f"\n*** Round 1, deleting {count} entries ***\n*** Flush is complete after 1 round ***"
+            proc.print(rounds_done if count else "Nothing to flush.")
+        return 0
     if chosen.cache:
         session.net.ipv4.exceptions.clear()
         session.net.ipv4.flush_cache()
