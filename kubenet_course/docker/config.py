@@ -40,6 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "dns-opts": [],
     "debug": False,
     "default-network-opts": {},
+    "firewall-backend": "",
     "host-gateway-ip": "",
     "host-gateway-ips": [],
 }
@@ -48,7 +49,7 @@ ACCEPTED = frozenset(
     "data-root exec-opts experimental features group hosts insecure-registries labels live-restore log-driver "
     "log-level log-opts max-concurrent-downloads metrics-addr registry-mirrors runtimes selinux-enabled "
     "shutdown-timeout storage-driver storage-opts tls tlscacert tlscert tlskey tlsverify userns-remap init "
-    "firewall-backend default-runtime containerd pidfile no-new-privileges "
+    "default-runtime containerd pidfile no-new-privileges "
     "default-ulimits default-shm-size default-cgroupns-mode cgroup-parent builder bridge-accept-fwmark".split()
 )
 
@@ -69,6 +70,7 @@ class Config:
             userland_proxy=self["userland-proxy"],
             wsl2_mirrored=self.wsl2_mirrored,
             allow_direct_routing=self["allow-direct-routing"],
+            nftables=self["firewall-backend"] == "nftables",
         )
 
     @property
@@ -141,6 +143,8 @@ def _check(key: str, value: Any) -> None:
                 "failed to start daemon: Error initializing network controller: "
                 f'error creating default "bridge" network: invalid CIDR address: {value}'
             ) from None
+    if key == "firewall-backend" and value not in ("", "iptables", "nftables"):
+        raise _unable(f'invalid firewall-backend "{value}"')
     if key == "default-address-pools":
         for pool in value:
             try:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from kubenet_course.docker import events, forwarding
 from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.firewall import start
 from kubenet_course.docker.networks import BRIDGE, DEFAULT_BRIDGE, MTU, new_network
+from kubenet_course.docker.running import start
 from kubenet_course.docker.store import FAILED, LOG, PID_FILE, SOCKET, SWARM, Record, Store
 from kubenet_course.docker.swarm.agent import Agent
 from kubenet_course.errors import KernelError
@@ -69,7 +69,8 @@ async def _begin(here: Surroundings, agent: Agent) -> Engine:
     await engine.store.lock()
     try:
         events.forget(engine.store)
-        await engine.firewall.set_up()
+        known = [view for one in engine.store.networks() for view in engine.networks.views(one)]
+        await engine.firewall.set_up(known)
         if engine.config["ip-forward"]:
             await engine.networks.forward(4)
         await _default_networks(engine)

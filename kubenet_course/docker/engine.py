@@ -14,8 +14,8 @@ from kubenet_course.docker import events
 from kubenet_course.docker.creation import Creator, new_state
 from kubenet_course.docker.endpoints import new_endpoint
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.firewall import start
 from kubenet_course.docker.process import processes
+from kubenet_course.docker.running import start
 from kubenet_course.docker.store import (
     CONTAINERS,
     LAYERS,

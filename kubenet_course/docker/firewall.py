@@ -1,5 +1,7 @@
 """Putting `rules.Rule`s into the kernel's tables, by `iptables-save` and `iptables-restore --noflush`.
 
+With the backend nftables the rules are `nft_rules.Entry`s, and `nft_tables` has the tables.
+
 A rule that is there is not added a second time, and one that is not there is not removed: an administrator
 may have flushed a chain. One look and one change per family, so a container costs two commands, not twenty.
 """
@@ -9,12 +11,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from kubenet_course.docker.config import Config
-from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.rules import CHAINS, Daemon, Rule, daemon_rules, user_chain_rules
-from kubenet_course.docker.store import LOG
+from kubenet_course.docker.nft_rules import Entry
+from kubenet_course.docker.nft_tables import Tables
+from kubenet_course.docker.rules import (
+    CHAINS,
+    Bridge,
+    Daemon,
+    Rule,
+    daemon_rules,
+    network_rules,
+    user_chain_rules,
+)
+from kubenet_course.docker.running import run
+from kubenet_course.docker.store import ROOT
 from kubenet_course.userland.surroundings import Surroundings
 
 TOOLS = {4: "iptables", 6: "ip6tables"}
+#: The last dockerd had the backend nftables.
+NFT_MARK = f"{ROOT}/nftables"
 TABLES = ("raw", "nat", "filter")
 
 
@@ -24,6 +38,7 @@ class Firewall:
     def __init__(self, here: Surroundings, config: Config):
         self.here = here
         self.config = config
+        self.tables = Tables(here)
 
     def manages(self, family: int) -> bool:
         return bool(self.config["iptables" if family == 4 else "ip6tables"])
@@ -31,15 +46,19 @@ class Firewall:
     async def change(
         self,
         *,
-        add: Iterable[Rule] = (),
-        remove: Iterable[Rule] = (),
+        add: Iterable[Rule | Entry] = (),
+        remove: Iterable[Rule | Entry] = (),
         chains: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Remove, then add, in the order given. `chains` (of IPv4) are made where they are missing."""
         adding, removing = list(add), list(remove)
         for family in (4, 6):
-            plus = [rule for rule in adding if rule.family == family]
-            minus = [rule for rule in removing if rule.family == family]
+            entries = [one for one in adding if isinstance(one, Entry) and one.family == family]
+            gone = [one for one in removing if isinstance(one, Entry) and one.family == family]
+            if (entries or gone) and self.manages(family):
+                await self.tables.change(family, entries, gone)
+            plus = [rule for rule in adding if isinstance(rule, Rule) and rule.family == family]
+            minus = [rule for rule in removing if isinstance(rule, Rule) and rule.family == family]
             if not (plus or minus) or not self.manages(family):
                 continue
             there = await self._saved(family)
@@ -50,8 +69,41 @@ class Firewall:
                     missing.setdefault(table, []).append(f":{name} - [0:0]")
             await self._restore(family, _text(plus, minus, there), missing)
 
-    async def set_up(self) -> None:
-        """What stands while dockerd runs: the chains (emptied), and the jumps to them."""
+    async def set_up(self, bridges: Iterable[Bridge] = ()) -> None:
+        """What stands while dockerd runs; of the other backend's, for `bridges` too, nothing stays."""
+        if self.config.rules.nftables:
+            await self._clean(bridges)
+            self.here.mkdir(ROOT)
+            self.here.write(NFT_MARK, b"")
+            for family in (4, 6):
+                if self.manages(family):
+                    await self.tables.set_up(family, self.config.rules)
+            return
+        if self.here.exists(NFT_MARK):
+            await self.tables.remove()
+            self.here.remove(NFT_MARK)
+        await self._set_up_chains()
+
+    async def _clean(self, bridges: Iterable[Bridge]) -> None:
+        """Take away what the backend iptables has left, but DOCKER-USER and the way to it."""
+        plain = self.config.rules._replace(nftables=False)
+        for family in (4, 6):
+            there = await self._saved(family)
+            chains = [(table, name) for table in CHAINS for name in CHAINS[table] if (table, f":{name}") in there]
+            if not chains:
+                continue
+            old = [rule for daemon in (plain, plain._replace(userland_proxy=not plain.userland_proxy))
+                   for rule in [*daemon_rules(family, daemon), *(one for net in bridges if net.family == family
+                                                                  for one in network_rules(daemon, net))]]  # fmt: skip
+            lines = _text([], [rule for rule in old if isinstance(rule, Rule)], there)
+            for table, name in chains:
+                lines.setdefault(table, []).append(f"-F {name}")
+            for table, name in reversed(chains):
+                lines[table].append(f"-X {name}")
+            await self._restore(family, lines)
+
+    async def _set_up_chains(self) -> None:
+        """The chains (emptied), and the jumps to them."""
         for family in (4, 6):
             if not self.manages(family):
                 continue
@@ -77,7 +129,11 @@ class Firewall:
 
     async def drop_forwarded(self, family: int) -> None:
         """The daemon switched forwarding on, so nothing but its own may be forwarded."""
-        if self.manages(family):
+        if not self.manages(family):
+            return
+        if self.config.rules.nftables:
+            await self.tables.drop_forwarded(family)
+        else:
             await self._run([TOOLS[family], "-P", "FORWARD", "DROP"])
 
     async def empty(self, chain: str) -> None:
@@ -137,20 +193,3 @@ def _text(
             present.add((rule.table, rule.line))
             lines.setdefault(rule.table, []).append(f"-{'I' if rule.insert else 'A'} {rule.line}")
     return lines
-
-
-async def start(here: Surroundings, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-    """Start a daemon: nobody's child, in a session of its own, so a Ctrl-C for `docker` does not reach it."""
-    child = here.spawn(["setsid", "--fork", *argv], env=env, log=LOG, cwd="/")
-    await child.wait()
-
-
-async def run(here: Surroundings, argv: Sequence[str], stdin: str = "") -> str:
-    """Run a command that must work; its output. What was run is in dockerd's log."""
-    line = " ".join(argv)
-    here.write(LOG, f'level=debug msg="run" command="{line}"\n{stdin}', append=True)
-    done = await here.run(argv, stdin=stdin)
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()
-        raise DaemonError(f"{line}: {said} (exit status {done.returncode})")
-    return done.stdout

@@ -10,10 +10,10 @@ import ipaddress
 import json
 from typing import Any
 
-from kubenet_course.docker import ipam, rules
+from kubenet_course.docker import ipam, nft_rules, rules
 from kubenet_course.docker.config import Config
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.firewall import Firewall, run
+from kubenet_course.docker.firewall import Firewall
 from kubenet_course.docker.network_options import (
     BRIDGE,
     MTU,
@@ -24,6 +24,7 @@ from kubenet_course.docker.network_options import (
     subnets,
     without_gateway,
 )
+from kubenet_course.docker.running import run
 from kubenet_course.docker.store import ROOT, SWARM, Record, Store, find
 
 DRIVERS = ("bridge", "host", "null", "macvlan", "ipvlan", "overlay")
@@ -269,10 +270,10 @@ class Networks:
         if not self.config["ip-forward-no-drop"]:
             await self.firewall.drop_forwarded(family)
 
-    def rules_of(self, network: Record) -> list[rules.Rule]:
+    def rules_of(self, network: Record) -> list[rules.Rule | nft_rules.Entry]:
         return [rule for view in self.views(network) for rule in rules.network_rules(self.config.rules, view)]
 
-    def _stale(self, network: Record) -> list[rules.Rule]:
+    def _stale(self, network: Record) -> list[rules.Rule | nft_rules.Entry]:
         """What another setting of the userland proxy left behind."""
         daemon = self.config.rules
         other = daemon._replace(userland_proxy=not daemon.userland_proxy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubenet_course import errno
-from kubenet_course.docker import rules
+from kubenet_course.docker import nft_rules, rules
 from kubenet_course.docker.endpoints import gateways
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import Firewall
@@ -173,9 +173,9 @@ class Publisher:
         for one, pid in zip(carried, await start_helpers(self.store, commands), strict=True):
             one["pid"] = pid
 
-    def _rules(self, opened: list[Record], network: Record) -> list[rules.Rule]:
+    def _rules(self, opened: list[Record], network: Record) -> list[rules.Rule | nft_rules.Entry]:
         views = {view.family: view for view in self.networks.views(network)}
-        found = []
+        found: list[rules.Rule | nft_rules.Entry] = []
         for one in opened:
             view = views.get(6 if ":" in one["container_ip"] else 4)
             if view is not None:

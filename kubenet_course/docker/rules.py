@@ -19,6 +19,8 @@ import ipaddress
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from kubenet_course.docker import nft_rules
+
 CHAINS = {
     "nat": ("DOCKER",),
     "filter": ("DOCKER", "DOCKER-FORWARD", "DOCKER-BRIDGE", "DOCKER-CT", "DOCKER-INTERNAL"),
@@ -38,12 +40,17 @@ class Rule(NamedTuple):
         return self.line.split(" ", 1)[0]
 
 
+#: Those of the backend nftables are entries of its table.
+Rules = list[Rule] | list[nft_rules.Entry]
+
+
 class Daemon(NamedTuple):
     """What dockerd was told: `userland_proxy` off is what Docker's code calls hairpin mode."""
 
     userland_proxy: bool = True
     wsl2_mirrored: bool = False
     allow_direct_routing: bool = False
+    nftables: bool = False
 
 
 class Bridge(NamedTuple):
@@ -100,8 +107,10 @@ def user_chain_rules(family: int) -> list[Rule]:
     return [Rule(family, "filter", "FORWARD -j DOCKER-USER", True)]
 
 
-def network_rules(daemon: Daemon, net: Bridge) -> list[Rule]:
+def network_rules(daemon: Daemon, net: Bridge) -> Rules:
     """What a bridge network needs before it has any container."""
+    if daemon.nftables:
+        return nft_rules.network_rules(daemon, net)
     return _internal_rules(net) if net.internal else _external_rules(daemon, net)
 
 
@@ -141,10 +150,12 @@ def _external_rules(daemon: Daemon, net: Bridge) -> list[Rule]:
     return found
 
 
-def endpoint_rules(daemon: Daemon, net: Bridge, address: str) -> list[Rule]:
+def endpoint_rules(daemon: Daemon, net: Bridge, address: str) -> Rules:
     """Nobody from elsewhere may send to a container's own address, by whatever route."""
     if net.internal or net.routed or net.mode == "nat-unprotected" or daemon.allow_direct_routing:
         return []
+    if daemon.nftables:
+        return nft_rules.endpoint_rules(net, address)
     host = _host(address)
     return [
         *(
@@ -155,11 +166,13 @@ def endpoint_rules(daemon: Daemon, net: Bridge, address: str) -> list[Rule]:
     ]  # fmt: skip
 
 
-def port_rules(daemon: Daemon, net: Bridge, port: Port) -> list[Rule]:
+def port_rules(daemon: Daemon, net: Bridge, port: Port) -> Rules:
     """One published port: kept on loopback where asked, translated, let in."""
     family = net.family
     if net.internal:
         return []
+    if daemon.nftables:
+        return nft_rules.port_rules(daemon, net, port)
     found = _loopback_rules(daemon, port)
     if (":" in port.host_ip) != (":" in port.container_ip):
         return found  # docker-proxy carries it from IPv6 to IPv4; no packet is forwarded
@@ -191,8 +204,12 @@ def _loopback_rules(daemon: Daemon, port: Port) -> list[Rule]:
     return [*found, Rule(4, "raw", f"{start} ! -i lo {match} -j DROP")]
 
 
-def link_rules(net: Bridge, parent: str, child: str, ports: Sequence[tuple[int, str]]) -> list[Rule]:
+def link_rules(
+    net: Bridge, parent: str, child: str, ports: Sequence[tuple[int, str]], nftables: bool = False
+) -> Rules:
     """`--link` on a network without icc: the two may talk on the child's exposed ports."""
+    if nftables:
+        return nft_rules.link_rules(net, parent, child, ports)
     found = []
     for port, protocol in ports:
         way = f"-i {net.name} -o {net.name} -p {protocol} -m {protocol}"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 
-from kubenet_course.docker import ipam, resolver, rules
+from kubenet_course.docker import ipam, nft_rules, resolver, rules
 from kubenet_course.docker.endpoints import ASSIGNED, IFNAME, SYSCTLS, gateways, new_endpoint, own_endpoints
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.firewall import Firewall, run, start
+from kubenet_course.docker.firewall import Firewall
 from kubenet_course.docker.name_files import NameFiles
 from kubenet_course.docker.networks import BRIDGE, MTU, Networks
 from kubenet_course.docker.ports import sort_key
+from kubenet_course.docker.running import run, start
 from kubenet_course.docker.store import SANDBOXES, Record, Store
 from kubenet_course.docker.swarm.ingress import redirect_rules
 from kubenet_course.docker.swarm.overlay import Overlay, mac_of, mtu_of
@@ -243,27 +244,28 @@ class Sandbox(NameFiles):
             if done.returncode or done.stderr:
                 raise DaemonError(f"failed to set sysctl {setting}: {done.stderr.strip()}")
 
-    def _endpoint_rules(self, network: Record, endpoint: Record) -> list[rules.Rule]:
-        found = []
+    def _endpoint_rules(self, network: Record, endpoint: Record) -> list[rules.Rule | nft_rules.Entry]:
+        found: list[rules.Rule | nft_rules.Entry] = []
         for view in self.networks.views(network):
             address = endpoint["ip6" if view.family == 6 else "ip"]
             if address:
                 found += rules.endpoint_rules(self.firewall.config.rules, view, address)
         return found
 
-    def link_rules(self, container: Record, network: Record, endpoint: Record) -> list[rules.Rule]:
+    def link_rules(self, container: Record, network: Record, endpoint: Record) -> list[rules.Rule | nft_rules.Entry]:
         """Legacy links across a bridge without icc, of this container and to it, with everyone who runs."""
         view = next((one for one in self.networks.views(network) if one.family == 4), None)
         if view is None or view.icc or network["name"] != "bridge":
             return []
-        found = []
+        found: list[rules.Rule | nft_rules.Entry] = []
+        nft = self.firewall.config.rules.nftables
         for other, end in self.networks.endpoints(network):
             if other["id"] == container["id"] or not end["ip"]:
                 continue
             if other["name"] in [target for target, _ in endpoint["links"]]:
-                found += rules.link_rules(view, endpoint["ip"], end["ip"], exposed_ports(other))
+                found += rules.link_rules(view, endpoint["ip"], end["ip"], exposed_ports(other), nft)
             if container["name"] in [target for target, _ in end["links"]]:
-                found += rules.link_rules(view, end["ip"], endpoint["ip"], exposed_ports(container))
+                found += rules.link_rules(view, end["ip"], endpoint["ip"], exposed_ports(container), nft)
         return found
 
     async def detach(self, container: Record, network: Record | None, endpoint: Record) -> None:

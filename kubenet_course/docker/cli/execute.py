@@ -11,8 +11,8 @@ from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.looking import KEYS
 from kubenet_course.docker.cli.run import environment as given
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.firewall import start
 from kubenet_course.docker.process import environment, exec_line
+from kubenet_course.docker.running import start
 
 FAILED = "OCI runtime exec failed: exec failed: unable to start container process: {problem}: unknown\n"
 

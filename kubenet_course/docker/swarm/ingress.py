@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from kubenet_course.docker.firewall import Firewall, run
+from kubenet_course.docker.firewall import Firewall
 from kubenet_course.docker.rules import Rule
+from kubenet_course.docker.running import run
 from kubenet_course.docker.store import Record
 
 CHAIN = "DOCKER-INGRESS"

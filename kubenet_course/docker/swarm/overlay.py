@@ -16,8 +16,8 @@ import ipaddress
 import json
 
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.firewall import run
 from kubenet_course.docker.networks import MTU
+from kubenet_course.docker.running import run
 from kubenet_course.docker.store import SANDBOXES, Record, Store
 
 #: What VXLAN over IPv4 adds to a frame: Ethernet 14, IP 20, UDP 8, VXLAN 8.
