@@ -39,6 +39,7 @@ class Answers:
     proc: Process
     random: Random
     check_ra = False
+    exit_status = 0
     #: With +nssearch and a single server BIND 9.18 shows nothing.
     silent = False
 
@@ -127,6 +128,8 @@ class Answers:
 
     def _cookie(self, query: Query, message: Message) -> None:
         """process_cookie()"""
+        if message.edns is None and query.lookup.cookie_text:
+            self.comment(query.lookup, "expected opt record in response")
         if message.edns is None or query.message.edns is None or not query.lookup.cookie:
             return
         sent = next((data for code, data in query.message.edns.options if code == COOKIE), b"")
@@ -182,9 +185,11 @@ class Answers:
 
     async def _accepted(self, query: Query, message: Message) -> str:
         lookup = query.lookup
+        if self.exit_status == 9:
+            self.exit_status = 0  # an earlier name's servers that could not be reached are forgotten
         if lookup.transfer:
             return self._transferred(query, message)
-        if message.rcode == 3 and (lookup.suffix is not None or lookup.need_search):
+        if message.rcode == 3 and (lookup.need_search or (lookup.suffix is not None and not lookup.absolute)):
             if lookup.origin + 1 < len(lookup.origins):
                 self.requeue(lookup, origin=lookup.origin + 1)
                 if lookup.show_search:
@@ -199,12 +204,12 @@ class Answers:
             return DONE
         if message.rcode and lookup.suffix is not None:
             self.print_message(query, message)
+            if message.rcode == 3:
+                self.received(query, message.size)
             return DONE
         if lookup.ns_search and lookup.trace_root:
-            if message.rcode:
-                self.print_message(query, message)
             self.received(query, message.size)
-            await self._follow(query, message, ANSWER)
+            await self._follow(query, message, ANSWER if message.answers else AUTHORITY)
             return DONE
         self.print_message(query, message)
         if lookup.trace and not lookup.trace_root and message.answers:
@@ -223,7 +228,8 @@ class Answers:
         more = query.more(message)
         self.print_message(query, message)
         if more is None:
-            self.proc.print("; Transfer failed.")
+            began = bool(message.rcode) or not message.answers or message.answers[0].rdtype == SOA
+            self.proc.print("; Transfer failed." if began else "; Transfer failed.  Didn't start with SOA answer.")
             return DONE
         if more:
             return AGAIN

@@ -14,7 +14,7 @@ import dns.name
 from kubenet_course import errno
 from kubenet_course.dns.client import resconf
 from kubenet_course.dns.client.answers import AGAIN, DONE, Answers
-from kubenet_course.dns.client.lookup import NS, Lookup, Query, Server
+from kubenet_course.dns.client.lookup import AXFR, NS, Lookup, Query, Server
 from kubenet_course.dns.client.wire import BadMessage, encode_query, name_from_text
 from kubenet_course.errors import KernelError, KubenetError
 from kubenet_course.sim.loop import SECOND
@@ -128,6 +128,8 @@ class Client(Answers):
         """get_addresses() of a server that the user or an NS record names; ResolverError."""
         numeric = scoped_address(name) if name.count(".") == 3 or ":" in name else None
         if numeric is not None:
+            if numeric[0].family == 6 and not (self.use6 and (self.source is None or self.source.family == 6)):
+                raise self.fatal(f"couldn't get address for '{name}': address family not supported")
             return [Server(numeric[0], name, numeric[1])]
         if not name:
             raise ResolverError(EAI_NONAME)
@@ -161,13 +163,14 @@ class Client(Answers):
         """Which suffixes are tried: those of the search list where the name has few dots."""
         ndots = self.ndots if self.ndots is not None else self.resolv_ndots
         lookup.origins, lookup.origin, lookup.need_search = [None], 0, False
-        if not self.use_search or not lookup.new_search or lookup.textname.endswith("."):
+        if not self.use_search or not lookup.new_search:
             lookup.need_search = self.use_search
             return
         if lookup.textname.count(".") >= ndots:
             lookup.need_search = True
             return
-        lookup.origins = [*self.search, None]
+        # A name that ends with a dot is asked for once, but is judged as one with a suffix.
+        lookup.origins = [*self.search[:1]] if lookup.absolute and self.search else [*self.search, None]
 
     def set_name(self, lookup: Lookup) -> None:
         suffix = lookup.suffix
@@ -195,6 +198,8 @@ class Client(Answers):
             lookup.name = dns.name.root
         else:
             self.set_name(lookup)
+        if lookup.rdtype == AXFR:
+            lookup.tcp = True
         self.trying(lookup.name)
         servers = self._acceptable(lookup)
         if not servers:
@@ -219,13 +224,13 @@ class Client(Answers):
         for server in lookup.servers or self.resolv_servers:
             six_only = not self.use4 or (self.source is not None and self.source.family == 6)
             if server.address.family == 4 and six_only:
-                self.proc.print(f";; Skipping mapped address '::ffff:{server.address}'")
+                self.warning(lookup, f"Skipping mapped address '::ffff:{server.address}'")
             elif server.address.family == 6 and self.source is not None and self.source.family == 4:
-                self.proc.print(f";; Skipping IPv6 address '{server.address}'")
+                self.warning(lookup, f"Skipping IPv6 address '{server.address}'")
             else:
                 servers.append(server)
         if not servers:
-            self.proc.print(";; No acceptable nameservers")
+            self.warning(lookup, "No acceptable nameservers")
         return servers
 
     async def _in_turn(self, lookup: Lookup, queries: list[Query]) -> None:
@@ -238,11 +243,12 @@ class Client(Answers):
                 what = "Connection to" if lookup.tcp else "UDP setup with"
                 self.warning(
                     lookup,
-                    f"{what} {query.place}({query.server.name}) for {lookup.textname} failed: {failure}.",
+                    f"{what} {query.place}({query.server.number}) for {lookup.textname} failed: {failure}.",
                 )
                 if lookup.tries > 1:
                     lookup.tries -= 1
                     self.error(lookup, "no servers could be reached")
+                    self.trying(lookup.name)
                 elif not query.following:
                     self._unreachable(lookup)
                     return

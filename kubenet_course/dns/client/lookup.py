@@ -28,6 +28,11 @@ class Server:
     zone: str = ""
 
     @property
+    def number(self) -> str:
+        """How it was named, where that was by an address; else its address."""
+        return self.name if ":" in self.name or not self.name.strip("0123456789.") else self.text
+
+    @property
     def text(self) -> str:
         return f"{self.address}{self.zone or (f'%{self.scope}' if self.scope else '')}"
 
@@ -56,6 +61,7 @@ class Lookup:
     z: bool = False
     ra: bool = False
     tc: bool = False
+    co: bool = False
     opcode: int = 0
     id: int | None = None
     header_only: bool = False
@@ -118,7 +124,12 @@ class Lookup:
 
     @property
     def transfer(self) -> bool:
-        return self.rdtype in (AXFR, IXFR)
+        """Whether many messages may come (doing_xfr); over UDP IXFR is answered with one."""
+        return self.rdtype in (AXFR, IXFR) and self.tcp
+
+    @property
+    def absolute(self) -> bool:
+        return self.textname.endswith(".")
 
     @property
     def suffix(self) -> str | None:
@@ -143,7 +154,7 @@ class Lookup:
         if self.edns >= 0 or self.bufsize >= 0 or self.dnssec or self.subnet is not None:
             message.edns = Edns(
                 max(self.edns, 0),
-                self.edns_flags | (0x8000 if self.dnssec else 0),
+                self.edns_flags & ~0x8000 | (0x8000 if self.dnssec else 0) | (0x4000 if self.co else 0),
                 DEFAULT_BUFSIZE if self.bufsize < 0 else self.bufsize,
                 self._edns_options(cookie),
             )

@@ -79,14 +79,19 @@ def record_line(record: Record, style: Style) -> str:
 
 
 def question_line(question: Question, style: Style) -> str:
-    """What follows the semicolon."""
+    """What follows the semicolon; the class is told whatever the style (dns_master_questiontotext())."""
+    unknown = style.layout.unknown
     line = _Line(question.name.to_text())
-    if style.rdclass:
-        line.to(style.class_column)
-        line.add(class_text(question.rdclass))
+    line.to(style.class_column)
+    line.add(f"CLASS{question.rdclass}" if unknown else class_text(question.rdclass))
     line.to(style.type_column)
-    line.add(type_text(question.rdtype))
+    line.add(f"TYPE{question.rdtype}" if unknown else type_text(question.rdtype))
     return line.text
+
+
+def edns_flags(edns: Edns) -> tuple[str, int]:
+    """The flags of an OPT record that have names (with a blank before each), and the rest as a number."""
+    return (" do" if edns.flags & 0x8000 else "") + (" co" if edns.flags & 0x4000 else ""), edns.flags & 0x3FFF
 
 
 def short_name(name: dns.name.Name) -> str:
@@ -123,7 +128,7 @@ def _subnet(data: bytes) -> str | None:
     ):
         return None
     size = 4 if family == 1 else 16
-    value = int.from_bytes(rest.ljust(size, b"\0"), "big")
+    value = int.from_bytes(rest[: (source + 7) // 8].ljust(size, b"\0"), "big")
     address = IPv4Address(value) if family == 1 else IPv6Address(value)
     return f"{address}/{source}/{scope}"
 
@@ -145,7 +150,7 @@ def _option(code: int, data: bytes, cookie: str, yaml: bool, sending: bool) -> t
         return "NSID", _dump(data) if data else ""
     if code == 8:
         text = _subnet(data)
-        return "CLIENT-SUBNET", text if text is not None else _dump(data)
+        return "CLIENT-SUBNET", text if text is not None else "".join(f"{byte:02x} " for byte in data)
     if code == 10:
         return "COOKIE", data.hex() + (f" ({cookie})" if cookie else "")
     if code == 9:
@@ -162,13 +167,15 @@ def _option(code: int, data: bytes, cookie: str, yaml: bool, sending: bool) -> t
     if code == 12:
         if not data or sending:
             return "PAD", ""
-        return "PAD", _dump(data) if yaml else f"({len(data)} byte{'' if len(data) == 1 else 's'})"
+        return "PAD", _dump(data) if yaml else f"({len(data)} bytes)"
     if code == 14 and data and len(data) % 2 == 0:
         return "KEY-TAG", ", ".join(str(number) for (number,) in struct.iter_unpack("!H", data))
-    tag = {16: "CLIENT-TAG", 17: "SERVER-TAG"}.get(code)
-    if tag is not None and len(data) == 2:
-        return tag, str(int.from_bytes(data, "big"))
-    return tag or f"OPT={code}", _dump(data) if data else ""
+    if code in (16, 17) and len(data) == 2:
+        return OPTION_NAMES[code], str(int.from_bytes(data, "big"))
+    return OPTION_NAMES.get(code, f"OPT={code}"), _dump(data) if data else ""
+
+
+OPTION_NAMES = {1: "LLQ", 14: "KEY-TAG", 15: "EDE", 16: "CLIENT-TAG", 17: "SERVER-TAG"}
 
 
 def _extended_error(data: bytes, yaml: bool) -> list[str]:

@@ -264,7 +264,7 @@ def hex_dump(wire: bytes) -> str:
     lines = [f"{len(wire)} bytes"]
     for start in range(0, len(wire), 16):
         row = wire[start : start + 16]
-        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        shown = "".join(chr(byte) if 32 < byte < 127 else "." for byte in row)
         lines.append("".join(f"{byte:02x} " for byte in row).ljust(48) + "         " + shown)
     return "\n".join(lines) + "\n"
 

@@ -63,6 +63,9 @@ DNSSEC_TYPES = (46, 47, 50)
 FOREVER = 1 << 31
 
 
+NXDOMAIN = 3
+
+
 class Host(Client):
     program = "host"
     bad_name_status = 1
@@ -116,7 +119,7 @@ class Host(Client):
     def flag(self, letter: str) -> None:
         lookup = self.lookup
         if letter in "46":
-            if not (self.use4 and self.use6):
+            if not (self.use4 if letter == "4" else self.use6):
                 raise self.fatal("only one of -4 and -6 allowed")
             self.use4, self.use6 = letter == "4", letter == "6"
         elif letter == "V":
@@ -184,7 +187,7 @@ class Host(Client):
         if rdtype is None:
             raise self.fatal(f"invalid type: {text}\n", 2)
         self.list_type, self.list_addresses = rdtype, rdtype == ANY
-        if not self.listing:
+        if not self.listing and lookup.rdtype != AXFR:
             lookup.rdtype = rdtype
         elif rdtype == ANY:
             self.list_addresses = True
@@ -228,7 +231,7 @@ class Host(Client):
             say(f"Using domain server:\nName: {query.server.name}\nAddress: {query.place}\nAliases: \n")
             self.server_shown = True
         if message.rcode:
-            name = lookup.textname if lookup.suffix is None else short_name(lookup.name)
+            name = lookup.textname if message.rcode == NXDOMAIN else short_name(lookup.name)
             if lookup.ns_search:
                 say(
                     f"Nameserver {query.server.text}:\n\t{name} not found: {message.rcode}({rcode_text(message.rcode)})"
@@ -256,8 +259,9 @@ class Host(Client):
         for rdtype in (AAAA, MX):
             self.queue.append(
                 lookup.clone(
-                    textname=name, rdtype=rdtype, asked_type=rdtype, new_search=True, tries=self.lookup_tries
-                )
+                    textname=name, rdtype=rdtype, asked_type=rdtype, new_search=False, origins=[None], origin=0,
+                    tries=self.lookup_tries,
+                )  # fmt: skip
             )
 
     @property
@@ -266,11 +270,16 @@ class Host(Client):
 
     first_tries = 2
 
+    @property
+    def _filters(self) -> bool:
+        """Whether not every record of an answer is shown: -l, and -t AXFR with another -t after it."""
+        return self.listing or self.lookup.rdtype == AXFR
+
     def _wanted(self, record: Record) -> bool:
         """The filters of -l and -A."""
         if self.almost_all and record.rdtype in DNSSEC_TYPES:
             return False
-        if not self.listing:
+        if not self._filters:
             return True
         if self.list_addresses:
             return (
@@ -296,8 +305,10 @@ class Host(Client):
             for name, count in zip(("QUERY", "ANSWER", "AUTHORITY", "ADDITIONAL"), message.counts)
         )
         say(f";; flags: {' '.join(flag_words(message))}; {counts}")
+        if message.edns is not None:
+            say(f";; EDNS: version: {message.edns.version}, udp={message.edns.size}")
         style = Style()
-        filtered = self.listing and (self.list_addresses or self.list_type != ANY)
+        filtered = self._filters and (self.list_addresses or self.list_type != ANY)
         if message.questions:
             say("\n;; QUESTION SECTION:")
             for question in message.questions:

@@ -49,6 +49,7 @@ class Dig(Client):
         """~/.digrc, then the command line."""
         parser = self.parser
         parser.argv = argv
+        parser.families(argv[1:])
         if not any(word.startswith("-r") for word in argv[1:]):
             try:
                 text = self.proc.files.read(f"{self.proc.env.get('HOME', '')}/.digrc", self.proc)

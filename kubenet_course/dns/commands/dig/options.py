@@ -126,8 +126,7 @@ class Parser(PlusOptions):
             lookup.ixfr_serial = self.number("serial number", serial, 0xFFFFFFFF)
         if rdtype in (AXFR, IXFR):
             lookup.question, lookup.comments = self.keep_question, self.keep_comments
-            lookup.tcp = True
-        elif rdtype == ANY and not lookup.tcp_set:
+        if rdtype in (ANY, IXFR) and not lookup.tcp_set:
             lookup.tcp = True
 
     # -- -x -------------------------------------------------------------------------------------
@@ -153,20 +152,32 @@ class Parser(PlusOptions):
         handler(value)
         return used
 
+    def families(self, argv: list[str]) -> None:
+        """preparse_args(): -4 and -6 hold from the beginning, wherever they stand."""
+        skip = False
+        for word in argv:
+            if skip or not word.startswith("-"):
+                skip = False
+                continue
+            rest = word[1:].lstrip("46dhimnruv")
+            for letter in word[1 : len(word) - len(rest)]:
+                if letter in "46":
+                    if not (self.client.use4 if letter == "4" else self.client.use6):
+                        raise self.client.fatal("only one of -4 and -6 allowed")
+                    self.client.use4, self.client.use6 = letter == "4", letter == "6"
+            skip = len(rest) == 1 and rest in "bcfkpqtvyx"
+
     def _flag(self, letter: str) -> None:
-        client = self.client
         if letter in "46":
-            if not (client.use4 and client.use6):
-                raise client.fatal("only one of -4 and -6 allowed")
-            client.use4, client.use6 = letter == "4", letter == "6"
-        elif letter == "h":
+            return  # see families()
+        if letter == "h":
             self.proc.error("kubenet: dig: -h is not emulated; `man dig` has the real text")
             raise Fatal(1)
-        elif letter == "v":
+        if letter == "v":
             self.proc.error(f"DiG {VERSION}")
             raise Fatal(0)
-        elif letter == "u":
-            self.default.usec = self.current.usec = True
+        if letter == "u":
+            self.current.usec = True
         elif letter == "r":
             self.read_digrc = False
 
@@ -183,6 +194,8 @@ class Parser(PlusOptions):
         self.client.port = self.number("port number", value, 65535, 1)
 
     def _class(self, value: str) -> None:
+        if self.current.class_set:
+            self.proc.error(";; Warning, extra class option")
         self.open_type_class = False
         rdclass = class_from_text(value)
         if rdclass is None:
@@ -211,8 +224,9 @@ class Parser(PlusOptions):
 
     def _reverse(self, value: str) -> None:
         changes: dict[str, object] = {} if self.default.type_set else {"rdtype": PTR, "asked_type": PTR}
-        self.name(reverse_name(value), **changes, rdclass=1)
-        self.current.type_set = True
+        if not self.default.class_set:
+            changes["rdclass"] = 1
+        self.name(reverse_name(value), **changes)
 
     def _key_file(self, value: str) -> None:
         try:

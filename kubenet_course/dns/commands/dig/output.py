@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 from kubenet_course.dns.client.lookup import SOA, Lookup, Query
 from kubenet_course.dns.client.rdata import Layout, rdata_text
-from kubenet_course.dns.client.text import Style, flag_words, option_lines, question_line, record_line
+from kubenet_course.dns.client.text import (
+    Style,
+    edns_flags,
+    flag_words,
+    option_lines,
+    question_line,
+    record_line,
+)
 from kubenet_course.dns.client.wire import (
     ADDITIONAL,
     ANSWER,
     AUTHORITY,
     OPCODES,
     Message,
-    Record,
     class_text,
     rcode_text,
     type_text,
@@ -26,6 +32,9 @@ if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
 
 SECTIONS = ((ANSWER, "ANSWER"), (AUTHORITY, "AUTHORITY"), (ADDITIONAL, "ADDITIONAL"))
+#: What the sections of an update are called (RFC 2136).
+UPDATE = 5
+UPDATE_SECTIONS = {"QUESTION": "ZONE", "ANSWER": "PREREQUISITE", "AUTHORITY": "UPDATE"}
 
 
 def style_of(lookup: Lookup, split: int | None) -> Style:
@@ -41,6 +50,17 @@ def style_of(lookup: Lookup, split: int | None) -> Style:
     elif not (lookup.ttl and lookup.show_class):
         columns = (24, 24, 32, 40)
     return Style(*columns, lookup.ttl, lookup.ttl_units, lookup.show_class, layout)
+
+
+def _title(name: str, message: Message) -> str:
+    return UPDATE_SECTIONS.get(name, name) if message.opcode == UPDATE else name
+
+
+def _counted(message: Message) -> tuple[str, ...]:
+    """What +yaml calls the counts of the sections."""
+    if message.opcode == UPDATE:
+        return ("ZONE", "PREREQ", "UPDATE", "ADDITIONAL")
+    return ("QUESTION", "ANSWER", "AUTHORITY", "ADDITIONAL")
 
 
 def elapsed_text(query: Query) -> str:
@@ -74,18 +94,18 @@ class Printer:
             self._header(query, message, sending)
         if lookup.question and message.questions:
             if lookup.comments:
-                self.proc.print(";; QUESTION SECTION:")
+                self.proc.print(f";; {_title('QUESTION', message)} SECTION:")
             for question in message.questions:
                 self.proc.print(f";{question_line(question, style)}")
             if lookup.comments:
                 self.proc.print()
         for section, name in SECTIONS:
-            self._section(query, message.sections[section], name, style, sending)
+            self._section(query, message, section, name, style)
         if sending and lookup.stats:
             self.proc.print(f";; QUERY SIZE: {message.size}\n")
 
     def _header(self, query: Query, message: Message, sending: bool) -> None:
-        say = self.proc.print
+        lookup, say = query.lookup, self.proc.print
         say(";; Sending:" if sending else ";; Got answer:")
         say(
             f";; ->>HEADER<<- opcode: {OPCODES[message.opcode]}, status: {rcode_text(message.rcode)}, id: {message.id}"
@@ -110,24 +130,25 @@ class Printer:
         say()
         sent = query.message.edns
         if not sending and sent is not None and message.edns is None and message.rcode in (1, 4):
-            less = "+nodnssec " if query.lookup.dnssec else ""
+            less = "+nodnssec " if lookup.dnssec else ""
             say(
                 f";; WARNING: EDNS query returned status {rcode_text(message.rcode)} - retry with '{less}+noedns'\n"
             )
         if message.edns is not None:
             edns = message.edns
-            mbz = f" MBZ: 0x{edns.flags & 0x7FFF:04x}," if edns.flags & 0x7FFF else ""
+            flags, rest = edns_flags(edns)
+            mbz = f" MBZ: 0x{rest:04x}," if rest else ""
             say(";; OPT PSEUDOSECTION:")
-            say(f"; EDNS: version: {edns.version}, flags:{' do' if edns.do else ''};{mbz} udp: {edns.size}")
-            for line in option_lines(edns, message.cookie, sending=sending):
+            say(f"; EDNS: version: {edns.version}, flags:{flags};{mbz} udp: {edns.size}")
+            for line in option_lines(edns, message.cookie, sending=sending and lookup.padding > 0):
                 say(f"; {line}")
 
-    def _section(self, query: Query, records: list[Record], name: str, style: Style, sending: bool) -> None:
-        lookup = query.lookup
+    def _section(self, query: Query, message: Message, section: int, name: str, style: Style) -> None:
+        lookup, records = query.lookup, message.sections[section]
         if not getattr(lookup, name.lower()) or not records:
             return
         if lookup.comments:
-            self.proc.print(f";; {name} SECTION:")
+            self.proc.print(f";; {_title(name, message)} SECTION:")
         for record in records:
             if lookup.onesoa and lookup.transfer and record.rdtype == SOA:
                 if query.soa_shown:
@@ -205,25 +226,26 @@ class Printer:
             f"    {'query' if sending else 'response'}_message_data:", f"      opcode: {OPCODES[message.opcode]}",
             f"      status: {rcode_text(message.rcode)}", f"      id: {message.id}",
             f"      flags:{''.join(f' {word}' for word in flag_words(message))}",
-            *(f"      {name}: {count}" for name, count in zip(("QUESTION", "ANSWER", "AUTHORITY", "ADDITIONAL"), message.counts)),
+            *(f"      {name}: {count}" for name, count in zip(_counted(message), message.counts)),
         ]  # fmt: skip
         if lookup.comments and message.edns is not None:
             edns = message.edns
+            flags, rest = edns_flags(edns)
             lines += [
                 "      OPT_PSEUDOSECTION:",
                 "        EDNS:",
                 f"          version: {edns.version}",
-                f"          flags:{' do' if edns.do else ''}",
+                f"          flags:{flags}",
             ]
-            if edns.flags & 0x7FFF:
-                lines.append(f"          MBZ: 0x{edns.flags & 0x7FFF:04x}")
+            if rest:
+                lines.append(f"          MBZ: 0x{rest:04x}")
             lines.append(f"          udp: {edns.size}")
             lines += [
                 f"          {line}" if line else ""
-                for line in option_lines(edns, message.cookie, yaml=True, sending=sending)
+                for line in option_lines(edns, message.cookie, yaml=True, sending=sending and lookup.padding > 0)
             ]
         if lookup.question and message.questions:
-            lines.append("      QUESTION_SECTION:")
+            lines.append(f"      {_title('QUESTION', message)}_SECTION:")
             lines += [
                 f"        - '{_yaml_text(f'{q.name.to_text()} {class_text(q.rdclass)} {type_text(q.rdtype)}')}'"
                 for q in message.questions
@@ -236,7 +258,7 @@ class Printer:
         )
         for section, name in SECTIONS:
             if getattr(lookup, name.lower()) and message.sections[section]:
-                lines.append(f"      {name}_SECTION:")
+                lines.append(f"      {_title(name, message)}_SECTION:")
                 for record in message.sections[section]:
                     kind = f"{class_text(record.rdclass)} {type_text(record.rdtype)}"
                     words = f"{record.name.to_text()} {record.ttl} {kind} {rdata_text(record, layout)}"

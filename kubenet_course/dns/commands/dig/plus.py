@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kubenet_course.dns.client.engine import Client, Fatal
@@ -24,35 +23,35 @@ Use "dig -h" (or "dig -h | more") for complete list of options"""
 #: Options that switch one field of the lookup: name → field, and whether they are turned round.
 SWITCHES = {
     "aaflag": "aa", "aaonly": "aa", "additional": "additional", "adflag": "ad", "answer": "answer", "authority": "authority",
-    "badcookie": "badcookie", "besteffort": "best_effort", "cdflag": "cd", "class": "show_class", "crypto": "crypto",
+    "badcookie": "badcookie", "besteffort": "best_effort", "cdflag": "cd", "class": "show_class", "coflag": "co", "crypto": "crypto",
     "ednsnegotiation": "negotiate", "expandaaaa": "expand_aaaa", "expire": "expire", "fail": "fail", "header-only": "header_only",
-    "identify": "identify", "ignore": "ignore", "keepalive": "keepalive", "multiline": "multiline", "nsid": "nsid", "onesoa": "onesoa",
+    "identify": "identify", "ignore": "ignore", "keepalive": "keepalive", "multiline": "multiline", "onesoa": "onesoa",
     "qr": "qr", "question": "question", "raflag": "ra", "rdflag": "recurse", "recurse": "recurse", "showbadcookie": "show_badcookie",
     "stats": "stats", "tcflag": "tc", "ttlid": "ttl", "ttl": "ttl", "unknownformat": "unknown", "zflag": "z",
 }  # fmt: skip
 VALUES = (
-    "bufsize", "cookie", "domain", "edns", "ednsflags", "ednsopt", "ndots", "opcode", "padding", "qid", "retry", "split", "subnet",
-    "timeout", "tries",
+    "bufsize", "cookie", "domain", "edns", "ednsflags", "ednsopt", "ndots", "opcode", "padding", "qid", "retries", "retry", "split",
+    "subnet", "timeout", "tries",
 )  # fmt: skip
+#: Which of them need a value, which also with `no`, and which cannot have `no` at all.
+NEEDS = ("domain", "ndots", "opcode", "padding", "qid", "retries", "retry", "subnet", "timeout", "tries")
+NEEDS_ALWAYS = ("domain", "ndots", "padding", "retries", "retry", "timeout", "tries")
+ONLY_ON = ("bufsize", "domain", "ndots", "retries", "retry", "timeout", "tries")
 OTHERS = (
-    "all", "cmd", "comments", "defname", "dnssec", "do", "idnin", "idnout", "keepopen", "mapped", "nssearch", "rrcomments", "search",
-    "short", "showsearch", "tcp", "trace", "ttlunits", "vc", "yaml",
+    "all", "cmd", "comments", "defname", "dnssec", "do", "idnin", "idnout", "keepopen", "nsid", "nssearch", "rrcomments",
+    "search", "short", "showsearch", "tcp", "trace", "ttlunits", "vc", "yaml",
 )  # fmt: skip
+#: Options of old, and what is said about them.
+OBSOLETE = {
+    "dscp": "is obsolete and has no effect",
+    **dict.fromkeys(("mapped", "sigchase", "topdown", "trusted-key", "unexpected"), "is deprecated"),
+}
 MISSING = (
-    "coflag",
-    "dns64prefix",
-    "https",
-    "https-get",
-    "http-plain",
-    "http-plain-get",
-    "tls",
-    "tls-ca",
-    "tls-hostname",
-    "tls-certfile",
-    "tls-keyfile",
-)
-ALL = (*SWITCHES, *VALUES, *OTHERS, *MISSING)
-SYNONYMS = {"aa": "aaflag", "ad": "adflag", "cd": "cdflag", "do": "dnssec", "ra": "raflag", "rd": "rdflag"}
+    "dns64prefix", "http-plain", "http-plain-get", "http-plain-post", "https", "https-get", "https-post", "tls", "tls-ca",
+    "tls-certfile", "tls-hostname", "tls-keyfile",
+)  # fmt: skip
+ALL = (*SWITCHES, *VALUES, *OTHERS, *OBSOLETE, *MISSING)
+SYNONYMS = {"aa": "aaflag", "ad": "adflag", "cd": "cdflag", "cl": "class", "do": "dnssec", "ra": "raflag", "rd": "rdflag"}
 #: +ednsopt by name.
 EDNS_CODES = {
     "llq": 1, "ul": 2, "nsid": 3, "dau": 5, "dhu": 6, "n3u": 7, "ecs": 8, "expire": 9, "cookie": 10, "keepalive": 11, "padding": 12,
@@ -75,6 +74,7 @@ class PlusOptions:
 
     proc: Process
     client: Client
+    default: Lookup
     current: Lookup
     short = False
     show_command = True
@@ -120,33 +120,25 @@ class PlusOptions:
             name, state = option_name(text[2:]), False
         if name is None:
             raise self.invalid(f"+{words[0]}")
-        if name in MISSING:
-            raise self.unsupported(f"+{name}")
-        if name in SWITCHES:
+        if name in OBSOLETE:
+            self.proc.error(f";; +{name} option {OBSOLETE[name]}", end="")
+        elif name in MISSING:
+            self._missing(name, words[0], value, state)
+        elif name in SWITCHES:
             setattr(self.current, SWITCHES[name], state)
-            return
-        handler: Callable[..., None] = getattr(self, f"_{name}")
-        if name in VALUES:
-            if (
-                value is None
-                and state
-                and name
-                not in (
-                    "bufsize",
-                    "cookie",
-                    "edns",
-                    "ednsflags",
-                    "ednsopt",
-                    "opcode",
-                    "padding",
-                    "qid",
-                    "split",
-                )
-            ):
+        elif name in VALUES:
+            if (value is None and name in (NEEDS if state else NEEDS_ALWAYS)) or (not state and name in ONLY_ON):
                 raise self.invalid(f"+{words[0]}")
-            handler(value, state)
+            getattr(self, f"_{name}")(value, state)
         else:
-            handler(state)
+            getattr(self, f"_{name}")(state)
+
+    def _missing(self, name: str, written: str, value: str | None, state: bool) -> None:
+        if name.startswith("http") and state and value and not value.startswith("/"):
+            self.proc.error(f';; The given HTTP path "{value}" is not a valid absolute path')
+            raise self.invalid(f"+{written}")
+        if state:
+            raise self.unsupported(f"+{name}")
 
     def _all(self, state: bool) -> None:
         lookup = self.current
@@ -173,13 +165,18 @@ class PlusOptions:
     def _dnssec(self, state: bool) -> None:
         self.current.dnssec = state
 
+    def _nsid(self, state: bool) -> None:
+        self.current.nsid = state
+        if state:
+            self._with_edns()
+
+    def _with_edns(self) -> None:
+        self.current.edns = max(self.current.edns, 0)
+
     def _ignored(self, state: bool) -> None:
         """What changes nothing here: names are not converted, connections not kept."""
 
     _idnin = _idnout = _keepopen = _ignored
-
-    def _mapped(self, state: bool) -> None:
-        self.proc.error(";; +mapped option is deprecated", end="")
 
     def _rrcomments(self, state: bool) -> None:
         self.current.rrcomments = 1 if state else -1
@@ -226,7 +223,8 @@ class PlusOptions:
         self.current.ttl = True
 
     def _yaml(self, state: bool) -> None:
-        self.current.yaml = state
+        for lookup in (self.default, self.current, *self.client.queue):
+            lookup.yaml = state  # for the whole run
         if state:
             self.show_command = False
             self.current.stats = False
@@ -234,8 +232,6 @@ class PlusOptions:
 
     # -- +x=value -------------------------------------------------------------------------------
     def _bufsize(self, value: str | None, state: bool) -> None:
-        if not state:
-            raise self.invalid("+nobufsize")
         self.current.bufsize = DEFAULT_BUFSIZE if value is None else self.number("buffer size", value, 65535)
 
     def _hex(self, value: str) -> bytes:
@@ -246,14 +242,12 @@ class PlusOptions:
 
     def _cookie(self, value: str | None, state: bool) -> None:
         self.current.cookie = state
-        if state and self.current.edns < 0:
-            self.current.edns = 0
+        if state:
+            self._with_edns()
         self.current.cookie_text = self._hex(value) if value and state else b""
 
     def _domain(self, value: str | None, state: bool) -> None:
-        if not state or value is None:
-            raise self.invalid("+nodomain")
-        self.client.domain = value
+        self.client.domain = value or ""
         self.client.use_search = True
 
     def _edns(self, value: str | None, state: bool) -> None:
@@ -272,8 +266,7 @@ class PlusOptions:
             self.proc.print(f"invalid ednsflags '{value}': out of range")
             raise self.client.fatal("Couldn't parse ednsflags", 10)
         self.current.edns_flags = number
-        if self.current.edns < 0:
-            self.current.edns = 0
+        self._with_edns()
 
     def _ednsopt(self, value: str | None, state: bool) -> None:
         if not state:
@@ -291,8 +284,6 @@ class PlusOptions:
                 raise self.client.fatal(f"bad edns code point: {code}")
             number = int(code)
         self.current.options.append((number, self._hex(data)))
-        if self.current.edns < 0:
-            self.current.edns = 0
 
     def _ndots(self, value: str | None, state: bool) -> None:
         self.client.ndots = self.number("ndots", value or "", 0xFFFF)
@@ -306,9 +297,9 @@ class PlusOptions:
             self.current.opcode = self.number("opcode", value, 15)
 
     def _padding(self, value: str | None, state: bool) -> None:
-        self.current.padding = (
-            0 if not state else 128 if value is None else self.number("padding", value, 512)
-        )
+        if state:
+            self._with_edns()
+        self.current.padding = self.number("padding", value or "", 512)
 
     def _qid(self, value: str | None, state: bool) -> None:
         self.current.id = None if not state or value is None else self.number("qid", value, 65535)
@@ -316,11 +307,15 @@ class PlusOptions:
     def _retry(self, value: str | None, state: bool) -> None:
         self.current.tries = self.number("retries", value or "", 0xFFFFFFFE) + 1
 
+    _retries = _retry
+
     def _tries(self, value: str | None, state: bool) -> None:
         self.current.tries = max(1, self.number("tries", value or "", 0xFFFFFFFF))
 
     def _split(self, value: str | None, state: bool) -> None:
         if not state:
+            if value is not None:
+                raise self.invalid("+nosplit")
             self.split = 0
         elif value is None:
             self.split = None
@@ -343,9 +338,12 @@ class PlusOptions:
         if value == "0":
             self.current.subnet = (1, 0, b"")
             return
-        address = scoped_address(text)
+        if slash and ":" not in text:
+            text += ".0" * (3 - text.count("."))  # 10/8
+        address = scoped_address(text) if ":" in text or text.count(".") == 3 else None
         if address is None or (slash and not length.isdigit()):
             raise self.client.fatal(f"invalid address '{value}'")
+        self._with_edns()
         six = address[0].family == 6
         bits = 128 if six else 32
         prefix = min(int(length), bits) if slash else bits

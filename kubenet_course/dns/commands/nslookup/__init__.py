@@ -43,7 +43,7 @@ class Nslookup(Client):
         if self.printer.follow is not None:
             name, self.printer.follow = self.printer.follow, None
             lookup = query.lookup.clone(
-                textname=name, rdtype=28, asked_type=28, new_search=True, tries=self.settings.tries
+                textname=name, rdtype=28, asked_type=28, new_search=False, origins=[None], origin=0, tries=self.settings.tries
             )
             self.queue.append(lookup)
 

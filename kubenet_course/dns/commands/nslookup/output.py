@@ -72,7 +72,7 @@ class Printer:
             for record in message.answers:
                 self._say(record, answer=True)
         elif not (self.default_lookups and lookup.rdtype == A) and not self.found:
-            say(f"*** Can't find {short_name(lookup.name)}: No answer")
+            say(f"*** Can't find {lookup.textname}: No answer")
         if lookup.rdtype not in (A, AAAA) and not message.flag(0x400):
             say("\nAuthoritative answers can be found from:")
             for section in (AUTHORITY, ADDITIONAL):
