@@ -36,6 +36,7 @@ class Link:
     promiscuity: int
     addresses: list[Prefix]
     data: dict[str, Any] = field(default_factory=dict)
+    queue: int = 0
 
     @property
     def up(self) -> bool:
@@ -62,6 +63,7 @@ def _link(row: dict[str, Any]) -> Link:
         row.get("promiscuity", 0),
         addresses,
         info.get("info_data") or {},
+        row.get("txqlen", 0),
     )
 
 

@@ -1,7 +1,8 @@
 """bridge: a veth pair from the container to a Linux bridge of the host, which may be its gateway.
 
     {"type": "bridge", "bridge": "cni0", "isGateway": true, "isDefaultGateway": true, "ipMasq": true,
-     "hairpinMode": true, "vlan": 100, "mtu": 1450, "forceAddress": true, "promiscMode": true, "ipam": {…}}
+     "hairpinMode": true, "vlan": 100, "mtu": 1450, "forceAddress": true, "promiscMode": true,
+     "portIsolation": true, "disableContainerInterface": false, "ipam": {…}}
 
 # containernetworking/plugins plugins/main/bridge
 """
@@ -48,6 +49,8 @@ SHAPE = conf.shape(
     ipMasqBackend=OPTIONAL_STRING,
     macspoofchk=BOOL,
     enabledad=BOOL,
+    disableContainerInterface=BOOL,
+    portIsolation=BOOL,
     args=Struct(
         "",
         {"cni": Struct("BridgeArgs", {"mac": STRING}, go="main.BridgeArgs")},
@@ -104,6 +107,8 @@ def _trunk(items: list[dict[str, Any]] | None) -> list[int]:
 # -- ADD ------------------------------------------------------------------------------------------
 async def add(args: CmdArgs) -> None:
     fields = load(args.stdin, args.args)
+    if fields["ipam"]["type"] and fields["disableContainerInterface"]:
+        raise CniError("cannot use IPAM when DisableContainerInterface flag is set")
     fields["isGateway"] = fields["isGateway"] or fields["isDefaultGateway"]
     if fields["hairpinMode"] and fields["promiscMode"]:
         raise CniError("cannot set hairpin mode and promiscuous mode at the same time.")
@@ -122,7 +127,8 @@ async def add(args: CmdArgs) -> None:
         await _spoof.setup(args.here, veth.name, inside.mac, f"{args.container_id}-{args.ifname}")
     kind = fields["ipam"]["type"]
     if not kind:
-        await link.set_up(space, args.ifname, f"failed to set {quoted(args.ifname)} up: ")
+        if not fields["disableContainerInterface"]:
+            await link.set_up(space, args.ifname, f"failed to set {quoted(args.ifname)} up: ")
         await _finish(args, host, fields, result)
         return
     given = await invoke.ipam_add(args.here, kind, args.stdin, args.version)
@@ -167,7 +173,7 @@ async def _finish(args: CmdArgs, host: Netns, fields: dict[str, Any], result: Re
         if seconds:
             await args.here.sleep(seconds)
         veth = await link.get(host, result.interfaces[1].name)
-        if veth.state == "UP":
+        if veth.state == "UP" or fields["disableContainerInterface"]:
             break
         if number == len(PATIENCE) - 1:
             raise CniError(f"bridge port in error state: {veth.state.lower()}")
@@ -225,6 +231,11 @@ async def setup_veth(
         ) from None
     if fields["hairpinMode"]:
         await host.do("bridge", "link", "set", "dev", veth.name, "hairpin", "on")
+    if fields["portIsolation"]:
+        try:
+            await host.do("bridge", "link", "set", "dev", veth.name, "isolated", "on")
+        except CommandFailure as failure:
+            raise CniError(f"failed to set isolated on for {veth.name}: {failure.reason}") from None
     if (fields["vlan"] or fields["trunk"]) and not fields["preserveDefaultVlan"]:
         await host.do("bridge", "vlan", "del", "dev", veth.name, "vid", "1")
     try:
@@ -306,7 +317,7 @@ async def _vlan_interface(host: Netns, fields: dict[str, Any]) -> Link:
     if found is not None:
         return found
     try:
-        changes = {"mtu": bridge.mtu, "hairpinMode": False, "mac": "", "trunk": []}
+        changes = {"mtu": bridge.mtu, "hairpinMode": False, "portIsolation": False, "mac": "", "trunk": []}
         await setup_veth(host, host, bridge, name, {**fields, **changes})
     except CniError as error:
         raise CniError(f"faild to create vlan gateway {quoted(name)}: {error.msg}") from None

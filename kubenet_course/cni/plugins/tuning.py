@@ -1,7 +1,7 @@
 """tuning: settings of the container's namespace and of its interface, changed after another plugin.
 
     {"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}, "mac": "…", "mtu": 1400, "promisc": true,
-     "allmulti": true, "dataDir": "/run/cni/tuning"}
+     "allmulti": true, "txQLen": 1000, "dataDir": "/run/cni/tuning"}
 
 What the interface had before is kept in dataDir for DEL. /etc/cni/tuning/allowlist.conf, where it is
 there, holds patterns of the settings that are allowed.
@@ -43,6 +43,7 @@ _ARGS = Struct(
         "promisc": OPTIONAL_BOOL,
         "mtu": OPTIONAL_INT,
         "allmulti": OPTIONAL_BOOL,
+        "txQLen": OPTIONAL_INT,
     },
     go="main.IPAMArgs",
 )
@@ -54,6 +55,7 @@ _SHAPE = conf.shape(
     promisc=BOOL,
     mtu=INT,
     allmulti=OPTIONAL_BOOL,
+    txQLen=OPTIONAL_INT,
     runtimeConfig=Struct("", {"mac": STRING}, go=r'struct { Mac string "json:\"mac,omitempty\"" }'),
     args=Struct("", {"cni": _ARGS}, go=r'struct { A *main.IPAMArgs "json:\"cni\"" }'),
 )
@@ -70,7 +72,7 @@ def load(args: CmdArgs) -> dict[str, Any]:
     fields["mac"] = fields["runtimeConfig"]["mac"] or given.get("MAC", "") or fields["mac"]
     own = fields["args"]["cni"]
     fields["sysctl"].update(own["sysctl"] or {})
-    for key in ("mac", "promisc", "mtu", "allmulti"):
+    for key in ("mac", "promisc", "mtu", "allmulti", "txQLen"):
         if own[key] is not None:
             fields[key] = own[key]
     return fields
@@ -118,9 +120,14 @@ async def add(args: CmdArgs) -> None:
     space = await netns.open_netns(args.here, args.netns, " ")
     for name, value in fields["sysctl"].items():
         await _write(space, name, name.replace(".", "/").replace("IFNAME", args.ifname, 1), value)
-    if fields["mac"] or fields["mtu"] or fields["promisc"] or fields["allmulti"] is not None:
+    if fields["mac"] or fields["mtu"] or fields["promisc"] or _given(fields):
         await _tune(args, fields, space, before)
     args.print_result(before)
+
+
+def _given(fields: dict[str, Any]) -> bool:
+    """Whether something is to be set for which no value means "leave it"."""
+    return fields["allmulti"] is not None or fields["txQLen"] is not None
 
 
 def _before(fields: dict[str, Any]) -> Result:
@@ -168,6 +175,8 @@ async def _tune(args: CmdArgs, fields: dict[str, Any], space: Netns, before: Res
         await _set(space, name, f"mtu {fields['mtu']}")
     if fields["allmulti"] is not None:
         await _set(space, name, f"allmulticast {'on' if fields['allmulti'] else 'off'}")
+    if fields["txQLen"] is not None:
+        await _set(space, name, f"txqueuelen {fields['txQLen']}")
 
 
 async def _set(space: Netns, name: str, words: str) -> None:
@@ -199,6 +208,8 @@ async def _keep(args: CmdArgs, fields: dict[str, Any], found: Link) -> None:
         data["mtu"] = found.mtu
     if fields["allmulti"] is not None:
         data["allmulti"] = "ALLMULTI" in found.flags
+    if fields["txQLen"] is not None:
+        data["txQLen"] = found.queue
     try:
         args.here.mkdir(fields["dataDir"])
     except KernelError as error:
@@ -225,6 +236,8 @@ async def delete(args: CmdArgs) -> None:
         for key, word in (("promisc", "promisc"), ("allmulti", "allmulticast")):
             if data.get(key) is not None:
                 await _set(space, args.ifname, f"{word} {'on' if data[key] else 'off'}")
+        if data.get("txQLen") is not None:
+            await _set(space, args.ifname, f"txqueuelen {data['txQLen']}")
     except (CniError, gojson.GoJsonError):
         return
     args.here.remove(path)
@@ -267,6 +280,11 @@ async def check(args: CmdArgs) -> None:
         raise CniError(
             f"Error: Tuning configured all-multicast mode of {name} is {str(wanted_all).lower()}, "
             f"current value is {shown}"
+        )
+    if fields["txQLen"] is not None and fields["txQLen"] != found.queue:
+        raise CniError(
+            f"Error: Tuning configured Transmit Queue Length of {name} is {fields['txQLen']}, "
+            f"current value is {found.queue}"
         )
 
 
