@@ -68,7 +68,7 @@ def icmp_send(net: NetNamespace, skb: SkBuff, kind: int, code: int, info: int = 
     if skb.trace is not None:
         skb.trace.caused(skb, answer)
     if skb.nfct is not None:
-        from kubenet_course.kernel.netfilter.conntrack import nf_ct_attach
+        from kubenet_course.kernel.netfilter.conntrack_entry import nf_ct_attach
 
         nf_ct_attach(answer, skb)
     icmp_push_reply(net, answer)

@@ -73,7 +73,7 @@ def icmpv6_send(
     if skb.trace is not None:
         skb.trace.caused(skb, answer)
     if skb.nfct is not None:
-        from kubenet_course.kernel.netfilter.conntrack import nf_ct_attach
+        from kubenet_course.kernel.netfilter.conntrack_entry import nf_ct_attach
 
         nf_ct_attach(answer, skb)
     icmpv6_push(net, answer)

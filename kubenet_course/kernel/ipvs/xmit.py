@@ -22,7 +22,7 @@ def track(net: NetNamespace, conn: Connection, skb: SkBuff, outgoing: bool) -> N
     """ip_vs_update_conntrack() with net.ipv4.vs.conntrack, else ip_vs_notrack()."""
     if net.rooms.get("conntrack") is None:
         return
-    from kubenet_course.kernel.netfilter.conntrack import IP_CT_UNTRACKED, UNTRACKED, invert
+    from kubenet_course.kernel.netfilter.conntrack_entry import IP_CT_UNTRACKED, UNTRACKED, invert
 
     if not conn.tracked:
         skb.nfct, skb.ctinfo = UNTRACKED, IP_CT_UNTRACKED

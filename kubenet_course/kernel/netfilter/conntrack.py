@@ -1,26 +1,49 @@
 """Connection tracking: which conversation a packet belongs to (net/netfilter/nf_conntrack_core.c).
 
-An entry has two tuples: `orig`, as the first packet was, and `reply`, as an answer will look. Both
-are keys of one dictionary, so a packet's entry costs one look-up in either direction. NAT changes
-only `reply`, before the entry is confirmed.
+Both tuples of an entry (conntrack_entry.py) are keys of one dictionary, so a packet's entry costs one
+look-up in either direction. NAT changes only `reply`, before the entry is confirmed.
 
     PRE_ROUTING, LOCAL_OUT (-200)       conntrack_in(): find the entry or make one; set its state
     LOCAL_IN, POST_ROUTING (last)       conntrack_confirm(): the first packet got through: keep it
 
-A tuple is (source, destination, protocol, source port, destination port); for ICMP the ports are
-the identifier and type << 8 | code. Tracking is off in a namespace until something needs it (a ct
-or state match, a NAT target), and off again when the last such rule has gone; entries stay.
-Timeouts run on the virtual clock and are checked when an entry is met, not by timers.
-
-Length: a packet's way through connection tracking, in one piece.
+Tracking is off in a namespace until something needs it (a ct or state match, a NAT target), and off
+again when the last such rule has gone; entries stay. Timeouts run on the virtual clock and are
+checked when an entry is met, not by timers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kubenet_course.kernel.netfilter import conntrack_icmp, conntrack_tcp
+from kubenet_course.kernel.netfilter import conntrack_icmp, conntrack_proto, conntrack_tcp
+from kubenet_course.kernel.netfilter.conntrack_entry import (
+    ICMP,
+    ICMPV6,
+    IP_CT_ESTABLISHED,
+    IP_CT_ESTABLISHED_REPLY,
+    IP_CT_IS_REPLY,
+    IP_CT_NEW,
+    IP_CT_RELATED,
+    IPS_ASSURED,
+    IPS_CONFIRMED,
+    IPS_DYING,
+    IPS_EXPECTED,
+    IPS_SEEN_REPLY,
+    IPS_TEMPLATE,
+    ORIGINAL,
+    REPLY,
+    TCP,
+    UDP,
+    UNTRACKED,
+    ConntrackEntry,
+    Tuple,
+    describe,
+    invert,
+    refresh,
+    source_key,
+    tuple_of_packet,
+)
 from kubenet_course.kernel.netfilter.defrag import defrag4, defrag6
 from kubenet_course.kernel.netfilter.hooks import (
     NF_INET_LOCAL_IN,
@@ -37,107 +60,6 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.kernel.netns import NetNamespace
     from kubenet_course.kernel.skbuff import SkBuff
-
-Tuple = tuple[int, int, int, int, int]
-
-# enum ip_conntrack_info
-IP_CT_ESTABLISHED, IP_CT_RELATED, IP_CT_NEW, IP_CT_ESTABLISHED_REPLY, IP_CT_RELATED_REPLY = range(5)
-IP_CT_IS_REPLY = 3
-IP_CT_UNTRACKED = 7
-ORIGINAL, REPLY = 0, 1
-
-# enum ip_conntrack_status
-IPS_EXPECTED, IPS_SEEN_REPLY, IPS_ASSURED, IPS_CONFIRMED = 1, 2, 4, 8
-IPS_SRC_NAT, IPS_DST_NAT = 16, 32
-IPS_NAT_MASK = IPS_SRC_NAT | IPS_DST_NAT
-IPS_SRC_NAT_DONE, IPS_DST_NAT_DONE = 128, 256
-IPS_DYING, IPS_FIXED_TIMEOUT, IPS_TEMPLATE = 512, 1024, 2048
-
-TCP, UDP, ICMP, ICMPV6, SCTP, DCCP, UDPLITE, GRE = 6, 17, 1, 58, 132, 33, 136, 47
-WITH_PORTS = frozenset({TCP, UDP, SCTP, DCCP, UDPLITE})
-
-
-class ConntrackEntry:
-    """One connection (struct nf_conn). `counters` is [[packets, bytes], [packets, bytes]] or None."""
-
-    __slots__ = (
-        "family", "orig", "reply", "status", "expires", "timeout", "mark", "zone", "tcp", "stream_at", "counters",
-        "ident", "started", "stopped", "manip", "masq_index", "helper", "labels", "master", "changed",
-    )  # fmt: skip
-
-    def __init__(self, family: int, orig: Tuple, reply: Tuple, zone: int = 0):
-        self.family = family
-        self.orig = orig
-        self.reply = reply
-        self.status = 0
-        self.expires = 0
-        self.timeout = 0
-        self.mark = 0
-        self.zone = zone
-        self.tcp: Any = None
-        self.stream_at = 0
-        self.counters: list[list[int]] | None = None
-        self.ident = 0
-        self.started = 0
-        self.stopped = 0
-        #: What NAT writes, as [maniptype][direction] -> (address, port) or None; see nat.py.
-        self.manip: Any = None
-        self.masq_index = 0
-        self.helper = ""
-        self.labels = 0
-        self.master: ConntrackEntry | None = None
-        #: Something changed that listeners are told of when the packet is done.
-        self.changed = False
-
-    @property
-    def protocol(self) -> int:
-        return self.orig[2]
-
-    @property
-    def confirmed(self) -> bool:
-        return bool(self.status & IPS_CONFIRMED)
-
-    def tuple_of(self, direction: int) -> Tuple:
-        return self.reply if direction else self.orig
-
-    def __repr__(self) -> str:
-        return f"<ConntrackEntry {self.orig} {self.reply}>"
-
-
-#: Stands on packets that a rule took out of tracking (CT --notrack, NOTRACK).
-UNTRACKED = ConntrackEntry(0, (0, 0, 0, 0, 0), (0, 0, 0, 0, 0))
-
-
-def invert(family: int, tup: Tuple) -> Tuple | None:
-    """nf_ct_invert_tuple(): the answer's tuple; None for ICMP messages without an answer."""
-    source, destination, protocol, a, b = tup
-    if protocol == ICMP and family == 4 or protocol == ICMPV6 and family == 6:
-        other = conntrack_icmp.inverse_type(family, b >> 8)
-        return None if other is None else (destination, source, protocol, a, other << 8 | b & 255)
-    return (destination, source, protocol, b, a)
-
-
-def tuple_of_packet(skb: SkBuff) -> Tuple | None:
-    """nf_ct_get_tuple(); None where the transport header is missing (a fragment, cut short)."""
-    ip = skb.network
-    protocol = ip[2]
-    transport = skb.transport
-    if protocol == TCP or protocol == UDP:
-        if transport is None:
-            return None
-        return (ip[0], ip[1], protocol, transport[0], transport[1])
-    if protocol == ICMP or protocol == ICMPV6:
-        if transport is None:
-            return None
-        return (ip[0], ip[1], protocol, transport[2] >> 16, transport[0] << 8 | transport[1])
-    if protocol in WITH_PORTS:
-        payload = skb.payload
-        if not isinstance(payload, (bytes, bytearray)) or len(payload) < 4:
-            return None
-        ports = int.from_bytes(payload[:4], "big")
-        return (ip[0], ip[1], protocol, ports >> 16, ports & 0xFFFF)
-    return (ip[0], ip[1], protocol, 0, 0)
-
 
 TIMEOUT_FILES = {
     "generic": "generic_timeout", "icmp": "icmp_timeout", "icmpv6": "icmpv6_timeout", "udp": "udp_timeout",
@@ -297,11 +219,6 @@ class Conntrack:
                 self.loop.call_later(SECOND, self.watch_expiry)
 
 
-def source_key(ct: ConntrackEntry) -> tuple:
-    """hash_by_src(): entries that come from the same socket, whatever their destination."""
-    return (ct.family, ct.zone, ct.orig[0], ct.orig[2], ct.orig[3])
-
-
 def conntrack(net: NetNamespace) -> Conntrack:
     """The namespace's table, made at first use."""
     found = net.rooms.get("conntrack")
@@ -377,7 +294,7 @@ def conntrack_in(
             if not ct.status & IPS_ASSURED:
                 ct.status |= IPS_ASSURED
                 ct.changed = True
-        refresh(room, ct, skb, direction, timeout, now)
+        refresh(ct, skb, direction, timeout, now)
     elif protocol == TCP:
         verdict_number = conntrack_tcp.packet(room, ct, skb, direction, ctinfo)
         if verdict_number != 1:
@@ -386,7 +303,7 @@ def conntrack_in(
                 return conntrack_in(net, hook, skb, indev, outdev)
             room.stats["invalid"] += 1
             return True
-    elif not _other_packet(room, ct, skb, direction, family, now):
+    elif not conntrack_proto.packet(room, ct, skb, direction, family, now):
         room.stats["invalid"] += 1
         return True
     if direction and not ct.status & IPS_SEEN_REPLY:
@@ -413,43 +330,6 @@ def _full(net: NetNamespace, skb: SkBuff) -> bool:
     net.host.log("nf_conntrack: nf_conntrack: table full, dropping packet")
     skb.drop("NETFILTER_DROP", net)
     return False
-
-
-def _other_packet(room: Conntrack, ct: ConntrackEntry, skb: SkBuff, direction: int, family: int, now: int) -> bool:
-    """icmp_packet(), generic_packet() and the rest; False makes the packet INVALID."""
-    protocol = ct.orig[2]
-    if protocol == ICMP and family == 4 or protocol == ICMPV6 and family == 6:
-        if not ct.status & IPS_CONFIRMED and not conntrack_icmp.may_begin(family, skb.transport[0]):
-            return False
-        refresh(room, ct, skb, direction, room.timeouts["icmp" if family == 4 else "icmpv6"], now)
-        return True
-    if protocol == UDPLITE:
-        replied = ct.status & IPS_SEEN_REPLY
-        refresh(room, ct, skb, direction, room.timeouts["udp_stream" if replied else "udp"], now)
-        if replied:
-            ct.status |= IPS_ASSURED
-        return True
-    if protocol == GRE:
-        replied = ct.status & IPS_SEEN_REPLY
-        refresh(room, ct, skb, direction, room.timeouts["gre_stream" if replied else "gre"], now)
-        if replied:
-            ct.status |= IPS_ASSURED
-        return True
-    refresh(room, ct, skb, direction, room.timeouts["generic"], now)
-    return True
-
-
-def refresh(room: Conntrack, ct: ConntrackEntry, skb: SkBuff, direction: int, timeout: int, now: int) -> None:
-    """nf_ct_refresh_acct(): a packet more; the entry lives `timeout` ns from now."""
-    if ct.status & IPS_CONFIRMED:
-        if not ct.status & IPS_FIXED_TIMEOUT:
-            ct.expires = now + timeout
-    else:
-        ct.timeout = timeout
-    if ct.counters is not None:
-        counter = ct.counters[direction]
-        counter[0] += 1
-        counter[1] += skb.len
 
 
 def init_conntrack(
@@ -505,21 +385,3 @@ def conntrack_confirm(
     if skb.trace is not None:
         skb.trace.stage(skb, "nf_conntrack_confirm", net)
     return True
-
-
-def nf_ct_attach(new: SkBuff, old: SkBuff) -> None:
-    """nf_conntrack_attach(): an ICMP error or RST made here belongs to the packet it is about."""
-    ct = old.nfct
-    if ct is None or ct is UNTRACKED:
-        new.nfct = ct
-        return
-    new.nfct = ct
-    new.ctinfo = IP_CT_RELATED if old.ctinfo >= IP_CT_IS_REPLY else IP_CT_RELATED_REPLY
-
-
-def describe(ct: ConntrackEntry, now: int) -> dict[str, Any]:
-    """A snapshot for the trace: what may change later."""
-    return {
-        "orig": ct.orig, "reply": ct.reply, "status": ct.status, "mark": ct.mark, "family": ct.family,
-        "state": ct.tcp.name if ct.tcp is not None else None, "timeout": max(0, ct.expires - now) // SECOND,
-    }  # fmt: skip

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from kubenet_course.wire.addresses import IPv4Address, IPv6Address
 
 if TYPE_CHECKING:
-    from kubenet_course.kernel.netfilter.conntrack import Conntrack, Tuple
+    from kubenet_course.kernel.netfilter.conntrack import Conntrack
+    from kubenet_course.kernel.netfilter.conntrack_entry import Tuple
     from kubenet_course.kernel.skbuff import SkBuff
 
 #: Requests and their answers: echo, timestamp, information, address mask.
@@ -32,7 +33,7 @@ def may_begin(family: int, kind: int) -> bool:
 
 def handle_error(room: Conntrack, skb: SkBuff, family: int, zone: int) -> bool | None:
     """nf_conntrack_icmpv4_error(): None where the message is no error and is tracked itself."""
-    from kubenet_course.kernel.netfilter import conntrack as core
+    from kubenet_course.kernel.netfilter import conntrack_entry as core
 
     kind = skb.transport[0]
     if family == 6 and kind in UNTRACKED6:

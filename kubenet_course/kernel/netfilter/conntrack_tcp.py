@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubenet_course.kernel.netfilter.conntrack_entry import refresh
 from kubenet_course.wire import tcp_options
 from kubenet_course.wire.tcp import ACK, FIN, RST, SYN
 
 if TYPE_CHECKING:
-    from kubenet_course.kernel.netfilter.conntrack import Conntrack, ConntrackEntry
+    from kubenet_course.kernel.netfilter.conntrack import Conntrack
+    from kubenet_course.kernel.netfilter.conntrack_entry import ConntrackEntry
     from kubenet_course.kernel.skbuff import SkBuff
     from kubenet_course.wire.tcp import TcpHeader
 
@@ -159,9 +161,7 @@ def packet(room: Conntrack, ct: ConntrackEntry, skb: SkBuff, direction: int, cti
         ct.changed = True
     if new != old:
         ct.changed = True
-    from kubenet_course.kernel.netfilter.conntrack import refresh
-
-    refresh(room, ct, skb, direction, timeout, room.loop.now)
+    refresh(ct, skb, direction, timeout, room.loop.now)
     return 1
 
 

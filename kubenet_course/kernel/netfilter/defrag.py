@@ -18,25 +18,17 @@ def defrag4(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, 
     """ipv4_conntrack_defrag(): a whole packet goes on; a fragment is kept, and the last one sends the whole through anew."""
     if not skb.network[6] & 0x3FFF:
         return True
-    user = f"conntrack-{hook}"
-    trace, queued = skb.trace, skb
-    whole = net.ipv4.fragments.collect(queued, user)
+    trace = skb.trace
+    whole = net.ipv4.fragments.collect(skb, f"conntrack-{hook}")
     if whole is None:
         return False
     whole.trace = trace
     whole.cb = {**(whole.cb or {}), "ignore_df": True}
-    if hook == NF_INET_PRE_ROUTING:
-        if skb.nf_flags & IN_BRIDGE:
-            whole.nf_flags = skb.nf_flags
-            bridge.resume(net, whole)
-            return False
+    if not _to_its_bridge(net, hook, skb, whole):
         from kubenet_course.kernel.inet.ip_input import ip_rcv
-
-        ip_rcv(net, whole)
-    else:
         from kubenet_course.kernel.inet.ip_output import ip_local_out_finish
 
-        ip_local_out_finish(net, whole)
+        (ip_rcv if hook == NF_INET_PRE_ROUTING else ip_local_out_finish)(net, whole)
     return False
 
 
@@ -47,16 +39,18 @@ def defrag6(net: NetNamespace, hook: int, skb: SkBuff, indev: NetDevice | None, 
     whole = net.ipv6.fragments.collect(skb, f"conntrack-{hook}")
     if whole is None:
         return False
-    if hook == NF_INET_PRE_ROUTING:
-        if skb.nf_flags & IN_BRIDGE:
-            whole.nf_flags = skb.nf_flags
-            bridge.resume(net, whole)
-            return False
+    if not _to_its_bridge(net, hook, skb, whole):
         from kubenet_course.kernel.inet6.input import ipv6_rcv
-
-        ipv6_rcv(net, whole)
-    else:
         from kubenet_course.kernel.inet6.output import ip6_local_out_finish
 
-        ip6_local_out_finish(net, whole)
+        (ipv6_rcv if hook == NF_INET_PRE_ROUTING else ip6_local_out_finish)(net, whole)
     return False
+
+
+def _to_its_bridge(net: NetNamespace, hook: int, last: SkBuff, whole: SkBuff) -> bool:
+    """Where the last fragment was on its way through a bridge, the whole goes on there."""
+    if hook != NF_INET_PRE_ROUTING or not last.nf_flags & IN_BRIDGE:
+        return False
+    whole.nf_flags = last.nf_flags
+    bridge.resume(net, whole)
+    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
-from kubenet_course.kernel.netfilter.conntrack import IP_CT_UNTRACKED, UNTRACKED
+from kubenet_course.kernel.netfilter.conntrack_entry import IP_CT_UNTRACKED, UNTRACKED
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netfilter.tables import HookState

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubenet_course.kernel.netfilter.conntrack import (
+from kubenet_course.kernel.netfilter.conntrack import Conntrack
+from kubenet_course.kernel.netfilter.conntrack_entry import (
     ICMP,
     ICMPV6,
     IP_CT_IS_REPLY,
@@ -28,7 +29,6 @@ from kubenet_course.kernel.netfilter.conntrack import (
     IPS_SRC_NAT_DONE,
     UNTRACKED,
     WITH_PORTS,
-    Conntrack,
     ConntrackEntry,
     Tuple,
     invert,

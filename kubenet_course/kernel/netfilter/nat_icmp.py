@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubenet_course.kernel.netfilter.conntrack import (
+from kubenet_course.kernel.netfilter.conntrack_entry import (
     ICMP,
     ICMPV6,
     IP_CT_IS_REPLY,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
-from kubenet_course.kernel.netfilter.conntrack import nf_ct_attach
+from kubenet_course.kernel.netfilter.conntrack_entry import nf_ct_attach
 from kubenet_course.wire.tcp import ACK, FIN, RST, SYN, TcpHeader
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.conntrack import UNTRACKED
+from kubenet_course.kernel.netfilter.conntrack_entry import UNTRACKED
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem
 
 if TYPE_CHECKING:

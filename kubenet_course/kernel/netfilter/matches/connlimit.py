@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter import conntrack as core
+from kubenet_course.kernel.netfilter import conntrack_entry as core
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, mask_text, prefix_of, problem
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter import conntrack as ct_core
+from kubenet_course.kernel.netfilter import conntrack_entry as ct_core
 from kubenet_course.kernel.netfilter.xt import (
     Extension,
     Names,

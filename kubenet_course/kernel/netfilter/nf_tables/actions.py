@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kubenet_course.kernel.netfilter.conntrack import IP_CT_UNTRACKED, UNTRACKED
+from kubenet_course.kernel.netfilter.conntrack_entry import IP_CT_UNTRACKED, UNTRACKED
 from kubenet_course.kernel.netfilter.log import log_packet
 from kubenet_course.kernel.netfilter.nf_tables import diversions, dynset, rewrite
 from kubenet_course.kernel.netfilter.nf_tables import statements as st

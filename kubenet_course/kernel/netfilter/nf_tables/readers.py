@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kubenet_course.kernel.netfilter.conntrack import UNTRACKED
+from kubenet_course.kernel.netfilter.conntrack_entry import UNTRACKED
 from kubenet_course.kernel.netfilter.nf_tables import fib, hashing
 from kubenet_course.kernel.netfilter.nf_tables.expressions import (
     Binop,

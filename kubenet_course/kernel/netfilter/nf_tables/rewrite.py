@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kubenet_course.kernel.netfilter.conntrack import IPS_TEMPLATE, UNTRACKED, ConntrackEntry
+from kubenet_course.kernel.netfilter.conntrack_entry import IPS_TEMPLATE, UNTRACKED, ConntrackEntry
 from kubenet_course.kernel.netfilter.nf_tables.expressions import Ct, Expr, Meta, Option, Payload
 from kubenet_course.kernel.netfilter.nf_tables.protocols import PROTOCOLS, TRANSPORT
 from kubenet_course.kernel.netfilter.tables import NF_TRACE, Table

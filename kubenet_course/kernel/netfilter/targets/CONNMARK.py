@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
-from kubenet_course.kernel.netfilter.conntrack import UNTRACKED
+from kubenet_course.kernel.netfilter.conntrack_entry import UNTRACKED
 from kubenet_course.kernel.netfilter.tables import CONTINUE
 from kubenet_course.kernel.netfilter.targets.MARK import FULL, MODES, mark_words, operation
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, problem

@@ -6,7 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
-from kubenet_course.kernel.netfilter.conntrack import IP_CT_UNTRACKED, IPS_TEMPLATE, UNTRACKED, ConntrackEntry
+from kubenet_course.kernel.netfilter.conntrack_entry import (
+    IP_CT_UNTRACKED,
+    IPS_TEMPLATE,
+    UNTRACKED,
+    ConntrackEntry,
+)
 from kubenet_course.kernel.netfilter.tables import CONTINUE
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, Place, number, problem
 

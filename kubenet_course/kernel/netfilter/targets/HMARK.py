@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.conntrack import UNTRACKED
+from kubenet_course.kernel.netfilter.conntrack_entry import UNTRACKED
 from kubenet_course.kernel.netfilter.matches.multiport import ports_of
 from kubenet_course.kernel.netfilter.tables import CONTINUE
 from kubenet_course.kernel.netfilter.xt import Extension, Names, Opt, problem

@@ -5,13 +5,12 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from kubenet_course.kernel.netfilter.conntrack import (
+from kubenet_course.kernel.netfilter.conntrack import Conntrack, conntrack
+from kubenet_course.kernel.netfilter.conntrack_entry import (
     IPS_DST_NAT,
     IPS_SRC_NAT,
     UNTRACKED,
-    Conntrack,
     ConntrackEntry,
-    conntrack,
     invert,
 )
 from kubenet_course.kernel.netfilter.conntrack_tcp import NAMES as STATES

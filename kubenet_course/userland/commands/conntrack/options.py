@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubenet_course.kernel.netfilter.conntrack import (
+from kubenet_course.kernel.netfilter.conntrack_entry import (
     IPS_DST_NAT,
     IPS_DST_NAT_DONE,
     IPS_SRC_NAT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubenet_course.kernel.netfilter.conntrack import (
+from kubenet_course.kernel.netfilter.conntrack_entry import (
     ICMP,
     ICMPV6,
     IPS_ASSURED,
