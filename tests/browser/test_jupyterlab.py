@@ -200,16 +200,22 @@ def test_notebook_02_runs_and_its_journey_can_be_walked(jupyterlab, browser):
 
 
 def scrolled_to(page: Any, selector: str) -> Any:
-    """The first such element; the notebook is scrolled for it, because cells out of sight are not drawn."""
+    """The first such element; the notebook is scrolled for it, because cells out of sight are not drawn.
+
+    On a busy computer they are not drawn at once either: each way through the notebook is slower than the last.
+    """
     found = page.locator(selector).first
-    for _ in range(720):
-        if found.count():
-            found.scroll_into_view_if_needed()
-            return found
-        page.locator(".jp-WindowedPanel-outer").first.evaluate(
-            "(box) => { box.scrollTop = box.scrollTop + 500 >= box.scrollHeight - box.clientHeight ? 0 : box.scrollTop + 500; }"
-        )
-        page.wait_for_timeout(250)
+    box = page.locator(".jp-WindowedPanel-outer").first
+    for patience in (0.25, 0.5, 1, 2, 4):
+        box.evaluate("(box) => { box.scrollTop = 0; }")
+        at_end = False
+        while not at_end:
+            page.wait_for_timeout(patience * 1000)
+            if found.count():
+                found.scroll_into_view_if_needed()
+                return found
+            at_end = box.evaluate("(box) => box.scrollTop + 500 >= box.scrollHeight - box.clientHeight")
+            box.evaluate("(box) => { box.scrollTop += 500; }")
     raise AssertionError(f"nothing in the notebook is {selector}")
 
 
