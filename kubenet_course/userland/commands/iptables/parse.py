@@ -1,83 +1,48 @@
 """The command line of iptables (xtables' do_parse(): iptables/xshared.c).
 
-Length: the grammar of one command line.
+What may stand there is in grammar.py, what single words mean in words.py.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from kubenet_course.kernel.netfilter.extensions import find_match, find_target
 from kubenet_course.kernel.netfilter.rule import XtRule
 from kubenet_course.kernel.netfilter.xt import (
-    PROTOCOL_NUMBERS,
     Extension,
     Names,
     Opt,
-    XtablesError,
     number,
     problem,
     protocol_number,
-    warn_of_device_name,
 )
-from kubenet_course.userland.commands.iptables.addresses import host_networks, parse_mask
+from kubenet_course.userland.commands.iptables.addresses import host_networks
 from kubenet_course.userland.commands.iptables.getopt import Getopt, Word
-
-COMMANDS = "ADCRILSFZNXEPVh"
-LETTERS_OF = {
-    "append": "A", "delete": "D", "check": "C", "insert": "I", "replace": "R", "list": "L", "list-rules": "S",
-    "flush": "F", "zero": "Z", "new-chain": "N", "delete-chain": "X", "rename-chain": "E", "policy": "P",
-}  # fmt: skip
-LONG_OF = {letter: name for name, letter in LETTERS_OF.items()}
-SHORT = {
-    "A": ":", "D": ":", "C": ":", "R": ":", "I": ":", "L": "::", "S": "::", "M": ":", "F": "::", "Z": "::", "N": ":",
-    "X": "::", "E": ":", "P": ":", "V": "", "h": "::", "o": ":", "p": ":", "s": ":", "d": ":", "j": ":", "i": ":",
-    "f": "", "b": "", "v": "", "w": "::", "W": "::", "n": "", "t": ":", "m": ":", "x": "", "c": ":", "g": ":", "4": "", "6": "",
-}  # fmt: skip
-LONG = {
-    **{name: (letter, SHORT[letter]) for name, letter in LETTERS_OF.items()},
-    "source": ("s", ":"), "destination": ("d", ":"), "src": ("s", ":"), "dst": ("d", ":"), "protocol": ("p", ":"),
-    "in-interface": ("i", ":"), "jump": ("j", ":"), "table": ("t", ":"), "match": ("m", ":"), "numeric": ("n", ""),
-    "out-interface": ("o", ":"), "verbose": ("v", ""), "wait": ("w", "::"), "wait-interval": ("W", "::"), "exact": ("x", ""),
-    "fragments": ("f", ""), "version": ("V", ""), "help": ("h", "::"), "line-numbers": ("0", ""), "modprobe": ("M", ":"),
-    "set-counters": ("c", ":"), "goto": ("g", ":"), "ipv4": ("4", ""), "ipv6": ("6", ""),
-}  # fmt: skip
-TABLES = ("filter", "nat", "mangle", "raw", "security")
-#: Options in the order of their bits, and, per command, those it does not take.
-OPTION_BITS = "nsdpjvxio0cf"
-ILLEGAL = {
-    "I": "nx0", "D": "nx0c", "D#": "nsdpjxio0cf", "R": "nx0", "A": "nx0", "L": "sdpjiocf", "F": "nsdpjxio0cf",
-    "Z": "nsdpjxio0cf", "Z#": "nsdpjxio0cf", "N": "nsdpjxio0cf", "X": "nsdpjxio0cf", "P": "nsdpjxio0f",
-    "E": "nsdpjxio0cf", "S": "nsdpjxio0cf", "C": "nx0c",
-}  # fmt: skip
-RULE_COMMANDS = ("A", "D", "C", "I", "R")
-MAX_CHAIN = 29
-
-
-@dataclass
-class Command:
-    """What a command line asks for. `letter` is ``D#`` or ``Z#`` for a rule by number."""
-
-    letter: str = ""
-    zero_too: bool = False
-    table: str = "filter"
-    chain: str | None = None
-    number: int = 0
-    new_name: str = ""
-    policy: str = ""
-    rules: list[XtRule] = field(default_factory=list)
-    counters: tuple[int, int] = (0, 0)
-    verbose: int = 0
-    options: set[str] = field(default_factory=set)
-    family: int = 4
-    help: bool = False
-    version: bool = False
-    #: -4 given to ip6tables, or -6 to iptables: nothing is done.
-    other_family: bool = False
-    #: The name after -j or -g where no extension has it: a chain, to be found when it is done.
-    chain_target: str = ""
+from kubenet_course.userland.commands.iptables.grammar import (
+    COMMANDS,
+    ILLEGAL,
+    LONG,
+    LONG_OF,
+    MAX_CHAIN,
+    OPTION_BITS,
+    RULE_COMMANDS,
+    SHORT,
+    TABLES,
+    Command,
+)
+from kubenet_course.userland.commands.iptables.words import (
+    BadArgument,
+    Stop,
+    check_chain_name,
+    copy_rule,
+    no_table,
+    parse_counter,
+    parse_interface,
+    parse_new_chain,
+    parse_rule_number,
+    parse_target,
+)
 
 
 class CommandParser:
@@ -177,7 +142,9 @@ class CommandParser:
             if argument == "":
                 raise problem("Empty interface is likely to be undesired")
             self._option(letter)
-            name = self._interface(argument)
+            name = parse_interface(argument, self.names)
+            if name == "+" and not self.invert and not self.legacy:
+                name = ""
             if letter == "i":
                 self.rule.indev, self.rule.indev_inverted = name, self.invert
             else:
@@ -255,32 +222,15 @@ class CommandParser:
         if self.family == 6 and rule.protocol in (43, 44, 51, 60) and not self.invert:
             self.names.warn(f"Warning: never matched protocol: {self.protocol_word}. use extension match instead.")
 
-    def _interface(self, name: str) -> str:
-        if len(name) > 15:
-            raise problem(f"interface name `{name}' must be shorter than IFNAMSIZ (15)")
-        if name == "+" and not self.invert and not self.legacy:
-            return ""
-        warn_of_device_name(name, self.names)
-        return name
-
     def _counters(self, argument: str) -> None:
+        """-c packets bytes, or -c packets,bytes."""
         self._option("c")
         first, comma, second = argument.partition(",")
-        if not comma:
-            following = self.opts.peek()
-            if following is None:
-                raise problem("-c requires packet and byte counter")
+        if not comma and self.opts.peek() is not None:
             second = self.opts.take()
-        elif not first:
+        elif not comma or not first:
             raise problem("-c requires packet and byte counter")
-        packets = re.match(r"\s*-?\d+", first)
-        if packets is None:
-            raise problem("-c packet counter not numeric")
-        count = re.match(r"\s*-?\d+", second)
-        if count is None:
-            raise problem("-c byte counter not numeric")
-        numbers = [int(found.group()) for found in (packets, count)]  # strtoull(): -1 is the greatest
-        self.command.counters = tuple(min(one, 2**64 - 1) if one >= 0 else one % 2**64 for one in numbers)  # type: ignore[assignment]
+        self.command.counters = parse_counter(first, "packet"), parse_counter(second, "byte")
 
     # -- commands ---------------------------------------------------------------------------
     def _command(self, letter: str, word: Word) -> None:
@@ -293,7 +243,7 @@ class CommandParser:
             raise Stop
         if self.invert:
             raise problem(f"unexpected ! flag before --{LONG_OF[letter]}")
-        self._add_command(letter)
+        command.add(letter)
         argument = word.argument
         if letter in "ADCRINEP" or argument is not None:
             command.chain = argument
@@ -319,18 +269,6 @@ class CommandParser:
             if following is None:
                 raise problem("-P requires a chain and a policy")
             command.policy = self.opts.take()
-
-    def _add_command(self, letter: str) -> None:
-        command = self.command
-        if not command.letter:
-            command.letter = letter
-            return
-        if {command.letter, letter} <= {"L", "S", "Z"} and command.letter != letter and "Z" in (command.letter, letter):
-            command.zero_too = True
-            if command.letter == "Z":
-                command.letter = letter
-            return
-        raise problem(f"Cannot use -{letter} with -{command.letter}")
 
     def _rule_number(self, letter: str) -> None:
         command = self.command
@@ -439,14 +377,7 @@ class CommandParser:
         if command.chain is not None and len(command.chain) >= MAX_CHAIN:
             raise problem(f"chain name `{command.chain}' too long (must be under {MAX_CHAIN} chars)")
         if command.letter in (*RULE_COMMANDS, "D#"):
-            self._check_devices()
-
-    def _check_devices(self) -> None:
-        chain = self.command.chain
-        if chain in ("PREROUTING", "INPUT") and "o" in self.command.options:
-            raise problem(f"Can't use -o with {chain}\n")
-        if chain in ("POSTROUTING", "OUTPUT") and "i" in self.command.options:
-            raise problem(f"Can't use -i with {chain}\n")
+            command.check_devices()
 
     def _addresses(self) -> None:
         """One rule for each pair of source and destination."""
@@ -469,73 +400,3 @@ class CommandParser:
         if text is None:
             return [(type(self.rule.source[0])(0), 0)]
         return host_networks(text, self.family, self.names)
-
-
-class Stop(Exception):
-    """-V and -h end the parsing at once."""
-
-
-class BadArgument(XtablesError):
-    """A word nobody asked for; printed without the program's name."""
-
-    def __init__(self, word: str):
-        super().__init__(2, f"Bad argument `{word}'")
-
-
-def no_table(name: str, legacy: bool) -> XtablesError:
-    if legacy:
-        return XtablesError(3, f"can't initialize iptables table `{name}': Table does not exist (do you need to insmod?)")
-    return XtablesError(3, f"table '{name}' does not exist")
-
-
-def copy_rule(rule: XtRule) -> XtRule:
-    """A second rule with the same words; extensions are values until they are attached."""
-    import copy
-
-    twin = copy.copy(rule)
-    twin.matches = [copy.copy(match) for match in rule.matches]
-    twin.target = copy.copy(rule.target) if rule.target is not None else None
-    for extension in twin.extensions():
-        extension.rule = twin
-    return twin
-
-
-def check_chain_name(name: str) -> None:
-    if not name:
-        raise problem("chain name not allowed to be empty")
-
-
-def parse_new_chain(name: str, family: int) -> None:
-    """parse_chain(), and the check against targets' names."""
-    parse_chain(name)
-    if find_target(name, family) is not None or name in ("ACCEPT", "DROP", "RETURN", "QUEUE"):
-        raise problem("chain name may not clash with target name")
-
-
-def parse_chain(name: str) -> None:
-    if len(name) >= MAX_CHAIN:
-        raise problem(f"chain name `{name}' too long (must be under {MAX_CHAIN} chars)")
-    if name[:1] in ("-", "!"):
-        raise problem(f"chain name not allowed to start with `{name[0]}'")
-    if any(char.isspace() for char in name):
-        raise problem(f"Invalid chain name `{name}'")
-
-
-def parse_target(name: str) -> str:
-    if not name:
-        raise problem("Invalid target name (too short)")
-    if len(name) >= MAX_CHAIN:
-        raise problem(f"Invalid target name `{name}' ({MAX_CHAIN - 1} chars max)")
-    if any(char.isspace() for char in name):
-        raise problem(f"Invalid target name `{name}'")
-    return name
-
-
-def parse_rule_number(text: str) -> int:
-    value = number(text, 0xFFFFFFFF, 1)
-    if value is None:
-        raise problem(f"Invalid rule number `{text}'")
-    return value
-
-
-__all__ = ["PROTOCOL_NUMBERS", "BadArgument", "Command", "CommandParser", "Stop", "parse_mask"]

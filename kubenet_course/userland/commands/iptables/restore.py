@@ -11,7 +11,8 @@ from kubenet_course.kernel.netfilter.tables import DROP, Chain
 from kubenet_course.kernel.netfilter.xt import XtablesError, problem
 from kubenet_course.userland.commands.iptables import run
 from kubenet_course.userland.commands.iptables.names import MachineNames
-from kubenet_course.userland.commands.iptables.parse import CommandParser, Stop, parse_chain
+from kubenet_course.userland.commands.iptables.parse import CommandParser
+from kubenet_course.userland.commands.iptables.words import Stop, parse_chain
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process

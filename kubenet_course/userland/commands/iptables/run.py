@@ -8,8 +8,10 @@ from kubenet_course.kernel.netfilter.iptables import BUILT_IN, NO_CHAIN, Refused
 from kubenet_course.kernel.netfilter.xt import PARAMETER_PROBLEM, VERSION_PROBLEM, XtablesError, problem
 from kubenet_course.userland.commands.iptables import show
 from kubenet_course.userland.commands.iptables._help import TEXT
+from kubenet_course.userland.commands.iptables.grammar import Command
 from kubenet_course.userland.commands.iptables.names import MachineNames, Unresolved
-from kubenet_course.userland.commands.iptables.parse import BadArgument, Command, CommandParser, Stop
+from kubenet_course.userland.commands.iptables.parse import CommandParser
+from kubenet_course.userland.commands.iptables.words import BadArgument, Stop
 from kubenet_course.userland.streams import Capture
 
 if TYPE_CHECKING:
