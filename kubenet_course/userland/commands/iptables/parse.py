@@ -46,9 +46,19 @@ from kubenet_course.userland.commands.iptables.words import (
 
 
 class CommandParser:
-    """One command line; `legacy` and `restore` change a few sentences."""
+    """One command line; `legacy` and `restore` change a few sentences. `tables` None: any name is a table's."""
 
-    def __init__(self, words: list[str], family: int, names: Names, *, legacy: bool = False, restore: bool = False):
+    def __init__(
+        self,
+        words: list[str],
+        family: int,
+        names: Names,
+        *,
+        legacy: bool = False,
+        restore: bool = False,
+        tables: tuple[str, ...] | None = TABLES,
+    ):
+        self.tables = tables
         self.opts = Getopt(words, SHORT, LONG)
         self.names = names
         self.legacy = legacy
@@ -174,7 +184,7 @@ class CommandParser:
             if self.restore:
                 program = "iptables" if self.family == 4 else "ip6tables"
                 raise problem(f"The -t option cannot be used in {program}-restore.\n")
-            if argument not in TABLES:
+            if self.tables is not None and argument not in self.tables:
                 raise no_table(argument, self.legacy)
             command.table = argument
             self.table_given = True
@@ -291,7 +301,7 @@ class CommandParser:
 
     # -- matches and targets ----------------------------------------------------------------
     def _loaded(self, extension: Extension) -> None:
-        if extension.missing:
+        if extension.missing and self.tables is not None:
             self.names.warn(f"Warning: Extension {extension.name} revision 0 not supported, missing kernel module?")
 
     def _add_match(self, match: Extension) -> None:
