@@ -183,7 +183,7 @@ def lines_of(command: Command, words: list[str], family: int, restore: bool) -> 
     where = f"{'ip' if family == 4 else 'ip6'} {table}"
     if command.letter in ("A", "I"):
         verb, tick = "add" if command.letter == "A" else "insert", "" if restore else "'"
-        found = []
+        found: list[str] = []
         for rule in command.rules:
             text = rule_words(rule)
             if text is None:
