@@ -1,4 +1,4 @@
-"""base64: encode or decode."""
+"""base64 and base32: encode or decode."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from kubenet_course.userland.options import OptionError, extra_operand, letters,
 from kubenet_course.userland.process import Process
 from kubenet_course.userland.quoting import quote
 
+NAMES = ("base64", "base32")
 LONG = {"decode": "d", "ignore-garbage": "i", "wrap=": "w"}
 
 
@@ -32,13 +33,29 @@ async def main(proc: Process, argv: list[str]) -> int:
         return 1
     flags = letters(options)
     if "d" in flags:
+        if argv[0].endswith("32"):
+            return _decode32(proc, argv[0], data, "i" in flags)
         return _decode(proc, argv[0], data, "i" in flags)
-    text = base64.b64encode(data)
+    thirty_two = argv[0].endswith("32")
+    text = base64.b32encode(data) if thirty_two else base64.b64encode(data)
     size = int(width)
     if size and text:
         text = b"".join(text[at : at + size] + b"\n" for at in range(0, len(text), size))
     proc.stdout.write(text)
     return 0
+
+
+def _decode32(proc: Process, name: str, data: bytes, lenient: bool) -> int:
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567="
+    data = bytes(byte for byte in data if byte in alphabet or not lenient and byte != 10)
+    try:
+        proc.stdout.write(base64.b32decode(data))
+        return 0
+    except binascii.Error:
+        good = next((at for at, byte in enumerate(data) if byte not in alphabet), len(data)) // 8 * 8
+        proc.stdout.write(base64.b32decode(data[:good]))
+        proc.error(f"{name}: invalid input")
+        return 1
 
 
 def _decode(proc: Process, name: str, data: bytes, lenient: bool) -> int:

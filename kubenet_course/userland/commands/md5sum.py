@@ -1,4 +1,4 @@
-"""md5sum, sha1sum, sha256sum, sha512sum: checksums of files."""
+"""md5sum, sha1sum … sha512sum, b2sum: checksums of files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from kubenet_course.userland.options import OptionError, letters, parse
 from kubenet_course.userland.process import Process
 from kubenet_course.userland.quoting import quotef
 
-NAMES = ("md5sum", "sha1sum", "sha256sum", "sha512sum")
+NAMES = ("md5sum", "sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "b2sum")
+KINDS = {"b2": "blake2b"}
 LONG = {
     "binary": "b",
     "check": "c",
@@ -24,7 +25,7 @@ LONG = {
 
 
 def _digest(kind: str, data: bytes) -> str:
-    return hashlib.new(kind, data, usedforsecurity=False).hexdigest()
+    return hashlib.new(KINDS.get(kind, kind), data, usedforsecurity=False).hexdigest()
 
 
 async def main(proc: Process, argv: list[str]) -> int:
@@ -58,7 +59,7 @@ async def _check(proc: Process, program: str, kind: str, name: str, text: str, f
     bad = missing = good = malformed = 0
     for line in text.splitlines():
         match = re.fullmatch(r"([0-9a-fA-F]+) [ *](.+)", line)
-        if match is None or len(match[1]) != hashlib.new(kind, usedforsecurity=False).digest_size * 2:
+        if match is None or len(match[1]) != hashlib.new(KINDS.get(kind, kind), usedforsecurity=False).digest_size * 2:
             malformed += 1
             continue
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubenet_course.userland.commands.bc import numbers
 from kubenet_course.userland.commands.bc.numbers import Number
-from kubenet_course.userland.commands.bc.parser import Parser, SyntaxFault, code_size
+from kubenet_course.userland.commands.bc.parser import Parser, Quit, SyntaxFault, code_size
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 LINE = 70
 DEPTH = 100
 ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "q": '"', "r": "\r", "t": "\t", "\\": "\\"}
-
-
-class Quit(Exception):
-    """`quit` or `halt`."""
 
 
 class RuntimeFault(Exception):
@@ -68,10 +64,6 @@ class Machine:
             if line is None:
                 return
             try:
-                if any(statement == ("quit",) for statement in line):
-                    for statement in line[: line.index(("quit",))]:
-                        self.execute(statement)
-                    raise Quit
                 self.address = 0
                 for statement in line:
                     self.execute(statement)
@@ -179,10 +171,10 @@ class Machine:
         if kind == "not":
             return Number(int(not self.value(node[1]).units))
         if kind == "logic":
-            left = bool(self.value(node[2]).units)
-            if node[1] == "&&":
-                return Number(int(left and bool(self.value(node[3]).units)))
-            return Number(int(left or bool(self.value(node[3]).units)))
+            known = bool(self.value(node[2]).units)
+            if known == (node[1] == "&&"):
+                known = bool(self.value(node[3]).units)
+            return Number(int(known))
         if kind == "compare":
             return Number(int(_compare(node[1], self.value(node[2]), self.value(node[3]))))
         if kind == "function":
@@ -250,7 +242,7 @@ class Machine:
         kept, kept_arrays = dict(self.variables), dict(self.arrays)
         for (parameter, array), value in zip(parameters, given):
             if array:
-                self.arrays[parameter] = dict(kept_arrays.get(value[1], {}))
+                self.arrays[parameter] = dict(kept_arrays.get(str(value[1]), {}))
             else:
                 self.variables[parameter] = value
         for auto, array in autos:

@@ -7,7 +7,7 @@ from typing import Any
 
 _TOKEN = re.compile(
     r"(?P<blank>[ \t]+|/\*.*?\*/|#[^\n]*)|(?P<newline>\n)|(?P<number>[0-9A-F]*\.?[0-9A-F]+|[0-9A-F]+\.)"
-    r'|(?P<string>"[^"]*")|(?P<name>[a-z][a-z0-9_]*)'
+    r'|(?P<string>"[^"]*")|(?P<name>[a-z][a-z0-9_]*|\.)'
     r"|(?P<op>\+\+|--|[-+*/%^]=|==|<=|>=|!=|&&|\|\||[-+*/%^=<>!(){}\[\],;])",
     re.S,
 )
@@ -27,8 +27,8 @@ class SyntaxFault(Exception):
         self.line = line
 
 
-class Incomplete(Exception):
-    """The text ends within a statement."""
+class Quit(Exception):
+    """`quit`, or a `halt` that is reached."""
 
 
 class Parser:
@@ -107,7 +107,9 @@ class Parser:
         if word == "print":
             self.take()
             return "print", self._print_list()
-        if word in ("break", "continue", "quit", "halt"):
+        if word == "quit":  # takes effect as it is read
+            raise Quit
+        if word in ("break", "continue", "halt"):
             return (self.take(),)
         if word == "return":
             self.take()
@@ -134,7 +136,7 @@ class Parser:
 
     def _block(self) -> Any:
         self.take()
-        found = []
+        found: list[Any] = []
         while True:
             while self.peek() in ("\n", ";"):
                 self.take()
@@ -323,7 +325,13 @@ class Parser:
             index = self.expression()
             self.expect("]")
             return "element", name, index
-        return ("special", name) if name in ("ibase", "obase", "last") else ("variable", name)
+        return (
+            ("special", name)
+            if name in ("ibase", "obase", "last")
+            else ("special", "last")
+            if name == "."
+            else ("variable", name)
+        )
 
 
 def code_size(node: Any) -> int:
