@@ -27,7 +27,7 @@ async def connect(engine: Engine, record: Record, network: Record, endpoint: Rec
             400,
         )
     engine.check_endpoints({network["name"]: endpoint})
-    if "none" in record["endpoints"]:
+    if "none" in record["endpoints"] or (network["name"] == "none" and record["endpoints"]):
         raise DaemonError(
             "container cannot be connected to multiple networks with one of the networks in private (none) mode",
             403,

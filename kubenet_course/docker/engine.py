@@ -149,7 +149,7 @@ class Engine(Creator):
             if not network.get("user_subnet"):
                 problem = "user specified IP address is supported only when connecting to networks with user configured subnets"
             elif not any(ipaddress.ip_address(text) in pool for pool in pools):
-                problem = f"no configured subnet contains IP address {text}"
+                problem = f"no configured subnet or ip-range contain the IP address {text}"
             if problem:
                 raise DaemonError(
                     f"invalid config for network {network['name']}: invalid endpoint settings:\n{problem}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from kubenet_course.docker import ipam
+from kubenet_course.docker import ipam, parents
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.store import Record
 
@@ -112,8 +112,8 @@ def _unparsed(key: str, value: str, why: str) -> DaemonError:
 def without_gateway(network: Record, version: int) -> bool:
     """Whether no address is kept for a gateway: there would be nobody to use it (GetSkipGwAlloc)."""
     options = network["options"]
-    if network["driver"] == "ipvlan":
-        return options.get("ipvlan_mode") in ("l3", "l3s")
+    if network["driver"] in parents.DRIVERS:
+        return parents.internal(network) or parents.mode(network) in ("l3", "l3s")
     if network["driver"] != "bridge":
         return False
     inhibited = version == 4 and network["internal"] and flag(options, BRIDGE + "inhibit_ipv4", False)

@@ -10,7 +10,7 @@ import ipaddress
 import json
 from typing import Any
 
-from kubenet_course.docker import ipam, nft_rules, rules
+from kubenet_course.docker import ipam, nft_rules, parents, rules
 from kubenet_course.docker.config import Config
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import Firewall
@@ -101,8 +101,8 @@ class Networks:
         self._check_device(network, networks)
         if network["driver"] == "bridge":
             await self.set_up(network)
-        elif network["driver"] in ("macvlan", "ipvlan"):
-            await self._parent(network)
+        elif network["driver"] in parents.DRIVERS:
+            await parents.make(self.here, network, networks)
         self.store.save_networks([*networks, network])
 
     async def gateway_network(self) -> Record:
@@ -136,6 +136,8 @@ class Networks:
         check_advertising(network["options"])
         if driver == "bridge":
             check_bridge_options(network)
+        elif driver in parents.DRIVERS:
+            parents.check(network)
 
     async def _assign(self, network: Record, networks: list[Record]) -> None:
         """A subnet for each family that was given none, and gateways."""
@@ -315,29 +317,6 @@ class Networks:
         data[0] = data[0] & 0xFE | 0x02
         return ":".join(f"{byte:02x}" for byte in data)
 
-    # -- macvlan, ipvlan --------------------------------------------------------------------
-    async def _parent(self, network: Record) -> None:
-        """The device that containers sit on: as given, a VLAN of it that is made, or a dummy."""
-        parent = network["options"].get("parent", "")
-        if not parent:
-            parent = f"dm-{network['id'][:12]}"
-            lines = [f"link add {parent} type dummy", f"link set {parent} up"]
-        elif (await self.here.run(["ip", "link", "show", parent])).returncode == 0:
-            network["device"] = parent
-            return
-        else:
-            base, dot, vlan = parent.rpartition(".")
-            if not dot or not vlan.isdecimal():
-                raise DaemonError(
-                    f"invalid subinterface vlan name {parent}, example formatting is eth0.10", 500
-                )
-            lines = [
-                f"link add link {base} name {parent} type vlan id {vlan}",
-                f"link set {parent} up",
-            ]
-        await run(self.here, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
-        network["device"], network["made"] = parent, True
-
     # -- removing ---------------------------------------------------------------------------
     async def remove(self, network: Record) -> None:
         if network["name"] in PREDEFINED:
@@ -377,7 +356,7 @@ class Networks:
                 )
 
     async def take_down(self, network: Record) -> None:
-        if network["made"]:
+        if network["made"] and not parents.users(network, self.store.networks()):
             await self.here.run(["ip", "link", "del", network["device"]])
         if network["driver"] == "bridge":
             await self.firewall.change(remove=self.rules_of(network))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from kubenet_course.docker import ipam, nft_rules, resolver, rules
+from kubenet_course.docker import ipam, nft_rules, parents, resolver, rules
 from kubenet_course.docker.endpoints import ASSIGNED, IFNAME, SYSCTLS, gateways, new_endpoint, own_endpoints
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.firewall import Firewall
@@ -63,7 +63,7 @@ class Sandbox(NameFiles):
     async def attach(self, container: Record, network: Record, endpoint: Record) -> None:
         """Addresses, a device in the namespace, and what the host's filter has to know of it."""
         endpoint["endpoint_id"] = self.store.new_id()
-        endpoint["network_id"], endpoint["internal"] = network["id"], network["internal"]
+        endpoint["network_id"], endpoint["internal"] = network["id"], parents.internal(network)
         if network["driver"] in ("host", "null"):
             return
         self._check_links(container, network, endpoint)
@@ -132,9 +132,7 @@ class Sandbox(NameFiles):
             taken.append(address)
             endpoint[f"ip{suffix}"] = str(address)
             endpoint[f"prefix{suffix}"] = subnet.prefixlen
-            has_gateway = network["driver"] != "overlay" and not (
-                network["internal"] and network["driver"] == "bridge"
-            )
+            has_gateway = network["driver"] != "overlay" and not parents.internal(network)
             endpoint[f"gateway{suffix}"] = pool.get("Gateway", "") if has_gateway else ""
 
     def taken(self, network: Record) -> list[ipam.Address]:
@@ -185,9 +183,10 @@ class Sandbox(NameFiles):
         """A macvlan or ipvlan device on the parent."""
         driver = network["driver"]
         name = f"veth{self.here.random(4).hex()[:7]}"
-        default = "bridge" if driver == "macvlan" else "l2"
-        mode = network["options"].get(f"{driver}_mode") or default
+        mode, flag = parents.mode(network), network["options"].get("ipvlan_flag", "")
         line = f"link add link {network['device']} name {name} netns {container['sandbox']['key']} type {driver} mode {mode}"
+        if driver == "ipvlan" and flag:
+            line += f" {flag}"
         try:
             await run(self.here, ["ip", "-batch", "-"], line + "\n")
         except DaemonError as problem:
@@ -195,7 +194,7 @@ class Sandbox(NameFiles):
                 raise DaemonError(f"failed to create the {driver} port: operation not supported") from None
             raise
         await self._configure(container, network, endpoint, name)
-        endpoint["on_link"] = driver == "ipvlan" and mode in ("l3", "l3s") and not network["internal"]
+        endpoint["on_link"] = driver == "ipvlan" and mode in ("l3", "l3s") and not parents.internal(network)
 
     async def _configure(self, container: Record, network: Record, endpoint: Record, device: str) -> None:
         """Name, MAC, addresses, up, route: inside the namespace."""
@@ -314,10 +313,10 @@ class Sandbox(NameFiles):
     # -- the default route ------------------------------------------------------------------
     async def route(self, container: Record) -> None:
         lines = []
-        for end, family, key in zip(gateways(container), ("", "-6 "), ("gateway", "gateway6"), strict=True):
+        for end, every, key in zip(gateways(container), ("0.0.0.0/0", "::/0"), ("gateway", "gateway6"), strict=True):
             if end is not None:
                 via = f"via {end[key]} " if end[key] else ""
-                lines.append(f"{family if not via else ''}route replace default {via}dev {end['ifname']}")
+                lines.append(f"route replace {every} {via}dev {end['ifname']}")
         if lines:
             await self.inside(container, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
 

@@ -10,6 +10,7 @@ from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.looking import KEYS
 from kubenet_course.docker.cli.options import MORE, absolute, extra_host, mounts, networks, restart
 from kubenet_course.docker.cli.output import Follower
+from kubenet_course.docker.endpoints import SYSCTLS
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.ports import PortError, parse_expose, parse_publish
 from kubenet_course.docker.store import Record, attached_path
@@ -241,6 +242,14 @@ def _wanted(session: Session, options: dict[str, Any], words: list[str]) -> tupl
     if mode == "host" and any(one.startswith("net.") for one in options.get("sysctl", [])):
         name = next(one for one in options["sysctl"] if one.startswith("net."))
         raise DaemonError(f'sysctl "{name.partition("=")[0]}" not allowed in host network namespace', 400)
+    for one in options.get("sysctl", []):
+        words = one.partition("=")[0].split(".")
+        if len(words) == 5 and words[0] == "net" and words[3].startswith("eth"):
+            raise DaemonError(
+                f'interface specific sysctl setting "{".".join(words)}" must be supplied using driver option '
+                f"'{SYSCTLS}'",
+                400,
+            )
     if mode == "host" and bindings:
         warnings.append("Published ports are discarded when using host network mode")
     if mode.startswith("container:"):
