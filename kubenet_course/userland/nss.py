@@ -118,6 +118,13 @@ def _set_actions(actions: dict[str, str], text: str) -> bool:
     return True
 
 
+def inet_pton(text: str) -> IpAddress:
+    """inet_pton(3) of either family; numbers of IPv4 begin with no needless zero. ValueError."""
+    if ":" not in text and any(len(part) > 1 and part.startswith("0") for part in text.split(".")):
+        raise ValueError(text)
+    return parse_address(text)
+
+
 def read_hosts(proc: Process) -> list[HostsLine]:
     """/etc/hosts as this process sees it; an unreadable file has no lines."""
     try:
@@ -130,7 +137,7 @@ def read_hosts(proc: Process) -> list[HostsLine]:
         if not words:
             continue
         try:
-            lines.append(HostsLine(parse_address(words[0]), tuple(words[1:])))
+            lines.append(HostsLine(inet_pton(words[0]), tuple(words[1:])))
         except ValueError:
             continue
     return lines
@@ -182,18 +189,25 @@ def hosts_addresses(proc: Process, name: str, family: int) -> list[IpAddress]:
 
 
 # -- walking the sources ------------------------------------------------------------------------
-async def _walk(proc: Process, ask: Callable[[str], Awaitable[T]]) -> T:
-    """Every source in turn, until its action says `return`; the last failure counts."""
+async def _walk(proc: Process, ask: Callable[[str], Awaitable[T]], merges: bool = True) -> T:
+    """Every source in turn, until its action says `return`; the last one's answer or failure counts.
+
+    Without `merges`, as in getaddrinfo(3), `merge` is no action and ends the walk with a failure.
+    """
     failure = HostError(HOST_NOT_FOUND)
     result: T | None = None
+    kept = False
     for service in services(proc):
         status = SUCCESS
         try:
             result = await ask(service.name)
+            kept = service.actions[SUCCESS] == "merge"
         except HostError as problem:
             status = problem.status
             if service.name in SOURCES:
-                failure = problem
+                failure, result = problem, result if kept else None
+        if status == SUCCESS and service.actions[status] == "merge" and not merges:
+            raise HostError(HOST_NOT_FOUND, UNAVAIL)
         if service.actions[status] == "return":
             if status == SUCCESS and result is not None:
                 return result
@@ -203,8 +217,8 @@ async def _walk(proc: Process, ask: Callable[[str], Awaitable[T]]) -> T:
     raise failure
 
 
-async def addresses(proc: Process, name: str, family: int) -> tuple[str, list[IpAddress]]:
-    """(canonical name, addresses), of both families where `family` is 0."""
+async def addresses(proc: Process, name: str, family: int, dns: bool = True) -> tuple[str, list[IpAddress]]:
+    """(canonical name, addresses), of both families where `family` is 0; without `dns` no server is asked."""
 
     async def ask(source: str) -> tuple[str, list[IpAddress]]:
         if source == "files":
@@ -212,17 +226,17 @@ async def addresses(proc: Process, name: str, family: int) -> tuple[str, list[Ip
             if not lines:
                 raise HostError(HOST_NOT_FOUND)
             return lines[0][1].names[0], [address for address, _ in lines]
-        if source == "dns":
+        if source == "dns" and dns:
             return await _dns_addresses(proc, name, family)
         if source == "myhostname":
             return name, _own_addresses(proc, name, family)
-        raise HostError(HOST_NOT_FOUND, UNAVAIL)
+        raise HostError(HOST_NOT_FOUND, NOTFOUND if source == "dns" else UNAVAIL)
 
-    return await _walk(proc, ask)
+    return await _walk(proc, ask, merges=False)
 
 
-async def host_by_name(proc: Process, name: str, family: int) -> HostEntry:
-    """gethostbyname2(3)."""
+async def host_by_name(proc: Process, name: str, family: int, dns: bool = True) -> HostEntry:
+    """gethostbyname2(3); without `dns` only files are looked into, for what is no name that a server could know."""
 
     async def ask(source: str) -> HostEntry:
         if source == "files":
@@ -236,12 +250,14 @@ async def host_by_name(proc: Process, name: str, family: int) -> HostEntry:
                 aliases += [line.names[0]] if line.names[0] != first.names[0] else []
             return HostEntry(first.names[0], aliases, [address for address, _ in lines])
         if source == "dns":
+            if not dns:
+                raise HostError(HOST_NOT_FOUND)
             rdtype = A if family == 4 else AAAA
             asked, found = await search(proc, name, [rdtype])
             canonical, aliases, values = collect(_one(found), asked, rdtype)
             if not values:
                 raise HostError(NO_DATA)
-            return HostEntry(canonical, aliases, values)
+            return HostEntry(canonical, aliases, resolv_conf.load(proc).sorted(values) if family == 4 else values)
         if source == "myhostname":
             return HostEntry(name, [], _own_addresses(proc, name, family))
         raise HostError(HOST_NOT_FOUND, UNAVAIL)
@@ -250,9 +266,9 @@ async def host_by_name(proc: Process, name: str, family: int) -> HostEntry:
 
 
 async def host_by_address(proc: Process, address: IpAddress) -> HostEntry:
-    """gethostbyaddr(3); a mapped address is asked for as the IPv4 one that it is."""
-    if address.family == 6 and int(address) >> 32 == 0xFFFF:
-        address = IPv4Address(int(address) & 0xFFFFFFFF)
+    """gethostbyaddr(3); servers are asked for a mapped address as the IPv4 one that it is."""
+    if address.family == 6 and int(address) == 0:
+        raise HostError(HOST_NOT_FOUND)
 
     async def ask(source: str) -> HostEntry:
         if source == "files":
@@ -261,12 +277,14 @@ async def host_by_address(proc: Process, address: IpAddress) -> HostEntry:
                     return HostEntry(line.names[0] if line.names else "", list(line.names[1:]), [address])
             raise HostError(HOST_NOT_FOUND)
         if source == "dns":
-            name = reverse_name(address)
+            mapped = address.family == 6 and int(address) >> 32 == 0xFFFF
+            asked = IPv4Address(int(address) & 0xFFFFFFFF) if mapped else address
+            name = reverse_name(asked)
             found = await query(proc, resolv_conf.load(proc), name, [PTR])
             _, _, values = collect(_one(found), name, PTR)
             if not values:
                 raise HostError(HOST_NOT_FOUND)
-            return HostEntry(values[0], [], [address])
+            return HostEntry(values[0], [], [asked])
         raise HostError(HOST_NOT_FOUND, UNAVAIL)
 
     return await _walk(proc, ask)

@@ -402,7 +402,8 @@ async def search(proc: Process, name: str, types: list[int]) -> tuple[str, list[
                 nodata = True
             elif failure.code != HOST_NOT_FOUND:
                 break
-    if not as_is:
+    only_below = "no-tld-query" in conf.flags and not dots and conf.search
+    if not as_is and not only_below:
         try:
             return name, await query(proc, conf, name, types)
         except HostError as failure:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
 
 MAX_NAMESERVERS = 3
+#: MAXRESOLVSORT
+MAX_SORT = 10
 #: RES_MAXNDOTS, RES_MAXRETRANS, RES_MAXRETRY
 LIMITS = {"ndots": 15, "timeout": 30, "attempts": 5}
 FLAGS = (
@@ -41,6 +43,17 @@ class ResolvConf:
     timeout: int = 5
     attempts: int = 2
     flags: set[str] = field(default_factory=set)
+    #: `sortlist`: networks as (number, mask), the preferred ones first.
+    sortlist: list[tuple[int, int]] = field(default_factory=list)
+
+    def sorted(self, addresses: list[IpAddress]) -> list[IpAddress]:
+        """IPv4 addresses as gethostbyname(3) gives them out: by the first network of `sortlist` that they are in."""
+
+        def rank(address: IpAddress) -> int:
+            places = enumerate(self.sortlist)
+            return next((place for place, (net, mask) in places if int(address) & mask == net), len(self.sortlist))
+
+        return sorted(addresses, key=rank)
 
 
 def scoped_address(text: str) -> tuple[IpAddress, str] | None:
@@ -76,9 +89,26 @@ def parse(text: str) -> ResolvConf:
             conf.search = values[:1]
         elif keyword == "search":
             conf.search = values
+        elif keyword == "sortlist":
+            conf.sortlist = [net for net in map(_network, values[:MAX_SORT]) if net is not None]
         elif keyword == "options":
             set_options(conf, values)
     return conf
+
+
+def _network(text: str) -> tuple[int, int] | None:
+    """One entry of `sortlist`: ADDRESS[/MASK], the mask being that of the address's class where there is none."""
+    from kubenet_course.userland.resolver import inet_aton
+
+    address, slash, mask = text.partition("/")
+    number = inet_aton(address)
+    bits = inet_aton(mask) if slash else None
+    if number is None:
+        return None
+    first = int(number) >> 24
+    natural = 0xFF000000 if first < 128 else 0xFFFF0000 if first < 192 else 0xFFFFFF00
+    whole = int(bits) if bits is not None else natural
+    return int(number) & whole, whole
 
 
 def set_options(conf: ResolvConf, words: list[str]) -> None:
@@ -86,10 +116,11 @@ def set_options(conf: ResolvConf, words: list[str]) -> None:
     for word in words:
         name, colon, value = word.partition(":")
         if colon and name in LIMITS:
-            digits = value[
-                : next((at for at, letter in enumerate(value) if not letter.isdigit()), len(value))
-            ]
-            setattr(conf, name, min(int(digits or "0"), LIMITS[name]))
+            sign = -1 if value.startswith("-") else 1
+            digits = value.removeprefix("-")
+            digits = digits[: next((at for at, letter in enumerate(digits) if not letter.isdigit()), len(digits))]
+            number = min(sign * int(digits or "0"), LIMITS[name])
+            setattr(conf, name, number & 15 if name == "ndots" else number)  # ndots has four bits
         elif word in FLAGS:
             conf.flags.add(word)
 
@@ -107,6 +138,5 @@ def load(proc: Process) -> ResolvConf:
     if local is not None:
         conf.search = local.split() if local.strip() else []
     set_options(conf, proc.env.get("RES_OPTIONS", "").split())
-    conf.attempts = max(conf.attempts, 1)
     conf.timeout = max(conf.timeout, 1)
     return conf

@@ -144,15 +144,16 @@ async def getaddrinfo(
             raise ResolverError(EAI_ADDRFAMILY)
         return [AddressInfo(address.family, address, name, scope)]
     asked = to_ascii(name)
-    if not is_hostname(asked) or (family == 4 and set(asked) <= set("0123456789.") and asked != "."):
+    if family == 4 and set(asked) <= set("0123456789.") and asked != ".":
         raise ResolverError(EAI_NONAME)
+    dns = is_hostname(asked)
     try:
-        canonical, addresses = await nss.addresses(proc, asked, family)
+        canonical, addresses = await nss.addresses(proc, asked, family, dns)
     except res_query.HostError as failure:
         if not (family == 6 and mapped):
             raise ResolverError(_eai(failure.code)) from None
         try:
-            canonical, found = await nss.addresses(proc, asked, 4)
+            canonical, found = await nss.addresses(proc, asked, 4, dns)
         except res_query.HostError as failure4:
             raise ResolverError(_eai(failure4.code)) from None
         addresses = [_mapped(address) for address in found]
@@ -203,15 +204,15 @@ def is_hostname(name: str) -> bool:
 # -- the older calls --------------------------------------------------------------------------
 async def gethostbyname2(proc: Process, name: str, family: int) -> nss.HostEntry:
     """One family's addresses with canonical name and aliases; HostError (h_errno)."""
-    four = inet_aton(name)
-    if four is not None and family == 4:
+    if name[:1].isdigit() and set(name) <= set("0123456789.") and not name.endswith("."):
+        four = inet_aton(name)  # __nss_hostname_digits_dots(): never asked for
+        if four is None or family != 4:
+            raise res_query.HostError(res_query.HOST_NOT_FOUND)
         return nss.HostEntry(name, [], [four])
-    if not name or set(name) <= set("0123456789.") and name != "." or ":" in name:
+    if not name or ":" in name:
         raise res_query.HostError(res_query.HOST_NOT_FOUND)
     asked = to_ascii(name)
-    if not is_hostname(asked):
-        raise res_query.HostError(res_query.HOST_NOT_FOUND)
-    return await nss.host_by_name(proc, asked, family)
+    return await nss.host_by_name(proc, asked, family, dns=is_hostname(asked))
 
 
 async def gethostbyaddr(proc: Process, address: IpAddress) -> nss.HostEntry:

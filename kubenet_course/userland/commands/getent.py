@@ -15,7 +15,7 @@ from kubenet_course.userland.resolver import (
     gethostbyname2,
     inet_aton,
 )
-from kubenet_course.wire.addresses import IpAddress, IPv4Address, parse_address
+from kubenet_course.wire.addresses import IpAddress, IPv4Address
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -75,7 +75,7 @@ async def main(proc: Process, argv: list[str]) -> int:
 def _address(text: str) -> IpAddress | None:
     """inet_pton(3)"""
     try:
-        return parse_address(text)
+        return nss.inet_pton(text)
     except ValueError:
         return None
 
