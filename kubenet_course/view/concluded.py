@@ -32,11 +32,12 @@ WORDS = {
     "ROUTE_UNREACHABLE": "an unreachable route",
     "ROUTE_PROHIBIT": "a prohibit route",
     "ROUTE_BLACKHOLE": "a blackhole route",
+    "IP_LOCAL_SOURCE": "the source address is one of this host's own",
     "NO_SOCKET": "no program listens on that port",
     "NO_TX_TARGET": "the bridge has no port to send it to",
     "NOT_SPECIFIED": "dropped without a stated reason",
 }
-BROADCAST, MULTICAST = 1, 2  # PACKET_…, of packet(7)
+BROADCAST, MULTICAST, OTHERHOST = 1, 2, 3  # PACKET_…, of packet(7)
 #: (type, code) of the ICMP error that the machine sent about it.
 _ERRORS = {
     (11, 0): "IP_INHDR",
@@ -72,6 +73,7 @@ class Facts:
         self.lab = lab
         self.links = links
         self._routes: dict[tuple[str, ...], str] = {}
+        self._neighbours: dict[Target, str] = {}
 
     def _ask(self, space: Target, *argv: str) -> str:
         return str(self.lab.query(space.machine, space.command(*argv)).stdout).strip()
@@ -87,6 +89,15 @@ class Facts:
             )
         return self._routes[key]
 
+    def neighbour(self, space: Target, address: str, device: str) -> str:
+        """``02:00:00:00:00:01 (REACHABLE)`` of a neighbour, "" where it is not known."""
+        if space not in self._neighbours:
+            self._neighbours[space] = self._ask(space, "ip", "neigh", "show")
+        found = re.search(
+            rf"^{re.escape(address)} dev {re.escape(device)} lladdr (\S+).* ([A-Z]+)\s*$", self._neighbours[space], re.M
+        )
+        return f"{found[1]} ({found[2]})" if found is not None else ""
+
     def forbidding(self, space: Target, destination: str, *more: str) -> str:
         """The unreachable, prohibit or blackhole route that decides about `destination`, else ""."""
         kind = _SPECIAL.get(self.no_route(space, destination, *more), "")
@@ -96,36 +107,44 @@ class Facts:
         words = ["route", "show", "table", "all", "match", destination]
         lines = self._ask(space, "ip", *family, *words).splitlines()
         special = [line for line in lines if line.startswith(kind)]
-        return re.sub(r"\s+(table|proto|metric|dev lo|pref) .*", "", special[-1]).strip() if special else ""
+        return re.sub(r"\s+((proto|metric|pref) \S+|dev lo)", "", special[-1]).strip() if special else ""
 
     def no_route(self, space: Target, destination: str, *more: str) -> str:
         """The error of `ip route get` ("No route to host"), "" where there is a route."""
         error = re.search(r"RTNETLINK answers: (.*)", self.route(space, [destination, *more]))
         return error[1] if error is not None else ""
 
+    def _own(self, space: Target) -> set[str]:
+        return {a.local for link in self.links[space].values() for a in link.addresses}
+
     def arrived(self, last: Seen) -> bool:
         """Whether the place where it was seen last is its destination."""
         destination = str(last.network.destination)
-        own = {a.local for link in self.links[last.space].values() for a in link.addresses}
+        own = self._own(last.space)
         to_all = last.pkt_type in (BROADCAST, MULTICAST)
-        return not last.out and (to_all or destination in own or destination.startswith("127."))
+        return not last.out and last.pkt_type != OTHERHOST and (to_all or destination in own or destination.startswith("127."))
 
-    def loss(self, last: Seen, groups: list[list[Seen]]) -> str:
-        """Why a packet was not seen again after `last`; "" where it had arrived."""
+    def loss(self, last: Seen, groups: list[list[Seen]], everything: list[list[Seen]]) -> str:
+        """Why a packet was not seen again after `last`; "" where it had arrived.
+
+        `groups` are the packets of the journey; `everything`, also what else was seen.
+        """
         if last.out:
             return "NO_CARRIER"
         if self.arrived(last):
+            if last.device != "lo" and str(last.network.source) in self._own(last.space):
+                return "IP_LOCAL_SOURCE"
             if self._ignores_pings(last):
                 return "NOT_SPECIFIED"
-            return "NO_SOCKET" if self._refused(last, groups) else ""
-        if last.pkt_type == 3:
+            return "NO_SOCKET" if self._refused(last, everything) else ""
+        if last.pkt_type == OTHERHOST:
             return "NO_TX_TARGET" if self.links[last.space][last.device].master else "OTHERHOST"
-        told = self._told(last, groups)
+        told = self._told(last, everything)
         destination, source = str(last.network.destination), str(last.network.source)
         error = self.no_route(last.space, destination, "from", source, "iif", last.device)
         if error in _SPECIAL and told in ("", "IP_INNOROUTES", "NETFILTER_DROP", "NEIGH_FAILED"):
-            if self.forbidding(last.space, destination, "from", source, "iif", last.device):
-                return f"ROUTE_{_SPECIAL[error].upper()}"
+            forbidden = self.forbidding(last.space, destination, "from", source, "iif", last.device)
+            return f"ROUTE_{_SPECIAL[error].upper()}" if forbidden else "IP_INNOROUTES"
         if told:
             return told
         if last.network.ttl <= 1:
@@ -134,7 +153,7 @@ class Facts:
             return "IP_INADDRERRORS"
         if self._filtered(last, source):
             return "IP_RPFILTER"
-        if error == "Network is unreachable" or error in _SPECIAL:
+        if error == "Network is unreachable":
             return "IP_INNOROUTES"
         return "NEIGH_FAILED" if self.open_question(last, groups) is not None else "NOT_SPECIFIED"
 

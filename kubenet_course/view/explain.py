@@ -11,15 +11,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kubenet_course.view.case import Finding
 from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
+from kubenet_course.view.link_reasons import way_down
 from kubenet_course.view.netmap import NetMap, Port
-from kubenet_course.view.reasons import Finding, dropped
+from kubenet_course.view.reasons import RULE_ERRORS, dropped
 from kubenet_course.view.segments import Segments
 
 _NAME_TROUBLE = re.compile(
     r"Name or service not known|Temporary failure in name resolution|[Cc]ould not resolve|unable to resolve"
     r"|no servers could be reached|unknown host|NXDOMAIN|No address associated",
 )
+
+#: Programs that look a name up before what they are told to do.
+_ASKS_FIRST = re.compile(r"(ip netns exec \S+ )?(curl|wget|ping|ping6|telnet|traceroute|tracepath|ssh)\b")
 
 
 @dataclass(frozen=True)
@@ -53,15 +58,32 @@ def explain(journey: Journey, found: NetMap) -> Explanation:
     for talk in reversed(talks):
         finding = _fails(journey, talk, segments)
         if finding is not None:
-            what = f"The name could not be looked up ({name_trouble[0]}). " if name_trouble else ""
-            return Explanation(
-                False, (what + finding.sentences[0], *finding.sentences[1:]), finding.command, finding.look_at
-            )
+            if name_trouble or _ASKS_FIRST.match(journey.command) and _addresses(talk[0])[-1].endswith(".53"):
+                trouble = name_trouble[0] if name_trouble else "no answer"
+                finding = _of_a_name(journey, finding, trouble, _addresses(talk[0])[-1])
+            return Explanation(False, *finding)
     for unsent in journey.unsent:
         if unsent.machine == journey.machine:
             finding = unsent_finding(unsent, segments)
-            return Explanation(False, finding.sentences, finding.command, finding.look_at)
+            if name_trouble:
+                finding = _of_a_name(journey, finding, name_trouble[0], f"{unsent.destination}.53")
+            return Explanation(False, *finding)
     return _without_packets(journey, output, name_trouble, bool(talks))
+
+
+def _of_a_name(journey: Journey, finding: Finding, trouble: str, asked: str) -> Finding:
+    """What keeps the name server `asked` (address.port) from answering, said of the name that was wanted."""
+    server, _, port = asked.rpartition(".")
+    what, look, command = f"The name could not be looked up ({trouble}). ", finding.look_at, finding.command
+    if port == "53" and "@" not in journey.command:
+        what += f"The name server that {journey.machine} asks is {server}. "
+        lines = f"the `nameserver` lines in /etc/resolv.conf of {journey.machine}"
+        if server in ("127.0.0.1", "::1"):
+            what = what[:-2] + ", as where /etc/resolv.conf names none. "
+            command, look = f"{journey.machine}$ cat /etc/resolv.conf", lines
+        else:
+            look += f"{' Or' if look.endswith('?') else ', or'} at {lines}" if look else lines
+    return Finding((what + finding.sentences[0], *finding.sentences[1:]), command, look)
 
 
 def conversations(journey: Journey) -> list[list[Packet]]:
@@ -156,17 +178,12 @@ def _fails(journey: Journey, talk: list[Packet], segments: Segments) -> Finding 
         is_answer = packet is not request and _addresses(packet) != _addresses(request)
         role = "answer" if is_answer else "packet"
         if packet.outcome == "dropped":
-            finding = dropped(journey, packet, role, segments)
-            lost = next((e for e in errors if e.outcome == "dropped"), None)
-            return (
-                finding
-                if lost is None
-                else Finding(
-                    (*finding.sentences, "Not even the error message about it came back."),
-                    finding.command,
-                    finding.look_at,
-                )
-            )
+            return _with_lost_error(journey, dropped(journey, packet, role, segments), errors, segments)
+        if packet.outcome == "ignored":
+            copies = [p for p in journey.packets if p.why == "copy of" and p.cause == packet.number]
+            fate = next((p for p in copies if p.outcome in ("delivered", "dropped")), packet)
+            if fate.outcome != "delivered":
+                return dropped(journey, fate, role, segments)
         if packet.outcome == "under way":
             waiting = packet.stages[-1] if packet.stages else None
             if waiting is not None and waiting.kind == "neighbour":
@@ -178,6 +195,16 @@ def _fails(journey: Journey, talk: list[Packet], segments: Segments) -> Finding 
         end = request.stages[-1] if request.stages else None
         return _refused(end, _addresses(request)[1] if len(_addresses(request)) > 1 else "")
     return None
+
+
+def _with_lost_error(journey: Journey, finding: Finding, errors: list[Packet], segments: Segments) -> Finding:
+    """With the fate of the error message about the packet, if that was lost, too."""
+    lost = next((e for e in errors if e.outcome == "dropped"), None)
+    if lost is None:
+        return finding
+    why = dropped(journey, lost, "error message about it", segments)
+    first = finding.sentences[0].replace("; the sender is told the MTU.", ".")
+    return Finding((first, *finding.sentences[1:], *why.sentences), why.command, why.look_at or finding.look_at)
 
 
 def _refused(end: Stage | None, where: str) -> Finding:
@@ -227,9 +254,13 @@ def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
                 f" ({unsent.error}).",
             ),
             f"{prompt}route get {unsent.destination}",
-            f"that route (`ip route del {unsent.route}`)",
+            f"that route (`ip {'-6 ' if ':' in unsent.destination else ''}route del {unsent.route}`)",
         )
     family = 6 if ":" in unsent.destination else 4
+    if re.search(RULE_ERRORS, unsent.error):
+        sentence = f"{who} sends nothing to {unsent.destination}: a rule of its routing policy forbids it ({unsent.error})."
+        option = "-6 " if family == 6 else ""
+        return Finding((sentence,), f"{prompt}{option}rule", "the rule that says `prohibit` or `blackhole`")
 
     def prefix(port: Port) -> str:
         return segments.prefix(port, family)
@@ -248,6 +279,9 @@ def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
             "`ip link set DEV up` and `ip addr add ADDRESS/LENGTH dev DEV`",
         )
     sentence = f"{who} has no route to {unsent.destination} ({unsent.error})."
+    down = way_down(segments, unsent.machine, unsent.namespace, unsent.destination)
+    if down is not None:
+        return Finding((sentence, *down.sentences), down.command, down.look_at)
     command, other = f"{prompt}route get {unsent.destination}", segments.owner(unsent.destination)
     near = next((port for port in usable if other is not None and segments.same(port, other)), None)
     if near is not None and other is not None:
@@ -280,6 +314,13 @@ def _without_packets(
     last = next((line for line in reversed(output.splitlines()) if line.strip()), "")
     said = f" It says: {last.strip()}" if last else ""
     said += "" if not said or said.endswith((".", "!", "?")) else "."
+    if name_trouble and sent:
+        return Explanation(
+            False,
+            (f"The name could not be looked up: the name server answers that it does not have it ({name_trouble[0]}).",),
+            f"{journey.machine}$ cat /etc/resolv.conf /etc/hosts",
+            "the name: is it the right one? Or at the name server's records",
+        )
     if name_trouble:
         return Explanation(
             False,

@@ -148,5 +148,6 @@ def route_line(route: Any) -> str:
             via = f" via {hop.gateway}" if hop.gateway is not None else ""
             words.append(f"nexthop{via} dev {hop.dev.name if hop.dev else '?'} weight {hop.weight}")
     words += [f"src {route.prefsrc}"] if route.prefsrc is not None and route.type != "local" else []
+    words += [f"table {route.table}"] if route.table not in (253, 254, 255) else []
     words += [f"metric {route.metric}"] if route.metric and ":" not in str(route.prefix) else []
     return " ".join(words)

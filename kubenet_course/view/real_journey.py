@@ -15,7 +15,7 @@ from typing import Any
 
 from kubenet_course.errors import LabError
 from kubenet_course.view.capture import OUTGOING, Capture, Seen, containers_named
-from kubenet_course.view.concluded import WORDS, Facts
+from kubenet_course.view.concluded import OTHERHOST, WORDS, Facts
 from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
 from kubenet_course.view.kernel_trace import Pass, Passes, Step, packet_mark
 from kubenet_course.view.native_rules import TracedRules
@@ -47,7 +47,6 @@ _PKT_TYPES = {
     3: "for another MAC address",
 }
 _RUNS, _DETACHED = re.compile(r"\s*docker\s+(container\s+)?run\s"), re.compile(r"\s(-[a-z]*d[a-z]*|--detach)\s")
-OTHERHOST = 3  # PACKET_OTHERHOST
 #: Reasons of what happens behind all devices.
 NO_DEVICE = ("NETFILTER_DROP", "NO_SOCKET", "NOT_SPECIFIED")
 _NETNS_EXEC = re.compile(r"\s*ip\s+netns\s+exec\s+(\S+)\s")
@@ -106,9 +105,11 @@ def _record(lab: Any, target: Target, typed: str, line: str, **options: Any) -> 
         own = [a.local for link in builder.links.get(target, {}).values() for a in link.addresses]
         destination = destination_of(lab, target, typed, own)
         refused = UNREACHABLE.search(result.stdout + result.stderr)
+        error = builder.facts.no_route(target, destination) if destination else ""
         packets = waiting(builder.facts, target, packets, builder.groups, destination)
-        if refused is not None and all(p.is_helper for p in packets):
-            unsent = (cannot_send(builder.facts, target, destination or typed, refused[0]),)
+        if (error or refused) and all(p.is_helper for p in packets):
+            error = error or (refused[0] if refused else "")
+            unsent = (cannot_send(builder.facts, target, destination or typed, error),)
     notes = (NOTE, *(f"(Not traced: {problem}.)" for problem in capture.problems))
     return Journey(
         target.machine, line, packets, result.stdout, result.stderr, result.returncode, unsent, 0, notes
@@ -130,9 +131,11 @@ class _Builder:
         self.facts = Facts(lab, self.links)
         self.rules = TracedRules(lab)
         self.groups: list[list[Seen]] = []
+        self.everything: list[list[Seen]] = []
 
     def build(self, seen: list[Seen]) -> tuple[Packet, ...]:
-        groups = self.groups = self._chosen(self._with_unseen(grouped(seen)))
+        self.everything = self._with_unseen(grouped(seen))
+        groups = self.groups = self._chosen(self.everything)
         start = groups[0][0].time if groups else 0
         self._share(groups)
         # Stages are numbered by time, so they are written packet by packet and numbered afterwards.
@@ -191,7 +194,8 @@ class _Builder:
                 came = previous if here and previous is not None and not previous.out else None
                 stages += self._before_leaving(number, one, came, start, first=previous is None)
                 if one.device:
-                    stages.append(self._stage(number, one, start, "transmit", "device out", "leaves"))
+                    text = self._leaves(one, stages)
+                    stages.append(self._stage(number, one, start, "transmit", "device out", text))
             else:
                 master = self._master(one)
                 text = f"arrives, {_PKT_TYPES.get(one.pkt_type, '')}" + (
@@ -201,6 +205,17 @@ class _Builder:
                 stages += self._rules(number, one, start, ("PREROUTING",))
             previous = one
         return stages
+
+    def _leaves(self, one: Seen, stages: list[Stage]) -> str:
+        """To whom, where a neighbour's MAC address was needed; as the kernel knows it afterwards."""
+        way = next((s for s in reversed(stages) if s.kind == "route"), None)
+        here = (one.space.machine, one.space.namespace)
+        if way is None or (way.machine, way.namespace) != here or self._master(one) or one.device == "lo":
+            return "leaves"
+        via = re.search(r": next hop (\S+)$", way.text)
+        hop = via[1] if via else str(one.network.destination)
+        entry = self.facts.neighbour(one.space, hop, one.device)
+        return f"leaves to {hop} at {entry}" if entry else "leaves"
 
     def _before_leaving(
         self, number: int, one: Seen, came: Seen | None, start: int, *, first: bool
@@ -344,12 +359,14 @@ class _Builder:
         last = group[-1]
         inside = f"[{last.space.namespace}]" if last.space.namespace else ""
         machine = f"{last.space.machine}{inside}"
-        if is_helper(last):
+        if is_helper(last) and not last.out:
+            stages += self._rules(number, last, start, ("INPUT",))
+        if is_helper(last) and all(s.ok for s in stages):
             words = "ARP" if isinstance(last.network, ArpHeader) else "ICMPv6"
             return {"outcome": "delivered", "end_place": f"{machine} {last.device}", "words": words}
-        if not last.out:
+        if not last.out and not is_helper(last):
             last = self._inside(number, last, start, stages)
-        reason = "NETFILTER_DROP" if any(not s.ok for s in stages) else self.facts.loss(last, groups)
+        reason = "NETFILTER_DROP" if any(not s.ok for s in stages) else self.facts.loss(last, groups, self.everything)
         if not reason:
             return {"outcome": "delivered", "end_place": machine}
         if reason == "NEIGH_FAILED" and not last.out:

@@ -19,7 +19,10 @@ _LITERAL = re.compile(r"(?<![\w.:])(\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f]*:[0-9A-Fa-f:.
 
 
 def destination_of(lab: Any, target: Target, typed: str, own: Iterable[str]) -> str:
-    """The address that a command is about: one in it that is not the sender's (`own`), or that /etc/hosts has; or ""."""
+    """The address that a command's first packet is for: one in it that is not the sender's (`own`), or that /etc/hosts has.
+
+    Where the command has a name, it is the name server's; "" where there is none.
+    """
     for found in _LITERAL.findall(typed):
         address = found.rstrip(".:") if found.count(":") < 2 else found
         try:
@@ -32,6 +35,10 @@ def destination_of(lab: Any, target: Target, typed: str, own: Iterable[str]) -> 
             answer = lab.query(target.machine, target.command("getent", "-s", "files", "ahosts", word)).stdout
             if answer:
                 return str(answer.split()[0])
+    if re.match(r"\S+\s.*[A-Za-z]", typed):  # a name, perhaps: the first that is sent is a question for it
+        conf = lab.query(target.machine, target.command("cat", "/etc/resolv.conf")).stdout
+        server = re.search(r"^nameserver\s+(\S+)", conf, re.M)
+        return server[1] if server else ""
     return ""
 
 
@@ -72,10 +79,12 @@ def waiting(
         for number, group in enumerate(groups)
         if asked_address(group[0]) and group[0].out and group[0].space == target and not answered(group[0], groups)
     ]
-    if not asked or not destination:
+    if not destination:
         return packets
-    number, hop = asked[0]
     route = facts.route(target, [destination])
+    if not asked:
+        return _no_carrier(facts, target, packets, destination, route)
+    number, hop = asked[0]
     first = packets[number].stages[0]
     device = next((s.device for s in packets[number].stages if s.device), "")
     common = (first.time, 1, first.machine, first.namespace, device)
@@ -96,6 +105,24 @@ def waiting(
         end_place=stages[0].place,
     )
     return (own, *moved)
+
+
+def _no_carrier(
+    facts: Facts, target: Target, packets: tuple[Packet, ...], destination: str, route: str
+) -> tuple[Packet, ...]:
+    """Not even a question for a MAC address leaves a device without carrier."""
+    device = re.search(r" dev (\S+)", f" {route}")
+    link = facts.links[target].get(device[1]) if device and target in facts.links else None
+    if link is None or link.words != "no carrier" or packets:
+        return packets
+    common = (0, 1, target.machine, target.namespace, link.name)
+    words = WORDS["NO_CARRIER"]
+    stages = (
+        Stage(1, *common, "route", "route out", f"{destination} matches `{route}`"),
+        Stage(2, *common, "end", "device out", f"dropped: {words} (NO_CARRIER)", ok=False),
+    )
+    summary = f"IP{6 if ':' in destination else ''} packet to {destination}"
+    return (Packet(1, summary, 0, "", stages, "dropped", "NO_CARRIER", words, stages[1].place),)
 
 
 def _shifted(packet: Packet, stages: int, asks: bool) -> Packet:

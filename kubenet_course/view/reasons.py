@@ -8,56 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
-from kubenet_course.view.journey import Journey, Packet, Stage
+from kubenet_course.view import link_reasons
+from kubenet_course.view.case import Case, Finding
+from kubenet_course.view.journey import Journey, Packet
 from kubenet_course.view.netmap import Port
 from kubenet_course.view.segments import Segments
 
-
-class Finding(NamedTuple):
-    sentences: tuple[str, ...]
-    command: str = ""
-    look_at: str = ""
-
-
-class Case(NamedTuple):
-    """One lost packet: `role` is "packet" or "answer", `last` its last stage, `who` the place in words."""
-
-    journey: Journey
-    packet: Packet
-    role: str
-    last: Stage
-    segments: Segments
-
-    @property
-    def who(self) -> str:
-        return f"{self.last.machine}[{self.last.namespace}]" if self.last.namespace else self.last.machine
-
-    @property
-    def prompt(self) -> str:
-        """``red$`` with what puts a command into the namespace."""
-        return self.segments.prompt(self.last.machine, self.last.namespace)
-
-    def field(self, name: str) -> str:
-        return next(
-            (
-                value
-                for h in self.last.headers
-                for key, value in h.fields
-                if key == name and h.layer.startswith("IP")
-            ),
-            "",
-        )
-
-    @property
-    def arrival(self) -> str:
-        """``The packet reaches router, but``: how far it came."""
-        if self.role == "answer":
-            return f"The packet gets to its destination; its answer comes as far as {self.who}, but"
-        if self.last.machine == self.journey.machine:
-            return f"The packet does not leave {self.who}:"
-        return f"The packet comes as far as {self.who}, but"
+#: What a look-up answers where no route, but a rule of `ip rule` forbids (fib_rules.c: EACCES, EINVAL).
+RULE_ERRORS = r"Permission denied|Invalid argument"
 
 
 def dropped(journey: Journey, packet: Packet, role: str, segments: Segments, reason: str = "") -> Finding:
@@ -134,7 +93,24 @@ def _no_route(case: Case) -> Finding:
         )
         if _is_private(destination):
             look += f", or somebody before it must translate the source address {destination} (MASQUERADE)"
+    forbidden = _forbidden(case)
+    if forbidden is not None:
+        return forbidden
+    down = link_reasons.way_down(case.segments, case.last.machine, case.last.namespace, destination)
+    if down is not None:
+        return Finding((*sentences, *down.sentences), down.command, down.look_at)
     return Finding(tuple(sentences), f"{case.prompt}ip route get {destination}", look)
+
+
+def _forbidden(case: Case) -> Finding | None:
+    """A rule of `ip rule` that says prohibit or blackhole; None where none does."""
+    error = next((m[0] for s in case.packet.stages if (m := re.search(RULE_ERRORS, s.text))), "")
+    if not error:
+        return None
+    destination = case.field("destination")
+    family = "-6 " if ":" in destination else ""
+    sentence = f"{case.arrival} a rule of {case.who}'s routing policy forbids the way to {destination} ({error})."
+    return Finding((sentence,), f"{case.prompt}ip {family}rule", "the rule that says `prohibit` or `blackhole`")
 
 
 def _is_private(address: str) -> bool:
@@ -166,13 +142,27 @@ def _no_way_back(case: Case) -> Finding:
 def _special_route(case: Case) -> Finding:
     kind = case.packet.reason.removeprefix("ROUTE_").lower()
     destination = case.field("destination")
-    found = next((m[1] for s in case.packet.stages if (m := re.search(rf"`({kind} [^` ]+)", s.text))), "")
-    mend = f" (`ip route del {found}`)" if found else ""
+    found = next((m[1] for s in case.packet.stages if (m := re.search(rf"`({kind} [^`]+)", s.text))), "")
+    forbidden = None if found else _forbidden(case)
+    if forbidden is not None:
+        return forbidden
+    family = "-6 " if ":" in destination else ""
+    found = re.sub(r" metric \d+", "", found) or f"{kind} …"
     article = "an" if kind.startswith("u") else "a"
     return Finding(
         (f"{case.arrival} {article} {kind} route of {case.who} is for {destination}.",),
-        f"{case.prompt}ip {'-6 ' if ':' in destination else ''}route show type {kind}",
-        f"that route{mend}",
+        f"{case.prompt}ip {family}route show table all type {kind}",
+        f"that route (`ip {family}route del {found}`)",
+    )
+
+
+def _own_source(case: Case) -> Finding:
+    """Two machines with one address: this one takes the packet for one of its own."""
+    source = case.field("source")
+    return Finding(
+        (f"{case.arrival} {case.who} has the packet's source address {source} itself, and takes it for a forgery.",),
+        f"{case.prompt}ip addr show to {source}",
+        f"the address {source}: only one machine may have it",
     )
 
 
@@ -192,6 +182,14 @@ def _ttl(case: Case) -> Finding:
             f"the routes to {destination} on {' and '.join(loop)}",
         )
     hops = len(visited) + 1
+    setter = next((x for x in case.packet.stages if x.matched and re.search(r"-j (TTL|HL) ", x.text)), None)
+    if setter is not None:
+        program = "ip6tables" if ":" in destination else "iptables"
+        return Finding(
+            (f"{case.arrival} its {limit} is used up there: a rule of {setter.machine} changes it ({setter.text}).",),
+            f"{case.segments.prompt(setter.machine, setter.namespace)}{program} -t {setter.table} -nvL {setter.chain}",
+            "that rule",
+        )
     return Finding(
         (
             f"{case.arrival} its {limit} is used up there after {hops} hop{'s' if hops > 1 else ''};"
@@ -218,6 +216,11 @@ def _rp_filter(case: Case) -> Finding:
 
 def _too_big(case: Case) -> Finding:
     destination = case.field("destination")
+    told = [p for p in case.journey.packets if p.cause == case.packet.number and p.why == "reports an error about"]
+    port = Port(case.last.machine, case.last.namespace, case.last.device)
+    ends = [p for p in (port, case.segments.map.peer(port)) if p is not None and p in case.segments.links]
+    if not told and ends and case.packet.stages[-2:][0].kind != "send":
+        return link_reasons.too_small(case, min(ends, key=lambda p: case.segments.links[p].mtu))
     return Finding(
         (
             f"{case.arrival} it is larger than the MTU of the way on and may not be cut up; the"
@@ -228,110 +231,15 @@ def _too_big(case: Case) -> Finding:
     )
 
 
-# -- links and neighbours -------------------------------------------------------------------------
-def _link_down(case: Case) -> Finding:
-    device = case.last.device or "its interface"
-    return Finding(
-        (f"{case.arrival} {device} of {case.who} is down.",),
-        f"{case.prompt}ip link show {device}",
-        f"`ip link set {device} up` on {case.who}",
-    )
-
-
-def _no_carrier(case: Case) -> Finding:
-    port = Port(case.last.machine, case.last.namespace, case.last.device)
-    peer = case.segments.map.peer(port)
-    if peer is not None and case.segments.links[peer].words == "down":
-        return Finding(
-            (f"{case.arrival} the other end of {case.last.device}'s cable, {peer}, is down.",),
-            f"{peer.machine}$ ip {'-n ' + peer.namespace + ' ' if peer.namespace else ''}link show"
-            f" {peer.device}",
-            f"`ip link set {peer.device} up` on {peer.machine}",
-        )
-    return Finding(
-        (f"{case.arrival} the cable of {case.last.device} has no other end that is up.",),
-        f"{case.prompt}ip link show {case.last.device}",
-    )
-
-
-def _neighbour_failed(case: Case) -> Finding:
-    """Nobody answered for the next hop: who should have?"""
-    stage = next((s for s in reversed(case.packet.stages) if s.kind == "neighbour"), case.last)
-    asked = re.search(r"MAC address of (\S+) is not", stage.text)
-    address = asked[1] if asked else case.field("destination")
-    way = next(
-        (s for s in reversed(case.packet.stages) if s.kind == "route" and s.number < stage.number), None
-    )
-    is_gateway = way is not None and f"next hop {address}" in way.text
-    role = "gateway " if is_gateway else ""
-    command = f"{case.segments.prompt(stage.machine, stage.namespace, 'ip')}neigh show {address}"
-    who = f"{stage.machine}[{stage.namespace}]" if stage.namespace else stage.machine
-    prefix = "" if case.role == "packet" else "The packet arrives, but its answer does not come back. "
-    first = f"{prefix}{who} asks on {stage.device} who has {role}{address}, and nobody answers."
-    port = Port(stage.machine, stage.namespace, stage.device)
-    owner = case.segments.owner(address)
-    if owner is None:
-        look = (
-            f"the gateway in `ip route` of {who}"
-            if is_gateway
-            else f"the address {address}: is it the right one?"
-        )
-        return Finding((first, f"No machine of this lab has the address {address}."), command, look)
-    return _owner_silent(case, first, command, port, owner, address)
-
-
-def _owner_silent(case: Case, first: str, command: str, port: Port, owner: Port, address: str) -> Finding:
-    segments = case.segments
-    link = segments.links[owner]
-    if not segments.same(port, owner):
-        mine = (
-            next((str(a) for a in segments.links[port].addresses if segments.includes(str(a), address)), "")
-            if port in segments.links
-            else ""
-        )
-        why = f": with {mine}, {port.machine} takes {address} to be on its own link" if mine else ""
-        return Finding(
-            (first, f"{owner} has that address, but it is not on the same link{why}."),
-            f"{segments.prompt(port.machine, port.namespace, 'ip')}addr show {port.device}",
-            f"the prefix length of {mine or port} (and the routes)",
-        )
-    if link.words != "up":
-        return Finding(
-            (first, f"{owner} has that address, but it is {link.words}."),
-            f"{segments.prompt(owner.machine, owner.namespace, 'ip')}link show {owner.device}",
-            f"`ip link set {owner.device} up` on {owner.machine}",
-        )
-    questions = [
-        p
-        for p in case.journey.packets
-        if p.summary.startswith(("ARP, Request", "ND")) and address in p.summary
-    ]
-    for question in questions:
-        if question.outcome == "dropped":
-            return Finding(
-                (
-                    first,
-                    f"The question is lost at {question.end_place}: {question.words} ({question.reason}).",
-                ),
-                command,
-            )
-    mute = [p for p, each in segments.links.items() if each.words != "up" and segments.same(p, port)]
-    if mute:
-        return Finding(
-            (first, f"On the way to {owner}, {mute[0]} is {segments.links[mute[0]].words}."),
-            f"{mute[0].machine}$ ip link show {mute[0].device}",
-            f"the link {mute[0]}",
-        )
-    return Finding(
-        (first, f"{owner} has that address and should answer."), command, f"{owner} and the way there"
-    )
-
-
 # -- rules and programs ---------------------------------------------------------------------------
 def _firewall(case: Case) -> Finding:
     stage = next((s for s in reversed(case.packet.stages) if s.kind in ("rule", "policy") and not s.ok), None)
     if stage is None:
-        return Finding((f"{case.arrival} a firewall rule drops it.",), f"{case.prompt}iptables-save -c")
+        return Finding(
+            (f"{case.arrival} netfilter drops it, and no rule of a chain does: its table of connections may be full.",),
+            f"{case.prompt}sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
+            "`sysctl -w net.netfilter.nf_conntrack_max=NUMBER` there, or what opens so many connections (`conntrack -L`)",
+        )
     tables = "ip6tables" if any(h.layer == "IPv6" for h in stage.headers) else "iptables"
     where = "" if stage.table == "filter" else f"-t {stage.table} "
     command = f"{case.prompt}{tables} {where}-nvL {stage.chain} --line-numbers"
@@ -347,6 +255,7 @@ def _firewall(case: Case) -> Finding:
             f"the rules of {stage.chain}: one that accepts this packet is missing",
         )
     rejects = "REJECT" in stage.text.rpartition("→")[2] or "-j REJECT" in stage.text
+    rejects = rejects or " " in stage.table and " reject" in stage.text
     verb = "rejects it (and tells the sender)" if rejects else "drops it"
     rule = re.sub(rf"^{stage.table} {stage.chain} {stage.rule}: ", "", stage.text).rpartition(": ")[0]
     return Finding(
@@ -386,14 +295,6 @@ def _ignored(case: Case) -> Finding:
     return _other(case)
 
 
-def _vxlan(case: Case) -> Finding:
-    return Finding(
-        (f"{case.arrival} {case.packet.words} ({case.packet.reason}).",),
-        f"{case.prompt}bridge fdb show dev {case.last.device}",
-        "the entries `bridge fdb append … dst REMOTE`",
-    )
-
-
 _REASONS: dict[str, Callable[[Case], Finding]] = {
     "IP_INADDRERRORS": _forwarding_off,
     "IP_INNOROUTES": _no_route,
@@ -402,15 +303,20 @@ _REASONS: dict[str, Callable[[Case], Finding]] = {
     "ROUTE_UNREACHABLE": _special_route,
     "ROUTE_PROHIBIT": _special_route,
     "IP_INHDR": _ttl,
+    "IP_LOCAL_SOURCE": _own_source,
     "IP_RPFILTER": _rp_filter,
     "PKT_TOO_BIG": _too_big,
-    "DEV_READY": _link_down,
-    "NO_CARRIER": _no_carrier,
-    "NEIGH_FAILED": _neighbour_failed,
-    "NEIGH_DEAD": _neighbour_failed,
+    "DEV_READY": link_reasons.link_down,
+    "NO_CARRIER": link_reasons.no_carrier,
+    "OTHERHOST": link_reasons.wrong_mac,
+    "NO_TX_TARGET": link_reasons.wrong_mac,
+    "VLAN_FILTER": link_reasons.vlan,
+    "BRIDGE_INGRESS_STP_STATE": link_reasons.port_state,
+    "NEIGH_FAILED": link_reasons.neighbour_failed,
+    "NEIGH_DEAD": link_reasons.neighbour_failed,
     "NETFILTER_DROP": _firewall,
     "NO_SOCKET": _no_socket,
     "NOT_SPECIFIED": _ignored,
-    "VXLAN_NO_REMOTE": _vxlan,
-    "VXLAN_VNI_NOT_FOUND": _vxlan,
+    "VXLAN_NO_REMOTE": link_reasons.vxlan,
+    "VXLAN_VNI_NOT_FOUND": link_reasons.vxlan,
 }

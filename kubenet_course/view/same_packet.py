@@ -156,7 +156,9 @@ def answered(question: Seen, groups: list[list[Seen]]) -> bool:
 def error_about(one: Seen) -> tuple[Any, Any, bytes] | None:
     """(network, transport, payload) of the packet that an ICMP or ICMPv6 error quotes, else None."""
     if isinstance(one.transport, (IcmpHeader, Icmpv6Header)) and one.transport.is_error:
-        found = decode(0x0800 if isinstance(one.transport, IcmpHeader) else 0x86DD, one.payload)
+        kind, length = (0x0800, 20) if isinstance(one.transport, IcmpHeader) else (0x86DD, 40)
+        # Of a message that was dropped before any device, the trace has the first bytes alone: not the addresses.
+        found = decode(kind, bytes(one.payload).ljust(length, b"\0"))
         return found if found[0] is not None else None
     return None
 

@@ -113,7 +113,7 @@ CASES: dict[str, Row] = {
     **{
         f"{kind} route": (
             "router", f"ip -6 route add {kind} 2001:db8:9::/64", "ping -c1 -W1 2001:db8:9::1",
-            [f"{kind} route of router is for 2001:db8:9::1", f"`ip route del {kind} 2001:db8:9::/64`"],
+            [f"{kind} route of router is for 2001:db8:9::1", f"`ip -6 route del {kind} 2001:db8:9::/64`"],
             f"ip -6 route del {kind} 2001:db8:9::/64",
         )
         for kind in ("unreachable", "prohibit", "blackhole")

@@ -290,9 +290,12 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
         rule, route, hops = fib_lookup(net, flow)
     except KernelError as failure:
         code = failure.errno if forwarding or hasattr(failure, "route") else errno.EHOSTUNREACH
+        refused = _error_route(net, dev, destination, code, getattr(failure, "route", None), forwarding)
         if failure.errno == errno.EINVAL:
+            if skb.trace is not None:
+                skb.trace.route(skb, refused)
             return "ROUTE_BLACKHOLE"
-        return _error_route(net, dev, destination, code, getattr(failure, "route", None), forwarding)
+        return refused
     if route.type not in (fib.BROADCAST, fib.LOCAL) and not forwarding:
         return _error_route(net, dev, destination, errno.EHOSTUNREACH, None, forwarding)
     if route.type == fib.BROADCAST:
