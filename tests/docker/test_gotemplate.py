@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kubenet_course.docker.gotemplate import TemplateError, render
+from kubenet_course.docker.gotemplate import render
+from kubenet_course.docker.gotemplate_functions import TemplateError
 
 DATA = {
     "Name": "/web",

@@ -42,7 +42,7 @@ class _Place:
 
 
 def run_traced(chain: Chain, skb: SkBuff, state: HookState) -> int:
-    """As tables.run_chain(), with `skb.trace` and the ruleset's tracers told of each rule tried."""
+    """As traverse.run_chain(), with `skb.trace` and the ruleset's tracers told of each rule tried."""
     trace = skb.trace
     if trace is not None:
         trace.hook(skb, hook_name(state.family, state.hook))

@@ -187,7 +187,7 @@ class SocketTables:
             code, skb.network.source, header.type, header.code, header.rest, inner, transport, payload, skb.network, self.net.loop.now
         )
         if family == 4 and inner.protocol in (4, 41, 47) and "ip_tunnels" in self.net.rooms:
-            from kubenet_course.kernel.devices._ip_tunnel import ip_tunnel_err
+            from kubenet_course.kernel.devices._ip_tunnel_input import ip_tunnel_err
 
             ip_tunnel_err(self.net, inner, header.type, header.code)
         for sock in list(self.raw):

@@ -1,122 +1,30 @@
-"""ifconfig: interfaces as net-tools 2.10 shows and changes them (superseded by `ip link` and `ip addr`).
-
-Addresses are set as the old ioctls do: one address for each label, its prefix length from the class of
-the address unless a netmask follows.
-"""
+"""ifconfig changes an interface, word for word (net-tools: ifconfig.c; the ioctls: net/ipv4/devinet.c: devinet_ioctl())."""
 
 from __future__ import annotations
 
 import re
-from typing import NoReturn
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.devices.base import NetDevice
 from kubenet_course.kernel.inet.devinet import InetAddress, address_add, address_remove
-from kubenet_course.kernel.netns import IFNAMSIZ
 from kubenet_course.kernel.rtnetlink import change_flags
-from kubenet_course.userland import resolver
-from kubenet_course.userland.interfaces import TABLE_HEAD, find, labelled, long_form, named, table_row
+from kubenet_course.userland.commands.ifconfig.arguments import (
+    FLAGS,
+    HARDWARE,
+    HINT,
+    Failed,
+    argument,
+    resolve,
+    usage,
+)
+from kubenet_course.userland.commands.ifconfig.nowhere import without_device
+from kubenet_course.userland.interfaces import labelled
 from kubenet_course.userland.process import Process
 from kubenet_course.wire.addresses import IPv4Address, IPv6Address, MacAddress, prefix_mask
 
-HINT = "ifconfig: `--help' gives usage information."
-USAGE = """Usage:
-  ifconfig [-a] [-v] [-s] <interface> [[<AF>] <address>]
-  [add <address>[/<prefixlen>]]
-  [del <address>[/<prefixlen>]]
-  [[-]broadcast [<address>]]  [[-]pointopoint [<address>]]
-  [netmask <address>]  [dstaddr <address>]  [tunnel <address>]
-  [outfill <NN>] [keepalive <NN>]
-  [hw <HW> <address>]  [mtu <NN>]
-  [[-]trailers]  [[-]arp]  [[-]allmulti]
-  [multicast]  [[-]promisc]
-  [mem_start <NN>]  [io_addr <NN>]  [irq <NN>]  [media <type>]
-  [txqueuelen <NN>]
-  [name <newname>]
-  [[-]dynamic]
-  [up|down] ...
 
-  <HW>=Hardware Type.
-  List of possible hardware types:
-{hardware}  <AF>=Address family. Default: inet
-  List of possible address families:
-{families}"""
-HARDWARE = """    loop (Local Loopback) slip (Serial Line IP) cslip (VJ Serial Line IP) 
-    slip6 (6-bit Serial Line IP) cslip6 (VJ 6-bit Serial Line IP) adaptive (Adaptive Serial Line IP) 
-    ash (Ash) ether (Ethernet) ax25 (AMPR AX.25) 
-    netrom (AMPR NET/ROM) rose (AMPR ROSE) tunnel (IPIP Tunnel) 
-    ppp (Point-to-Point Protocol) hdlc ((Cisco)-HDLC) lapb (LAPB) 
-    arcnet (ARCnet) dlci (Frame Relay DLCI) frad (Frame Relay Access Device) 
-    sit (IPv6-in-IPv4) fddi (Fiber Distributed Data Interface) hippi (HIPPI) 
-    irda (IrLAP) ec (Econet) x25 (generic X.25) 
-    eui64 (Generic EUI-64) 
-"""
-FAMILIES = """    unix (UNIX Domain) inet (DARPA Internet) inet6 (IPv6) 
-    ax25 (AMPR AX.25) netrom (AMPR NET/ROM) rose (AMPR ROSE) 
-    ipx (Novell IPX) ddp (Appletalk DDP) ec (Econet) 
-    ash (Ash) x25 (CCITT X.25) 
-"""
-
-
-class Failed(Exception):
-    """Ends with `status` after its lines."""
-
-    def __init__(self, text: str, status: int = 1):
-        super().__init__(text)
-        self.status = status
-
-
-async def main(proc: Process, argv: list[str]) -> int:
-    words = argv[1:]
-    letters = ""
-    while words and words[0].startswith("-"):
-        word = words.pop(0)
-        if word in ("--help", "-h", "-?"):
-            # The lists go to the other stream: so does net-tools 2.10.
-            proc.print(USAGE.format(hardware="", families=""), end="")
-            proc.error(HARDWARE + FAMILIES, end="")
-            return 0
-        if word in ("-V", "--version"):
-            proc.print("net-tools 2.10")
-            return 0
-        if word not in ("-a", "-s", "-v"):
-            proc.error(f"ifconfig: option `{word}' not recognised.\n{HINT}")
-            return 1
-        letters += word[1]
-    words[:1] = [word[: IFNAMSIZ - 1] for word in words[:1]]
-    if len(words) < 2:
-        return _show(proc, words, letters)
-    try:
-        for text in await _configure(proc, words[0], words[1:]):
-            proc.error(text)
-    except Failed as failed:
-        proc.error(str(failed))
-        return failed.status
-    return 0
-
-
-def _show(proc: Process, words: list[str], letters: str) -> int:
-    if words:
-        row = find(proc.net, words[0])
-        if row is None:
-            proc.error(f"{words[0]}: error fetching interface information: Device not found")
-            return 1
-        rows = [row]
-    else:
-        rows = list(named(proc.net, every="a" in letters))
-    if "s" in letters:
-        proc.print(TABLE_HEAD.replace("{gap}", "      "))
-        for row in rows:
-            proc.print(table_row(row))
-        return 0
-    for row in rows:
-        proc.print(long_form(proc.net, row))
-    return 0
-
-
-# -- changing ----------------------------------------------------------------------------------
-async def _configure(proc: Process, name: str, words: list[str]) -> list[str]:
+async def configure(proc: Process, name: str, words: list[str]) -> list[str]:
     """Carry out the words in their order; what went wrong on the way without ending it."""
     dev = proc.net.devices.get(name) or (
         proc.net.devices.get(name.partition(":")[0]) if ":" in name else None
@@ -127,7 +35,7 @@ async def _configure(proc: Process, name: str, words: list[str]) -> list[str]:
         if family == "inet6" and words and words[0] not in ("add", "del"):
             words.insert(0, "add")
     if dev is None:
-        await _without_device(proc, name, words)
+        await without_device(proc, name, words)
     said: list[str] = []
     while words:
         word = words.pop(0)
@@ -142,70 +50,6 @@ async def _configure(proc: Process, name: str, words: list[str]) -> list[str]:
     return said
 
 
-async def _without_device(proc: Process, name: str, words: list[str]) -> NoReturn:
-    """Each word tries its system calls and says what they answer; the later ones decide about the status."""
-    said: list[str] = []
-    status = 0
-    length_given = False
-
-    def call(name_of_call: str) -> None:
-        nonlocal status
-        said.append(f"{name_of_call}: No such device")
-        status = 1
-
-    def flags(verb: str = "getting") -> None:
-        nonlocal status
-        said.append(f"{name}: ERROR while {verb} interface flags: No such device")
-        status = 255
-
-    try:
-        while words:
-            word = words.pop(0)
-            if word.lstrip("-") in FLAGS:
-                flags()
-                if word == "-promisc":
-                    flags("testing")
-            elif word in MISSING_CALLS:
-                if word != "hw":
-                    _argument(words)
-                else:
-                    _argument(words), _argument(words)
-                call(MISSING_CALLS[word])
-            elif word == "netmask":
-                before = status
-                await _resolve(proc, _argument(words))
-                call("SIOCSIFNETMASK")
-                status = before or 1
-            elif word in SECOND_ADDRESS:
-                if words and not word.startswith("-") and re.match(r"\d", words[0]):
-                    await _resolve(proc, words.pop(0))
-                    call(SECOND_ADDRESS[word])
-                flags()
-            elif word in ("add", "del"):
-                _argument(words)
-                call("SIOGIFINDEX" if word == "add" or not said else "SIOCDIFADDR")
-                break
-            else:
-                plain, slash, _ = word.partition("/")
-                await _resolve(proc, plain, f"\n{HINT}")
-                length_given = length_given or bool(slash)
-                call("SIOCSIFADDR")
-                flags()
-        if length_given:
-            before = status
-            call("SIOCSIFNETMASK")
-            status = before
-    except Failed as failed:
-        raise Failed("\n".join([*said, str(failed)]), failed.status) from None
-    raise Failed("\n".join(said), status)
-
-
-MISSING_CALLS = {"mtu": "SIOCSIFMTU", "hw": "SIOCSIFHWADDR", "txqueuelen": "SIOCSIFTXQLEN", "name": "SIOCSIFNAME"}
-SECOND_ADDRESS = {
-    "broadcast": "SIOCSIFBRDADDR", "-broadcast": "", "pointopoint": "SIOCSIFDSTADDR", "-pointopoint": "", "dstaddr": "SIOCSIFDSTADDR",
-}  # fmt: skip
-
-
 def _ioctl(word: str) -> str:
     if word.lstrip("-") in FLAGS:
         return "SIOCSIFFLAGS"
@@ -213,19 +57,6 @@ def _ioctl(word: str) -> str:
         "mtu": "SIOCSIFMTU", "netmask": "SIOCSIFNETMASK", "broadcast": "SIOCSIFBRDADDR", "hw": "SIOCSIFHWADDR",
         "del": "SIOCDIFADDR", "txqueuelen": "SIOCSIFTXQLEN", "name": "SIOCSIFNAME",
     }.get(word, "SIOCSIFADDR")  # fmt: skip
-
-
-def _argument(words: list[str]) -> str:
-    if not words:
-        raise _usage()
-    return words.pop(0)
-
-
-def _usage() -> Failed:
-    return Failed(USAGE.format(hardware=HARDWARE, families=FAMILIES).rstrip("\n"), 3)
-
-
-FLAGS = ("up", "down", "arp", "promisc", "allmulti", "multicast", "trailers", "dynamic")
 
 
 async def _word(proc: Process, dev: NetDevice, name: str, word: str, words: list[str]) -> None:
@@ -250,23 +81,23 @@ async def _word(proc: Process, dev: NetDevice, name: str, word: str, words: list
     elif word in ("trailers", "-trailers", "dynamic", "-dynamic"):
         return
     elif word == "mtu":
-        dev.set_mtu(_number(_argument(words)))
+        dev.set_mtu(_number(argument(words)))
     elif word == "txqueuelen":
-        dev.qlen = _number(_argument(words))
+        dev.qlen = _number(argument(words))
     elif word == "name":
-        proc.net.rename_device(dev, _argument(words))
+        proc.net.rename_device(dev, argument(words))
     elif word == "hw":
-        _hardware(dev, _argument(words), _argument(words))
+        _hardware(dev, argument(words), argument(words))
     elif word == "netmask":
-        _netmask(proc, dev, name, await _resolve(proc, _argument(words)))
+        _netmask(proc, dev, name, await resolve(proc, argument(words)))
     elif word in ("broadcast", "-broadcast"):
         if word == "broadcast" and words:
-            _broadcast(proc, dev, name, await _resolve(proc, words.pop(0)))
+            _broadcast(proc, dev, name, await resolve(proc, words.pop(0)))
     elif word in ("pointopoint", "-pointopoint", "dstaddr"):
         if words and word != "-pointopoint" and re.match(r"\d", words[0]):
-            _peer(proc, dev, name, await _resolve(proc, words.pop(0)))
+            _peer(proc, dev, name, await resolve(proc, words.pop(0)))
     elif word in ("add", "del"):
-        await _second(proc, dev, word, _argument(words))
+        await _second(proc, dev, word, argument(words))
     elif word in ("mem_start", "io_addr", "irq", "media", "tunnel", "outfill", "keepalive"):
         raise Failed(f"kubenet: ifconfig: {word} is not emulated")
     else:
@@ -294,7 +125,7 @@ def _up_down(proc: Process, dev: NetDevice, name: str, up: bool) -> None:
 
 def _hardware(dev: NetDevice, kind: str, text: str) -> None:
     if kind not in HARDWARE.replace("(", " ").split():
-        raise _usage()
+        raise usage()
     if kind != "ether":
         raise Failed(f"hw address type `{kind}' has no handler to set address. failed.")
     if not re.fullmatch(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}", text):
@@ -302,24 +133,10 @@ def _hardware(dev: NetDevice, kind: str, text: str) -> None:
     dev.set_mac(MacAddress.parse(text))
 
 
-async def _resolve(proc: Process, text: str, hint: str = "") -> IPv4Address:
-    try:
-        return IPv4Address.parse(text)
-    except ValueError:
-        pass
-    if re.fullmatch(r"[\d./]+", text):
-        raise Failed(f"{text}: Unknown host{hint}")
-    try:
-        found = await resolver.getaddrinfo(proc, text, 4)
-    except resolver.ResolverError as error:
-        raise Failed(f"{text}: {resolver.host_error_text(error)}{hint}") from None
-    return found[0].address  # type: ignore[return-value]
-
-
 async def _address(proc: Process, dev: NetDevice, name: str, text: str) -> None:
     """SIOCSIFADDR (devinet_ioctl), and the interface comes up."""
     plain, slash, length = text.partition("/")
-    value = await _resolve(proc, plain, f"\n{HINT}")
+    value = await resolve(proc, plain, f"\n{HINT}")
     net = proc.net
     old = labelled(net, dev, name)
     if old is not None and old.local != value:
@@ -409,10 +226,10 @@ async def _second(proc: Process, dev: NetDevice, word: str, text: str) -> None:
     try:
         value = IPv6Address.parse(plain)
     except ValueError:
-        _alias(proc, dev, word, await _resolve(proc, text))
+        _alias(proc, dev, word, await resolve(proc, text))
         return
     if slash and length.isdigit() and int(length) > 128:
-        raise _usage()
+        raise usage()
     prefixlen = int(length) if slash and length.isdigit() else 128 if not slash else 0
     from kubenet_course.kernel.inet6 import addrconf
 
