@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from kubenet_course.lab.machine import Completed
 
 
+#: Two tries, as the first may wait for ARP. Two seconds are enough for an answer, also where a router answers ARP for
+#: others (proxy_arp) and takes up to 0.8 each way (net.ipv4.neigh.default.proxy_delay); to hear
+#: Destination Host Unreachable, and not just silence, takes a little more than three.
+TRY, PING = "ping -c 2 -i 0.2 -W 2", "ping -c 2 -i 0.2 -W 3.5"
 #: Packets that are sent to see whether they come through: more than ARP and IPv6 send by themselves meanwhile.
 PROBES = 10
 
@@ -72,8 +76,8 @@ class Expect:
         return bool(ok)
 
     def reaches(self, machine: str, target: str) -> bool:
-        """Whether `machine` gets an answer from `target` (two tries: the first may wait for ARP). Notes nothing."""
-        return self.run(machine, f"ping -c 2 -i 0.2 -W 1 {target}").returncode == 0
+        """Whether `machine` gets an answer from `target`. Notes nothing."""
+        return self.run(machine, f"{TRY} {target}").returncode == 0
 
     def ping(self, machine: str, target: str, why: str = "", hint: int = 0, *, owner: str = "") -> bool:
         """`machine` gets an answer from `target`, and from nobody else than `owner` if one is named."""
@@ -82,7 +86,7 @@ class Expect:
         if others:
             reason = f"{target} is {owner}'s address, and {' and '.join(others)} has it as well: take it away there."
             return self.that(False, wanted, reason, hint)
-        done = self.run(machine, f"ping -c 2 -i 0.2 -W 1 {target}")
+        done = self.run(machine, f"{PING} {target}")
         return self.that(done.returncode == 0, wanted, why or last_words(done), hint)
 
     def impostors(self, address: str, owner: str) -> list[str]:

@@ -34,8 +34,10 @@ def check(expect: Expect) -> None:
         if name != other:
             answers_in(expect, name, address, hint=4, why=f"{name} gets no answer from {other}.")
     own = _address(expect, "")
-    expect.that(bool(own), "host has an address in 10.1.1.0/24", "It is no member of that network.", hint=5)
-    if own and given:
+    same = [name for name, address in given if address == own]
+    why = f"{own} is {' and '.join(same)}'s: a ping to it never leaves the host." if same else "It is no member of that network."
+    expect.that(bool(own) and not same, "host has an address of its own in 10.1.1.0/24", why, hint=5)
+    if own and given and not same:
         expect.ping("host", given[0][1], hint=5)
 
 
@@ -107,6 +109,11 @@ EXERCISE = Exercise(
             (*MADE, *CABLES, *PLUGGED, *ADDRESSES, ("host", "ip addr add 10.1.1.254/24 dev veth-green-br")),
             hint=5,
             why="the host's address is on a port of the bridge",
+        ),
+        Wrong(
+            (*MADE, *CABLES, *PLUGGED, *ADDRESSES, ("host", "ip addr add 10.1.1.1/24 dev br0")),
+            hint=5,
+            why="the host's address is green's: it pings itself",
         ),
         Wrong(
             (*MADE, *CABLES, *PLUGGED, *address("green", 1), *address("yellow", 1), *address("violet", 3), *OWN),

@@ -14,6 +14,12 @@ def check(expect: Expect) -> None:
         hint=1,
     )
     expect.that(
+        expect.receives("B", "eth1", "C", "192.168.1.5"),
+        "C still sends to A through B: its pings come in at eth1 of B",
+        "They do not: C's own route and interface must stay as they are.",
+        hint=3,
+    )
+    expect.that(
         not expect.receives("A", "eth0", "C", "192.168.1.5"),
         "what comes in at eth1 of B is not: C's pings do not arrive at A",
         "They do.",
@@ -39,12 +45,18 @@ EXERCISE = Exercise(
     others=(
         (("B", "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv4/conf/eth1/forwarding"),),
         (("B", "sysctl -w net.ipv4.ip_forward=1 && iptables -A FORWARD ! -i eth0 -j DROP"),),
+        (("B", "sysctl -w net.ipv4.ip_forward=1 && ip rule add iif eth1 to 192.168.1.0/24 blackhole"),),
         (("B", "sysctl -w net.ipv4.ip_forward=1 && iptables -P FORWARD DROP && iptables -A FORWARD -i eth0 -j ACCEPT"),),
     ),
     wrong=(
         Wrong((("B", "sysctl -w net.ipv4.ip_forward=1"),), hint=2, why="all interfaces"),
         Wrong((("B", "sysctl -w net.ipv4.conf.eth1.forwarding=1"),), hint=1, why="the wrong side"),
         Wrong((("B", "sysctl -w net.ipv4.conf.eth0.forwarding=1; iptables -P FORWARD DROP"),), hint=1, why="shut altogether"),
+        Wrong(
+            (("B", "sysctl -w net.ipv4.conf.eth0.forwarding=1"), ("C", "ip route del default")),
+            hint=3,
+            why="C does not send any more",
+        ),
         Wrong((("B", "sysctl -w net.ipv4.conf.eth0.forwarding=1; ip link set eth1 down"),), hint=3, why="C is cut off"),
     ),
 )

@@ -7,6 +7,11 @@ from kubenet_course.course.expect import Expect
 def check(expect: Expect) -> None:
     expect.ping("A", "192.168.2.10", "The rest of network 2 must stay reachable.", hint=2, owner="C")
     expect.ping("A", "8.8.8.8", "The internet must stay reachable.", hint=2, owner="internet")
+    rules = expect.json("A", "ip -j rule show")
+    added = [rule for rule in rules if rule.get("table") not in ("local", "main", "default")]
+    expect.that(not added, "A has only the rules that it had", (
+        "A rule (`ip rule`) decides before any route is looked at. Here a route is to do it: take the rule away."
+    ), hint=1)
     # Refused, or sent to where nobody passes it on: both are decisions of A's routing table.
     decided = expect.json("A", "ip -j route get 192.168.2.11")
     usual = expect.json("A", "ip -j route get 192.168.2.10")
@@ -53,6 +58,7 @@ EXERCISE = Exercise(
         Wrong((("A", "ip route del default"),), hint=2, why="everything is gone"),
         Wrong((("A", "ip route add unreachable 192.168.2.0/24"),), hint=2, why="too wide"),
         Wrong((("A", "iptables -A OUTPUT -d 192.168.2.11 -j DROP"),), hint=1, why="a firewall"),
+        Wrong((("A", "ip rule add to 192.168.2.11 blackhole"),), hint=1, why="a rule, no route"),
         Wrong((("router", "ip route add unreachable 192.168.2.11/32"),), hint=1, why="on another machine"),
         Wrong(
             (("A", "ip route add unreachable 192.168.2.11/32"), ("D", "ip link set eth0 down")),
