@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kubenet_course.view import ovs
 from kubenet_course.view.records import Link
 from kubenet_course.view.tables import links
 from kubenet_course.view.target import containers, namespaces, spaces
@@ -109,10 +110,11 @@ def read(lab: Any) -> NetMap:
         nsids[node.name] = {nsid: name for name, nsid in names.items() if nsid >= 0}
         held = containers(lab, node.name)
         owners = {one.space: one.name for one in held}
-        inside = [
-            Space(target.namespace, tuple(links(lab, target)), owners.get(target.namespace, ""))
-            for target in spaces(lab, node.name, held)
-        ]
+        inside = []
+        for target in spaces(lab, node.name, held):
+            seen = links(lab, target)
+            seen = seen if target.namespace else ovs.plugged(lab, node.name, seen)
+            inside.append(Space(target.namespace, tuple(seen), owners.get(target.namespace, "")))
         machines.append(MachineMap(node.name, node.kind, tuple(inside)))
     found = NetMap(lab.name, tuple(machines), ())
     by_port = dict(found.ports())
@@ -197,7 +199,7 @@ def netmap_text(found: NetMap) -> str:
 
 def _ordered(space: Space) -> list[Link]:
     """Bridges, each with its ports behind it, then the rest."""
-    bridges = [link for link in space.shown if link.kind == "bridge" or _has_ports(space, link)]
+    bridges = [link for link in space.shown if link.kind in ("bridge", ovs.KIND) or _has_ports(space, link)]
     names = {link.name for link in bridges}
     ordered: list[Link] = []
     for bridge in bridges:
@@ -221,9 +223,14 @@ def _row(found: NetMap, machine: MachineMap, space: Space, link: Link) -> tuple[
     cable = next((c for c in found.cables if peer in (c.a, c.b)), None) if peer is not None else None
     if cable is not None and cable.note:
         joined += f" ({cable.note})"
-    return name + kind, shown_addresses(link), link.words, joined
+    return name + kind, shown_addresses(link), shown_state(link), joined
 
 
 def shown_addresses(link: Link) -> str:
     """Its addresses, without the link-local ones that every interface has."""
     return " ".join(str(a) for a in link.addresses if not (a.family == "inet6" and a.scope == "link"))
+
+
+def shown_state(link: Link) -> str:
+    """``up``, ``down`` or ``no carrier``; "" for a bridge of Open vSwitch, which switches also where its own port is down."""
+    return "" if link.kind == ovs.KIND and link.words == "down" else link.words

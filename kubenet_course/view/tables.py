@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from kubenet_course.errors import LabError
+from kubenet_course.view import ovs
 from kubenet_course.view.records import Address, Connection, FdbEntry, Link, Neighbour, Route, Rule, SocketRow
 from kubenet_course.view.target import Target, ask, ask_json, namespaces, resolve
 
@@ -138,6 +139,7 @@ def find_bridge(lab: Any, name: str) -> tuple[Target, str]:
         for namespace in ("", *namespaces(lab, machine)):
             if name in _bridges(lab, Target(machine, namespace)):
                 found.append(Target(machine, namespace))
+    found = found or [Target(machine) for machine in lab.machines if name in ovs.bridges(lab, machine)]
     if len(found) == 1:
         return found[0], name
     if found:
@@ -153,6 +155,8 @@ def _bridges(lab: Any, target: Target) -> list[str]:
 
 def fdb(lab: Any, target: Target, bridge: str) -> list[FdbEntry]:
     """What a bridge knows about where MAC addresses are; its own come last, groups are left out."""
+    if not target.namespace and bridge not in _bridges(lab, target) and bridge in ovs.bridges(lab, target.machine):
+        return ovs.learned(lab, target.machine, bridge)
     found = []
     for row in ask_json(lab, target, "bridge", "-j", "fdb", "show", "br", bridge):
         mac = row.get("mac", "")

@@ -1,21 +1,20 @@
 """Where everything of a `NetMap` goes in the picture: boxes in boxes, by rule and without chance.
 
 A machine is a box; in it are its namespaces, its bridges with their ports, and its other
-interfaces, each a chip with name and addresses. Machines stand in a row where the network is a
-chain (with single machines hanging below it), else as a tree from its middle downwards.
+interfaces, each a chip with name and addresses. Where the machines stand is decided in `_places.py`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kubenet_course.view.netmap import MachineMap, NetMap, Port, Space, shown_addresses
+from kubenet_course.view.netmap import MachineMap, NetMap, Port, Space, shown_addresses, shown_state
 from kubenet_course.view.records import Link
+from kubenet_course.widgets._places import GAP, GAP_X, components, edges_of, place
 
-CHAR, LINE, PAD, GAP, TITLE = 6.7, 14, 9, 10, 21
-GAP_X, GAP_Y = 44, 48
+CHAR, LINE, PAD, TITLE = 6.7, 14, 9, 21
+BRIDGES = ("bridge", "openvswitch")
 PASSES = 6
 CABLE_GAP = 52  # between namespaces that are joined to each other: room for the cable and its label
 COMPACT_FROM = 14  # machines; then switches' ports have no chips of their own
@@ -41,6 +40,14 @@ class Box:
     sides: list[int] = field(default_factory=list)
     title_below: bool = False
     gap: float = GAP  # between the boxes of a row
+    #: Keys of children that are joined to each other directly, and so lie side by side.
+    tied: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """The state of a bridge that is not up, as words behind its name."""
+        words = shown_state(self.link) if self.link is not None else ""
+        return "" if words in ("", "up") else f"  {words}"
 
     def move(self, dx: float, dy: float) -> None:
         self.x += dx
@@ -67,18 +74,22 @@ class Scene:
 def arrange(found: NetMap) -> Scene:
     """Lay the whole map out."""
     compact = len(found.machines) >= COMPACT_FROM
-    edges = _edges(found)
-    boxes = {machine.name: machine_box(machine, compact) for machine in found.machines}
+    edges = edges_of(found)
+    within = {port for cable in found.cables if cable.a.machine == cable.b.machine for port in (cable.a, cable.b)}
+    boxes = {machine.name: machine_box(machine, compact, within) for machine in found.machines}
     for cable in found.cables:
         a, b = cable.a, cable.b
         if a.machine == b.machine and a.namespace and b.namespace and a.namespace != b.namespace:
-            boxes[a.machine].gap = CABLE_GAP
+            box = boxes[a.machine]
+            box.gap = CABLE_GAP
+            for one, other in ((a, b), (b, a)):
+                box.tied.setdefault(f"{one.machine}/{one.namespace}", []).append(f"{other.machine}/{other.namespace}")
     for box in boxes.values():
         _measure(box)
     kinds = {machine.name: machine.kind for machine in found.machines}
     offset = 0.0
-    for names in _components(list(boxes), edges):
-        _place(names, edges, boxes, kinds)
+    for names in components(list(boxes), edges):
+        place(names, edges, boxes, kinds)
         left = min(boxes[name].x for name in names)
         top = min(boxes[name].y for name in names)
         for name in names:
@@ -98,8 +109,8 @@ def arrange(found: NetMap) -> Scene:
 
 
 # -- boxes ----------------------------------------------------------------------------------------
-def machine_box(machine: MachineMap, compact: bool) -> Box:
-    """A machine with everything in it."""
+def machine_box(machine: MachineMap, compact: bool, within: set[Port]) -> Box:
+    """A machine with everything in it; interfaces whose cables stay `within` it stand beside its bridges."""
     box = Box("machine", machine.name, machine.name)
     own = machine.spaces[0]
     namespaces = [_namespace_box(machine, space) for space in machine.spaces[1:]]
@@ -116,7 +127,9 @@ def machine_box(machine: MachineMap, compact: bool) -> Box:
         box.title = f"{machine.name}  {addresses}".strip()
         box.rows = [*bridge.rows, *([loose] if loose else []), *([namespaces] if namespaces else [])]
         return box
-    box.rows = [row for row in (namespaces, bridges, loose) if row]
+    beside = [chip for chip in loose if chip.port in within]
+    outside = [chip for chip in loose if chip.port not in within]
+    box.rows = [row for row in (namespaces, bridges + beside, outside) if row]
     return box
 
 
@@ -132,7 +145,7 @@ def _inside(machine: MachineMap, space: Space, compact: bool) -> tuple[list[Box]
     ports = {link.master for link in space.links if link.master}
     shown = list(space.shown)
     for link in shown:
-        if link.kind == "bridge" or link.name in ports:
+        if link.kind in BRIDGES or link.name in ports:
             inner = [_chip(machine, space, other) for other in shown if other.master == link.name]
             if compact and machine.kind == "switch":
                 inner = []
@@ -143,7 +156,7 @@ def _inside(machine: MachineMap, space: Space, compact: bool) -> tuple[list[Box]
                     "bridge", str(port), title, port=port, link=link, rows=_wrapped(inner, 8) if inner else []
                 )
             )
-    names = {link.name for link in shown if link.kind == "bridge" or link.name in ports}
+    names = {link.name for link in shown if link.kind in BRIDGES or link.name in ports}
     loose = [_chip(machine, space, link) for link in shown if link.name not in names and not link.master]
     return bridges, loose
 
@@ -177,8 +190,7 @@ def _measure(box: Box) -> None:
     for child in box.children:
         _measure(child)
     row_sizes = [(sum(c.w for c in row) + box.gap * (len(row) - 1), max(c.h for c in row)) for row in box.rows]
-    state = "" if box.link is None or box.link.words == "up" else f"  {box.link.words}"  # stands behind the title
-    title = len(box.title + state) * (CHAR + 0.6) + (26 if box.kind == "machine" else 8)
+    title = len(box.title + box.state) * (CHAR + 0.6) + (26 if box.kind == "machine" else 8)
     box.w = max([title, 64.0, *(w for w, _ in row_sizes)]) + 2 * PAD
     gap = 26 if box.kind == "machine" and len(box.rows) > 1 else GAP
     box.h = (
@@ -207,139 +219,6 @@ def _chips(box: Box) -> list[Box]:
     for child in box.children:
         found += _chips(child)
     return found
-
-
-# -- machines -------------------------------------------------------------------------------------
-Edges = dict[str, list[str]]
-
-
-def _edges(found: NetMap) -> Edges:
-    edges: Edges = {machine.name: [] for machine in found.machines}
-    for cable in found.cables:
-        a, b = cable.a.machine, cable.b.machine
-        if a != b and b not in edges[a]:
-            edges[a].append(b)
-            edges[b].append(a)
-    return edges
-
-
-def _components(names: list[str], edges: Edges) -> list[list[str]]:
-    left = dict.fromkeys(names)
-    found = []
-    while left:
-        reached = _distances(next(iter(left)), edges)
-        found.append([name for name in names if name in reached])
-        for name in reached:
-            left.pop(name, None)
-    return found
-
-
-def _distances(start: str, edges: Edges) -> dict[str, int]:
-    reached = {start: 0}
-    queue = deque([start])
-    while queue:
-        name = queue.popleft()
-        for other in edges[name]:
-            if other not in reached:
-                reached[other] = reached[name] + 1
-                queue.append(other)
-    return reached
-
-
-def _place(names: list[str], edges: Edges, boxes: dict[str, Box], kinds: dict[str, str]) -> None:
-    chain = _longest_path(names, edges)
-    rest = [name for name in names if name not in chain]
-    hanging: dict[str, list[str]] = {}
-    for name in rest:
-        hanging.setdefault(edges[name][0], []).append(name)
-    simple = (
-        len(chain) <= 7
-        and all(len(edges[name]) == 1 and edges[name][0] in chain[1:-1] for name in rest)
-        and len(rest) <= max(1, len(chain) // 2)
-        and not (len(chain) == 3 and rest)
-    )
-    if simple:
-        _row(chain, hanging, boxes)
-    else:
-        _tree(_root(names, edges, kinds), edges, boxes)
-
-
-def _longest_path(names: list[str], edges: Edges) -> list[str]:
-    """A longest shortest path; the one that begins with the machine named first."""
-    best: tuple[int, int, int, str, str] | None = None
-    for position, start in enumerate(names):
-        for end, distance in _distances(start, edges).items():
-            key = (-distance, position, names.index(end), start, end)
-            if best is None or key < best:
-                best = key
-    assert best is not None
-    start, end = best[3], best[4]
-    far = _distances(end, edges)
-    path = [start]
-    while path[-1] != end:
-        path.append(min((n for n in edges[path[-1]] if far[n] < far[path[-1]]), key=names.index))
-    return path
-
-
-def _root(names: list[str], edges: Edges, kinds: dict[str, str]) -> str:
-    """The middle of the network; of several middles the router, then the switch, then the first."""
-    rank = {"router": 0, "switch": 1}
-    return min(
-        names,
-        key=lambda n: (
-            max(_distances(n, edges).values()),
-            rank.get(kinds[n], 2),
-            -len(edges[n]),
-            names.index(n),
-        ),
-    )
-
-
-def _row(chain: list[str], hanging: dict[str, list[str]], boxes: dict[str, Box]) -> None:
-    x = 0.0
-    tallest = max(boxes[name].h for name in chain)
-    for name in chain:
-        box, below = boxes[name], [boxes[other] for other in hanging.get(name, ())]
-        below_width = sum(b.w for b in below) + GAP_X * max(0, len(below) - 1)
-        column = max(box.w, below_width)
-        box.move(x + (column - box.w) / 2 - box.x, (tallest - box.h) / 2 - box.y)
-        left = x + (column - below_width) / 2
-        for other in below:
-            other.move(left - other.x, tallest + GAP_Y - other.y)
-            left += other.w + GAP_X
-        x += column + GAP_X
-
-
-def _tree(root: str, edges: Edges, boxes: dict[str, Box]) -> None:
-    """Breadth first from the root; each subtree has its own width, each level its own height."""
-    children: dict[str, list[str]] = {}
-    depth = {root: 0}
-    queue = deque([root])
-    while queue:
-        name = queue.popleft()
-        children[name] = [other for other in edges[name] if other not in depth]
-        for other in children[name]:
-            depth[other] = depth[name] + 1
-            queue.append(other)
-    heights: dict[int, float] = {}
-    for name, level in depth.items():
-        heights[level] = max(heights.get(level, 0), boxes[name].h)
-    tops = {level: sum(heights[above] + GAP_Y + 14 for above in range(level)) for level in heights}
-
-    def width(name: str) -> float:
-        inner = [width(child) for child in children[name]]
-        return max(boxes[name].w, sum(inner) + GAP * 2 * max(0, len(inner) - 1))
-
-    def put(name: str, x: float) -> None:
-        room, box = width(name), boxes[name]
-        inner = sum(width(child) for child in children[name]) + GAP * 2 * max(0, len(children[name]) - 1)
-        at = x + (room - inner) / 2
-        for child in children[name]:
-            put(child, at)
-            at += width(child) + GAP * 2
-        box.move(x + (room - box.w) / 2 - box.x, tops[depth[name]] - box.y)
-
-    put(root, 0.0)
 
 
 # -- turning interfaces to where their cables go --------------------------------------------------
@@ -388,8 +267,26 @@ def _sort_rows(box: Box, peer_of: Callable[[Box], tuple[float, float] | None]) -
     for row in box.rows:  # one after the other: two rows that are joined must not change places both
         places = {id(child): _pull(child, peer_of) for child in row}
         row.sort(key=lambda child: places[id(child)])
+        row[:] = _side_by_side(row, box.tied)
         sizes = [(sum(c.w for c in line) + box.gap * (len(line) - 1), max(c.h for c in line)) for line in box.rows]
         _set_rows(box, sizes, gap)
+
+
+def _side_by_side(row: list[Box], tied: dict[str, list[str]]) -> list[Box]:
+    """The row in its order, but each box followed by those that it is joined to: no cable runs through a third."""
+    by_key = {box.key: box for box in row}
+    ordered: dict[str, Box] = {}
+
+    def take(box: Box) -> None:
+        ordered.setdefault(box.key, box)
+        for key in tied.get(box.key, ()):
+            if key in by_key and key not in ordered:
+                take(by_key[key])
+
+    for box in row:
+        if box.key not in ordered:
+            take(box)
+    return list(ordered.values())
 
 
 def _side(box: Box, row: list[Box], peer_of: Callable[[Box], tuple[float, float] | None]) -> int:

@@ -78,7 +78,7 @@ def _title(box: Box, found: NetMap, ways: list[Point]) -> str:
     """A machine's name, drawn over the cables, where none of them passes."""
     kind = found.machine(box.key).kind
     base = box.y + (box.h - 22 if box.title_below else 0)
-    words = box.title + _state(box)
+    words = box.title + box.state
     x = _free(box, base, 19 + len(words) * 7.6, ways)
     name = text(x + 19, base + 17, words, "kn-title")
     return tag("g", _icon(kind, x, base + 7) + name, class_=f"kn-name kn-name-{kind}")
@@ -98,10 +98,10 @@ def _free(box: Box, base: float, width: float, ways: list[Point]) -> float:
 def _inner(box: Box, ways: list[Point]) -> str:
     if box.kind == "chip":
         return _chip(box)
-    dash = "" if box.link is None or box.link.words == "up" else " kn-down"
+    dash = " kn-down" if box.state else ""
     content = tag("rect", x=box.x, y=box.y, width=box.w, height=box.h, rx=5, class_="kn-box")
     base = box.y + (box.h - 21 if box.title_below else 0)
-    words = box.title + _state(box)
+    words = box.title + box.state
     content += text(_free(box, base, len(words) * 6.7, ways), base + 15, words, "kn-subtitle")
     content += "".join(_inner(child, ways) for child in box.children)
     return tag(
@@ -111,11 +111,6 @@ def _inner(box: Box, ways: list[Point]) -> str:
         data_port=box.key if box.port else None,
         data_space=box.key if box.port is None else None,
     )
-
-
-def _state(box: Box) -> str:
-    """The state of a bridge that is not up, as words behind its name."""
-    return "" if box.link is None or box.link.words == "up" else f"  {box.link.words}"
 
 
 def _chip(box: Box) -> str:

@@ -19,6 +19,9 @@ PLUGGED = (
         f"ip link set {name}0 up master br0 && ip -n {name} addr add 10.1.1.{number}/24 dev eth0 && ip -n {name} link set eth0 up"
         for number, name in enumerate(("zebra", "ant", "mole"), 1)
     ),
+    # One whose cable ends on the machine itself, and two that are joined to each other.
+    "ip netns add bat && ip link add bat0 up type veth peer name eth0 netns bat",
+    "ip netns add owl && ip netns add fox && ip link add eth0 netns owl type veth peer name eth0 netns fox",
 )
 
 

@@ -41,10 +41,11 @@ EXERCISE = Exercise(
     ),
     check=check,
     hints=(
-        "A /32 route is longer than any other. Not every route leads somewhere: see `ip route add "
-        "unreachable ADDRESS`.",
+        "Of all routes that fit, the longest prefix decides, and a /32 is longer than any other. Which route would A need "
+        "for D's address alone?",
         "Leave the default route and the other machines alone; add a route on A, take none away. `%undo` takes back "
         "what you did.",
+        "Not every route leads somewhere: `ip route add unreachable ADDRESS` (or `blackhole`, `prohibit`).",
     ),
     solution=(("A", "ip route add unreachable 192.168.2.11/32"),),
     others=(

@@ -2,6 +2,11 @@
 
 const WORDS = { new: "new", changed: "changed", gone: "gone", hit: "hit" };
 
+/** A cell's text; an option such as -o is not torn apart at its hyphen where the line is full. */
+function unbroken(text) {
+  return text.split(/( +)/).map((word) => (word.startsWith("-") ? el("span", { class: "kn-option" }, word) : word));
+}
+
 function render({ model, el: host }) {
   const [root, stop] = rootOf(host, model.get("caption"));
 
@@ -43,7 +48,7 @@ function render({ model, el: host }) {
           if (row.mark) mark.append(el("span", { "aria-hidden": "true" }, row.mark), el("span", { class: "kn-sr" }, WORDS[row.state]));
           line.append(mark);
         }
-        row.cells.forEach((cell) => line.append(el("td", {}, cell)));
+        row.cells.forEach((cell) => line.append(el("td", {}, ...unbroken(cell))));
       }
       body.append(line);
     }
