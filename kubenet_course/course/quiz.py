@@ -57,7 +57,9 @@ class Quiz:
 
     @classmethod
     def load(cls, name: str) -> Quiz:
-        """By file name without its ending; LabError where there is none or it is malformed."""
+        """By file name without its ending, or the number that only one begins with; LabError where there is none or it is malformed."""
+        begun = [one for one in names() if one.partition("_")[0] == name]
+        name = begun[0] if len(begun) == 1 else name
         file = resources.files("kubenet_course.course").joinpath("quizzes", f"{name}.yaml")
         if not file.is_file():
             raise LabError(f"there is no quiz named {name!r}{near(name, names())}; there are: {', '.join(names())}")

@@ -23,6 +23,7 @@ _HOST_ALONE = re.compile(r"^\s*%host(\s+[\w.-]+)?\s*$")
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics and the completion; a second time nothing happens."""
     from kubenet_course.errors import KubenetError
+    from kubenet_course.jupyter import plain
     from kubenet_course.jupyter.completion import install
     from kubenet_course.jupyter.magics import LabMagics
     from kubenet_course.jupyter.session import NotebookSession
@@ -32,6 +33,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.kubenet = NotebookSession(shell)
     shell.register_magics(LabMagics(shell, shell.kubenet))
     install(shell, shell.kubenet)
+    plain.install(shell)
     shell.input_transformers_cleanup.append(cell_of_commands)
     shell.set_custom_exc((KubenetError,), _in_one_sentence)
     for name in ROOMS_WITH_MAGICS:
@@ -57,12 +59,14 @@ def cell_of_commands(lines: list[str]) -> list[str]:
 
 def unload_ipython_extension(shell: Any) -> None:
     """Close the lab and take the completion away; the magics stay known, and say that there is no lab."""
+    from kubenet_course.jupyter import plain
     from kubenet_course.jupyter.completion import remove
 
     session = getattr(shell, "kubenet", None)
     if session is not None:
         session.close()
         remove(shell)
+        plain.remove(shell)
         shell.set_custom_exc((), None)
         if cell_of_commands in shell.input_transformers_cleanup:
             shell.input_transformers_cleanup.remove(cell_of_commands)

@@ -250,3 +250,22 @@ def test_the_list_of_exercises_says_how_long_they_take_and_which_are_solved(run)
     run("%check")
     out, _ = run("%exercise")
     assert "– switching_port " in out
+
+
+@pytest.mark.parametrize("cell", ["ip addr add 10.0.0.1/24 dev eth0", "hostname", "\nping -c 1 8.8.8.8\n"])
+def test_a_command_typed_as_python_is_told_where_commands_go(shell, capsys, cell):
+    shell.run_cell("%lab load switching")
+    capsys.readouterr()
+    shell.run_cell(cell)
+    line = cell.strip()
+    assert f"To type `{line.split()[0]}` on a machine: `%host A {line}`" in capsys.readouterr().out
+    shell.run_cell("nosuchname + 1")
+    shell.run_cell("ip = 1; ip")
+    assert "on a machine" not in capsys.readouterr().out
+    shell.run_line_magic("unload_ext", "kubenet_course")
+    shell.run_cell(cell)
+    assert "on a machine" not in capsys.readouterr().out
+
+
+def test_a_quiz_is_found_by_its_number(run):
+    assert str(run("%quiz 02")[1]) == str(run("%quiz 02_routing")[1])

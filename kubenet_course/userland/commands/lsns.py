@@ -202,11 +202,11 @@ def _netnsid(proc: Process, row: Row) -> str:
 
 
 def _nsfs(proc: Process, number: int) -> list[str]:
-    """Where it has a name (ip netns, a container engine)."""
+    """Where it is mounted (ip netns, a container engine); a link to there is no mount."""
     found = []
     for folder in NSFS_FOLDERS:
         for name in proc.files.listdir(folder, proc) if proc.files.isdir(folder) else ():
-            node = proc.files.node(f"{folder}/{name}", proc.cwd, proc)
+            node = proc.files.node(f"{folder}/{name}", proc.cwd, proc, follow=False)
             if isinstance(node, NetnsFile) and node.net.inode == number:
                 found.append(f"{folder}/{name}")
     return found
