@@ -22,6 +22,7 @@ def test_the_emulated_kernel_prints_what_the_transcript_says(path: Path) -> None
 
 
 @pytest.mark.real
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [p for p in FILES if not load(p).why_not_real], ids=_name)
 def test_the_real_kernel_prints_what_the_transcript_says(path: Path) -> None:
     transcript = load(path)

@@ -68,6 +68,8 @@ class Lab(Pictures):
         """`topology`: a Topology, or any Mininet Topo. `interrupt_after`: seconds, else `limits.py`'s.
 
         `backend`: "emulated" or "mininet"; if not given, what KUBENET_BACKEND in the environment says.
+        `seed`: what is left to chance on the emulated kernel (jitter, loss, ids) is the same for the same number.
+        LabError: the topology is wrong, or there is no such backend; BackendError: this computer cannot have it.
         """
         backend = backend or default_backend()
         if backend not in BACKENDS:
@@ -88,7 +90,10 @@ class Lab(Pictures):
 
     @classmethod
     def load(cls, name: str, **options: Any) -> Lab:
-        """The scenario of that name (`Lab.scenarios()` lists them), or a topology in a YAML file."""
+        """The scenario of that name (`Lab.scenarios()` lists them), or a topology in a YAML file (a path with .yaml or .yml).
+
+        Options are those of `Lab(…)`. LabError: there is neither, or the file is wrong.
+        """
         return cls(find_topology(name), **options)
 
     @staticmethod
@@ -138,7 +143,13 @@ class Lab(Pictures):
         return name in self.spec
 
     def run(self, machine: str, command: str | Sequence[str], **options: Any) -> Completed:
-        """Run a command on a machine; see `machine.Machine.run` for the options."""
+        """Run a command on a machine to its end: what it printed, and its status.
+
+        A string is a script for bash, a sequence a program with its arguments. Options: `stdin` (text), `env`
+        (added to the machine's), `timeout` (seconds of the machine's clock, then Ctrl-C), `session` (commands of
+        the same name share a shell). A command that fails is no exception; LabError: there is no such machine,
+        or the lab is closed.
+        """
         return self.machine(machine).run(command, **options)
 
     @property
@@ -175,7 +186,7 @@ class Lab(Pictures):
 
     # -- history ----------------------------------------------------------------------------
     def checkpoint(self, name: str = "") -> Checkpoint:
-        """Remember this state; `undo(to=name)` and `reset(name)` come back to it."""
+        """Remember this state; `undo(to=name)` and `reset(name)` come back to it. A name used again moves."""
         name = name or f"checkpoint-{len(self.history.checkpoints) + 1}"
         mark = Checkpoint(name, len(self.history))
         self.history.checkpoints[name] = mark

@@ -35,54 +35,73 @@ def _show(picture: str, lab: Any, *args: Any, **options: Any) -> Any:
 
 
 class Pictures:
-    """The looking half of `Lab`."""
+    """The looking half of `Lab`.
+
+    Each method gives a widget: drawn in a notebook, its repr the same facts as text. A table or a map follows
+    what is done to the lab afterwards. `machine` is a machine's name, or `MACHINE/NAMESPACE` for a named network
+    namespace on it. LabError: there is no such machine, bridge or interface; WrongOptions: an option that the
+    picture does not know.
+    """
 
     def topology(self, **options: Any) -> Any:
         """The machines, cables, bridges and addresses."""
         return _show("topology", self, **options)
 
     def routes(self, machine: str, **options: Any) -> Any:
-        """A machine's routing table."""
+        """A machine's routes, one a row. `table`: a name, a number or "all" (else main); `family`: 4 or 6."""
         return _show("routes", self, machine, **options)
 
     def neighbours(self, machine: str, **options: Any) -> Any:
-        """A machine's neighbour (ARP, NDP) table."""
+        """A machine's neighbours (ARP, NDP), one a row: address, device, MAC address, state and what the state means."""
         return _show("neighbours", self, machine, **options)
 
     def fdb(self, bridge: str, **options: Any) -> Any:
-        """The MAC addresses that a bridge has learned, by port."""
+        """The MAC addresses that a bridge has learned, by port. `own`: also those of the ports themselves.
+
+        `bridge` is a switch of the lab, or a bridge's name (`MACHINE:NAME` where several have it).
+        """
         return _show("fdb", self, bridge, **options)
 
     def nat(self, machine: str, **options: Any) -> Any:
-        """The NAT rules and what they have matched."""
+        """The NAT rules in the order in which a packet meets them, and how many packets each has matched.
+
+        `family`: 4 or 6. A rule that was hit since the last look is marked.
+        """
         return _show("nat", self, machine, **options)
 
     def firewall(self, machine: str, **options: Any) -> Any:
-        """The filter rules and what they have matched."""
+        """The rules and how many packets each has matched. `table`: filter (if not given), nat, mangle, raw,
+        security or all; `family`: 4 or 6."""
         return _show("firewall", self, machine, **options)
 
     def connections(self, machine: str, **options: Any) -> Any:
-        """The connections that connection tracking knows."""
+        """The connections that connection tracking knows: both directions, state, and the addresses that NAT rewrote."""
         return _show("connections", self, machine, **options)
 
     def sockets(self, machine: str, **options: Any) -> Any:
-        """Who listens and who talks, with the programs."""
+        """Who listens and who talks, with the programs; listeners first."""
         return _show("sockets", self, machine, **options)
 
     def ipam(self, machine: str, network: str = "") -> Any:
-        """The address pools that CNI's host-local keeps: given, free, and what comes next."""
+        """The address pools that CNI's host-local keeps, of one network or of all: given, free, and what comes next."""
         return _show("ipam", self, machine, network)
 
     def hooks(self, *spots: str, **options: Any) -> Any:
-        """The diagram of the hooks that a packet passes in one machine, with `spots` lit."""
+        """The diagram of the hooks that a packet passes in one machine, with `spots` (such as "FORWARD") lit."""
         return _show("hooks", self, *spots, **options)
 
     def figure(self, **options: Any) -> Any:
-        """The topology as a matplotlib figure, for print."""
+        """The topology as a `matplotlib.figure.Figure`, for print. `path`: also saved there (.pdf, .png, .svg).
+
+        LabError where matplotlib is not installed.
+        """
         return _show("figure", self, **options)
 
     def journey(self, machine: str, command: str, **options: Any) -> Any:
-        """Run a command and follow its packets, stage by stage."""
+        """Run a command on a machine and follow its packets, stage by stage.
+
+        What the command changes stays, as after `run`. `.journey` holds the same as plain records.
+        """
         return _show("journey", self, machine, command, **options)
 
     def resolution(self, machine: str, command: str, **options: Any) -> Any:
@@ -90,9 +109,14 @@ class Pictures:
         return _show("resolution", self, machine, command, **options)
 
     def explain(self, *args: Any, **options: Any) -> Any:
-        """Why something does not work, and what would mend it."""
+        """Run a command (`explain(machine, command)`) and say in a few sentences how its packets fared: where they were
+        lost, the fact that decides it, and the command that would mend it."""
         return _show("explain", self, *args, **options)
 
     def pcap(self, interface: str, path: str, **options: Any) -> Any:
-        """Write what passed an interface to a pcap file."""
+        """Write what passes an interface to a pcap file on this computer (`path`), for Wireshark.
+
+        `interface`: `A:eth0`, `host/red:veth-red`, or a name that only one machine has. With `command`, run that on
+        its machine and end the capture; else use the result in a `with` statement. `filter`: as tcpdump's.
+        """
         return _show("pcap", self, interface, path, **options)
