@@ -87,6 +87,11 @@ class Server:
     zones: dict[str, list[ServerConfig]] = field(default_factory=dict)
 
     @property
+    def place(self) -> str:
+        """Its address and port as Go writes them: ``:53``, ``[::1]:53``."""
+        return f"{f'[{self.address}]' if ':' in self.address else self.address}:{self.port}"
+
+    @property
     def chaos(self) -> bool:
         """Whether classes other than IN are served: with these plugins in some block (EnableChaos)."""
         return any({"chaos", "forward"} & set(config.handlers) for configs in self.zones.values() for config in configs)
@@ -219,17 +224,24 @@ class Engine:
     async def serve(self, server: Server, request: Request) -> dns.message.Message:
         """dnsserver.Server.ServeDNS(): choose the zone, run its chain, turn failures into codes."""
         if request.qclass != dns.rdataclass.IN and not server.chaos:
-            return request.reply(dns.rcode.REFUSED)
+            return self._refused(server, request)
         if request.message.edns > 0:
             return request.reply(dns.rcode.BADVERS)
         config = self._choose(server, request)
         if config is None or not config.plugins:
-            return request.reply(dns.rcode.REFUSED)
+            return self._refused(server, request)
         request.lookup = partial(self.serve, server)
         try:
             return await config.plugins[0].serve_dns(request)
         except PluginError as problem:
             return request.reply(problem.rcode)
+
+    def _refused(self, server: Server, request: Request) -> dns.message.Message:
+        """errorAndMetricsFunc(): what no chain of plugins sees is counted under a zone that cannot be."""
+        answer = request.reply(dns.rcode.REFUSED)
+        where = {"server": f"{server.transport}://{server.place}", "zone": "dropped", "view": ""}
+        self.modules["prometheus"].report(self.environment.metrics, request, answer, 0, "", where)
+        return answer
 
     def _choose(self, server: Server, request: Request) -> ServerConfig | None:
         """The block with the longest zone whose views let the request in; for DS the parent's, if it is there."""

@@ -477,9 +477,9 @@ def test_a_secondary_fetches_its_zone_from_a_primary() -> None:
         return primary.answers(primary.servers[0], wire, "10.0.0.5", 4000, "10.0.0.1", 53)
 
     world.upstream, world.environment.stream = exchange, stream
-    assert asyncio.run(engine.configs[0].handlers["secondary"]._update("example.org."))
+    assert not asyncio.run(engine.configs[0].handlers["secondary"]._transfer("example.org."))
     assert rows(ask(engine, "www.example.org").answer) == [("www.example.org.", 300, "A", "10.0.0.2")]
-    assert world.logged == ["[INFO] plugin/secondary: Transferred: example.org. from 10.0.0.1:53"]
+    assert world.logged == ["[INFO] plugin/file: Transferred: example.org. from 10.0.0.1:53"]
     refused = dns.message.from_wire(asyncio.run(first(primary.answers(primary.servers[0], AXFR, "10.0.0.6", 1, "10.0.0.1", 53))))
     assert refused.rcode() == dns.rcode.REFUSED
 

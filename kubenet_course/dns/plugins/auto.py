@@ -12,7 +12,7 @@ from kubenet_course.dns.goregexp import RegexpError, compile_regexp
 from kubenet_course.dns.names import fqdn, go_duration, longest_match
 from kubenet_course.dns.plugin import Fallthrough, Plugin, Request, ServerConfig
 from kubenet_course.dns.plugins._rewrite_rules import substitute
-from kubenet_course.dns.plugins.file import serve_zone
+from kubenet_course.dns.plugins.file import notify, serve_zone
 from kubenet_course.dns.zone import Zone, ZoneError
 
 SECOND = 10**9
@@ -62,6 +62,8 @@ class Auto(Plugin):
         old = self.loaded.get(origin)
         if old is None or old.serial != zone.serial:
             self.loaded[origin] = zone
+            if self.running:
+                notify(self.config, origin)
             word = "Inserting" if old is None else "Reloading"
             environment.log(f'[INFO] plugin/auto: {word} zone "{origin}" from: {path}')
 
@@ -74,6 +76,8 @@ class Auto(Plugin):
         return await serve_zone(self, self.loaded[origin], request, self.fallthrough)
 
     async def start(self) -> None:
+        for origin in self.loaded:
+            notify(self.config, origin)
         if self.reload and not self.running:
             self.running = True
             self.config.environment.spawn(self._watch())

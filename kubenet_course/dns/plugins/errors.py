@@ -58,8 +58,18 @@ class Errors(Plugin):
 
     async def _report(self, pattern: Pattern) -> None:
         await self.config.environment.sleep(pattern.period)
+        self._tell(pattern)
+
+    def stop(self) -> None:
+        """What is not told yet is told at the end."""
+        for pattern in self.patterns:
+            self._tell(pattern)
+
+    def _tell(self, pattern: Pattern) -> None:
         pattern.running = False
         count, pattern.count = pattern.count, 0
+        if not count:
+            return
         self.config.environment.log(
             f"[{pattern.level.upper()}] plugin/errors: {count} errors like '{pattern.text}' "
             f"occurred in last {go_duration_text(pattern.period)}"

@@ -10,7 +10,8 @@ import dns.rcode
 
 from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import go_duration, go_duration_text, longest_match
-from kubenet_course.dns.plugin import Fallthrough, Plugin, PluginError, Request, ServerConfig
+from kubenet_course.dns.plugin import Dropped, Fallthrough, Plugin, PluginError, Request, ServerConfig
+from kubenet_course.dns.plugins.transfer import Transfer
 from kubenet_course.dns.wire import code_of
 from kubenet_course.dns.zone import Zone, ZoneError, answer_from
 
@@ -41,6 +42,7 @@ class File(Plugin):
             if old is None or old.serial != new.serial:
                 self.loaded[zone] = new
                 if old is not None:
+                    notify(self.config, zone, told=True)
                     environment.log(
                         f'[INFO] plugin/file: Successfully reloaded zone "{zone}" in "{path}" with {new.serial} SOA serial'
                     )
@@ -52,6 +54,8 @@ class File(Plugin):
         return await serve_zone(self, self.loaded.get(origin), request, self.fallthrough)
 
     async def start(self) -> None:
+        for zone in self.zones:
+            notify(self.config, zone)
         if self.reload and not self._running:
             self._running = True
             self.config.environment.spawn(self._watch())
@@ -73,6 +77,20 @@ class File(Plugin):
         self._running = False
 
 
+def notify(config: ServerConfig, zone: str, told: bool = False) -> None:
+    """Let `transfer`, where it is loaded, tell others that a zone is there, or has changed; if `told`, say what fails."""
+    handler = config.handlers.get("transfer")
+    if not isinstance(handler, Transfer):
+        return
+
+    async def work() -> None:
+        problem = await handler.notify(zone)
+        if problem and told:
+            config.environment.log(f"[WARNING] plugin/file: Failed sending notifies: {problem}")
+
+    config.environment.spawn(work())
+
+
 async def serve_zone(plugin: Plugin, zone: Zone | None, request: Request, fallthrough: Fallthrough) -> dns.message.Message:
     """File.ServeDNS(), once the zone is found: also what `auto` and `secondary` do."""
     if zone is None:
@@ -80,7 +98,8 @@ async def serve_zone(plugin: Plugin, zone: Zone | None, request: Request, fallth
     if request.qtype in TRANSFERS:
         raise PluginError(plugin.name, "", dns.rcode.REFUSED)
     if request.message.opcode() == dns.opcode.NOTIFY:
-        return request.reply(authoritative=True)
+        plugin.config.environment.log(f"[INFO] plugin/file: Dropping notify from {request.client} for {zone.origin}")  # type: ignore[attr-defined]
+        raise Dropped
     answer = await answer_from(zone, request)
     if code_of(answer) == dns.rcode.NXDOMAIN and fallthrough.through(request.name):
         return await plugin.next_plugin(request)

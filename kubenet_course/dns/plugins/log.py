@@ -20,7 +20,7 @@ from kubenet_course.dns.wire import plain_size
 COMMON = '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}'
 COMBINED = COMMON + ' "{>opcode}"'
 CLASSES = ("all", "success", "denial", "error")
-_FLAGS = (("qr", 0x8000), ("aa", 0x0400), ("tc", 0x0200), ("rd", 0x0100), ("ra", 0x0080), ("ad", 0x0020), ("cd", 0x0010))
+_FLAGS = (("qr", 0x8000), ("aa", 0x0400), ("tc", 0x0200), ("rd", 0x0100), ("ra", 0x0080), ("z", 0x0040), ("ad", 0x0020), ("cd", 0x0010))
 
 
 @dataclass
@@ -55,8 +55,8 @@ class Log(Plugin):
             return
         seconds = (self.config.environment.now() - began) / 1e9
         values = {
-            "remote": f"[{request.client}]" if ":" in request.client else request.client,
-            "local": request.server,
+            "remote": _bracketed(request.client),
+            "local": _bracketed(request.server),
             "port": request.client_port,
             "type": request.type,
             "class": request.klass,
@@ -79,6 +79,11 @@ class Log(Plugin):
         if key.startswith("/"):
             return _metadata(request, key[1:])
         return str(values.get(key, "{" + key + "}"))
+
+
+def _bracketed(address: str) -> str:
+    """addrToRFC3986()"""
+    return f"[{address}]" if ":" in address else address
 
 
 def _metadata(request: Request, key: str) -> str:

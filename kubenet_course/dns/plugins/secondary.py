@@ -6,18 +6,21 @@ import re
 from dataclasses import dataclass, field
 
 import dns.message
+import dns.opcode
 import dns.rcode
 import dns.rdatatype
 
 from kubenet_course.dns.dispenser import Dispenser
-from kubenet_course.dns.names import longest_match
-from kubenet_course.dns.plugin import Fallthrough, Plugin, Request, ServerConfig
+from kubenet_course.dns.names import go_duration_text, longest_match
+from kubenet_course.dns.plugin import Dropped, Fallthrough, Plugin, Request, ServerConfig
 from kubenet_course.dns.plugins.file import serve_zone
 from kubenet_course.dns.wire import MALFORMED
 from kubenet_course.dns.zone import Zone, ZoneError
 
 SECOND = 10**9
 SOA = 6
+#: How long a first transfer that failed waits for the next; each time twice as long.
+FIRST_PAUSE, LONGEST_PAUSE = SECOND // 4, 10 * SECOND
 
 
 @dataclass
@@ -33,7 +36,29 @@ class Secondary(Plugin):
         origin = longest_match(self.zones, request.name)
         if origin is None:
             return await self.next_plugin(request)
+        if request.message.opcode() == dns.opcode.NOTIFY:
+            return self._notified(request, origin)
         return await serve_zone(self, self.loaded.get(origin), request, self.fallthrough)
+
+    def _notified(self, request: Request, origin: str) -> dns.message.Message:
+        """A primary says that the zone has changed (RFC 1996); from anybody else that is dropped."""
+        environment = self.config.environment
+        if all(_place(primary)[0] != request.client for primary in self.primaries):
+            environment.log(f"[INFO] plugin/file: Dropping notify from {request.client} for {origin}")
+            raise Dropped
+        environment.log(f"[INFO] plugin/file: Notify from {request.client} for {origin}: checking transfer")
+        environment.spawn(self._check(request.client, origin))
+        return request.reply(authoritative=True)
+
+    async def _check(self, client: str, origin: str) -> None:
+        newer, failure = await self._should_transfer(origin)
+        text = f"plugin/file: Notify from {client} for {origin}"
+        if newer:
+            await self._transfer(origin)
+        else:
+            self.config.environment.log(f"[INFO] {text}: no SOA serial increase seen")
+        if failure:
+            self.config.environment.log(f"[WARNING] {text}: failed primary check: {failure}")
 
     async def start(self) -> None:
         if not self.running:
@@ -45,43 +70,67 @@ class Secondary(Plugin):
         self.running = False
 
     async def _follow(self, origin: str) -> None:
-        """Fetch, then ask for the SOA every `refresh` (`retry` after a failure); after `expire` the zone is forgotten."""
-        environment = self.config.environment
-        good = environment.now()
-        while self.running:
-            fetched = await self._update(origin)
-            zone = self.loaded.get(origin)
-            if fetched:
-                good = environment.now()
-            elif zone is not None and environment.now() - good > zone.soa[0].expire * SECOND:
-                del self.loaded[origin]
-            wait = 10 if zone is None else zone.soa[0].refresh if fetched else zone.soa[0].retry
-            await environment.sleep(max(1, wait) * SECOND)
+        """Fetch, at first again and again; then ask for the SOA every `refresh`, or every `retry` after a failure.
 
-    async def _update(self, origin: str) -> bool:
+        After `expire` without an answer the zone is forgotten.
+        """
         environment = self.config.environment
+        pause = FIRST_PAUSE
+        while self.running and (failure := await self._transfer(origin)):
+            environment.log(
+                f"[WARNING] plugin/secondary: All '{origin}' masters failed to transfer, "
+                f"retrying in {go_duration_text(pause)}: {failure}"
+            )
+            await environment.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        good, soa, failed = environment.now(), self.loaded[origin].soa[0] if origin in self.loaded else None, False
+        while self.running and soa is not None:
+            await environment.sleep(max(1, soa.retry if failed else soa.refresh) * SECOND)
+            if not self.running:
+                return
+            newer, failure = await self._should_transfer(origin)
+            if failure:
+                environment.log(f"[WARNING] plugin/file: Failed {'retry' if failed else 'refresh'} check {failure}")
+            elif newer:
+                failure = await self._transfer(origin)
+            failed = bool(failure)
+            if not failed:
+                good, soa = environment.now(), self.loaded[origin].soa[0]
+            elif environment.now() - good > soa.expire * SECOND:
+                self.loaded.pop(origin, None)
+
+    async def _should_transfer(self, origin: str) -> tuple[bool, str]:
+        """Whether a primary's serial is newer than ours (RFC 1982), asked over TCP; and why none could tell."""
+        environment = self.config.environment
+        failure = ""
         for primary in self.primaries:
-            host, port = _place(primary)
+            query = dns.message.make_query(origin, "SOA", id=environment.random.getrandbits(16))
             try:
-                serial = await self._serial(origin, host, port)
-                old = self.loaded.get(origin)
-                if serial is None:
-                    continue
-                if old is not None and old.serial == serial:
-                    return True
-                self.loaded[origin] = await self._fetch(origin, host, port)
-            except (OSError, TimeoutError, ZoneError, *MALFORMED) as problem:
-                environment.log(f"[ERROR] plugin/secondary: Failed to transfer `{origin}' from \"{primary}\": {problem}")
+                host, port = _place(primary)
+                answer = dns.message.from_wire(await environment.exchange(host, port, query.to_wire(), "tcp", 2 * SECOND))
+            except (OSError, TimeoutError, *MALFORMED) as problem:
+                failure = str(problem)
                 continue
-            environment.log(f"[INFO] plugin/secondary: Transferred: {origin} from {primary}")
-            return True
-        return False
+            serial = next((int(rrset[0].serial) for rrset in answer.answer if rrset.rdtype == SOA), None)
+            if serial is not None:
+                old = self.loaded.get(origin)
+                return old is None or 0 < (serial - old.serial) & 0xFFFFFFFF < 1 << 31, ""
+        return False, failure
 
-    async def _serial(self, origin: str, host: str, port: int) -> int | None:
+    async def _transfer(self, origin: str) -> str:
+        """Zone.TransferIn(): from the first primary that gives it; "" or why none did."""
         environment = self.config.environment
-        query = dns.message.make_query(origin, "SOA", id=environment.random.getrandbits(16))
-        answer = dns.message.from_wire(await environment.exchange(host, port, query.to_wire(), "udp", 5 * SECOND))
-        return next((int(rrset[0].serial) for rrset in answer.answer if rrset.rdtype == SOA), None)
+        failure = "no primaries"
+        for primary in self.primaries:
+            try:
+                self.loaded[origin] = await self._fetch(origin, *_place(primary))
+            except (OSError, TimeoutError, ZoneError, *MALFORMED) as problem:
+                failure = str(problem)
+                environment.log(f"[ERROR] plugin/file: Failed to transfer `{origin}' from \"{primary}\": {problem}")
+                continue
+            environment.log(f"[INFO] plugin/file: Transferred: {origin} from {primary}")
+            return ""
+        return failure
 
     async def _fetch(self, origin: str, host: str, port: int) -> Zone:
         environment = self.config.environment

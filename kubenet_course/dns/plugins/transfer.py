@@ -6,16 +6,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import dns.flags
 import dns.message
+import dns.opcode
 import dns.rcode
 import dns.rrset
 
 from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.names import longest_match
 from kubenet_course.dns.plugin import Plugin, PluginError, Request, ServerConfig
+from kubenet_course.dns.wire import MALFORMED
 
 SOA, IXFR, AXFR = 6, 251, 252
 RECORDS_A_MESSAGE = 500
+SECOND = 10**9
+TRIES = 3
 
 
 @dataclass
@@ -55,6 +60,37 @@ class Transfer(Plugin):
         text = f"Outgoing transfer of zone {request.name} to {request.client} for {soa[0].serial} SOA serial"
         self.config.environment.log(f"[INFO] plugin/transfer: {text}")
         return answer
+
+    async def notify(self, zone: str) -> str:
+        """Transfer.Notify(): tell those who may have the zone that it has changed (RFC 1996), each up to three times.
+
+        "" or why the last of those who did not take it did not.
+        """
+        environment = self.config.environment
+        rule = self._rule(zone)
+        refused = ""
+        for peer in rule.to if rule is not None else ():
+            if peer == "*":
+                continue
+            problem = ""
+            for _ in range(TRIES):
+                query = dns.message.make_query(zone, "SOA", id=environment.random.getrandbits(16))
+                query.flags = dns.flags.AA
+                query.set_opcode(dns.opcode.NOTIFY)
+                host, _, port = peer.rpartition(":")
+                try:
+                    wire = await environment.exchange(host.strip("[]"), int(port), query.to_wire(), "udp", 2 * SECOND)
+                    code = dns.message.from_wire(wire).rcode()
+                except (OSError, TimeoutError, *MALFORMED) as failure:
+                    problem = f'"{failure}"'
+                    continue
+                if code == dns.rcode.NOERROR:
+                    problem = ""
+                    break
+                problem = f'rcode was "{dns.rcode.to_text(code)}"'
+            if problem:
+                refused = f'notify for zone "{zone}" was not accepted by "{peer}": {problem}'
+        return refused
 
     def _messages(self, request: Request, soa: dns.rrset.RRset, records: list[dns.rrset.RRset]) -> Iterator[dns.message.Message]:
         """The records after the SOA, in messages of at most 500, the SOA again at the end."""
