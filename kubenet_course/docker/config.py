@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from kubenet_course.docker import ipam, rules
+from kubenet_course.docker import daemon_flags, ipam, rules
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.errno import ENOENT
 from kubenet_course.errors import KernelError
@@ -101,8 +101,26 @@ def load(here: Surroundings) -> Config:
     for key, value in given.items():
         if key in DEFAULTS:
             _check(key, value)
+    flags = _flags(here)
+    both = daemon_flags.conflicts(flags, given)
+    if both:
+        raise _unable(both)
+    for key, value in flags.items():
+        _check(key, value)
+    given = {**given, **flags}
     mirrored = all(here.exists(path) for path in WSL2_MARKS) and not here.isdir(WSL2_MARKS[1])
     return Config({**DEFAULTS, **{key: value for key, value in given.items() if key in DEFAULTS}}, mirrored)
+
+
+def _flags(here: Surroundings) -> dict[str, Any]:
+    """What the dockerd that runs was told on its command line."""
+    try:
+        found: dict[str, Any] = json.loads(here.read(daemon_flags.PATH))
+    except KernelError as failure:
+        if failure.errno != ENOENT:
+            raise
+        return {}
+    return found
 
 
 def _unable(problem: str) -> DaemonError:

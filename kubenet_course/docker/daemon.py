@@ -7,7 +7,7 @@ docker.socket does); when dockerd ends, its containers end with it.
 
 from __future__ import annotations
 
-from kubenet_course.docker import events, forwarding
+from kubenet_course.docker import config, daemon_flags, events, forwarding
 from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.networks import BRIDGE, DEFAULT_BRIDGE, MTU, new_network
@@ -23,17 +23,11 @@ NO_CONTROLLER = "failed to start daemon: Error initializing network controller: 
 
 
 async def program(here: Surroundings, argv: list[str]) -> int:
-    """dockerd itself; options other than -H, --containerd and -D are refused."""
-    known = ("-H", "--host", "--containerd", "--log-level", "-l")
-    words = [
-        word
-        for word in argv[1:]
-        if word not in ("-D", "--debug") and not word.startswith(tuple(f"{name}=" for name in known))
-    ]
-    while len(words) > 1 and words[0] in known:
-        words = words[2:]
-    if words:
-        here.err(f"kubenet: dockerd: option {words[0]} is not emulated; use /etc/docker/daemon.json\n")
+    """dockerd itself; what its options may be is in `daemon_flags`."""
+    try:
+        flags = daemon_flags.parse(argv[1:], config.DEFAULTS)
+    except DaemonError as problem:
+        here.err(f"{problem.message}\n")
         return 1
     store = Store(here)
     if running(store):
@@ -44,13 +38,17 @@ async def program(here: Surroundings, argv: list[str]) -> int:
     here.on_signal(2, lambda: None)
     here.mkdir("/etc/docker")
     store.write(PID_FILE, f"{here.pid}")
+    store.remove_tree(daemon_flags.PATH)
+    if flags:
+        store.write_json(daemon_flags.PATH, flags)
     agent = Agent(here)
     try:
         engine = await _begin(here, agent)
     except DaemonError as problem:
         here.err(f"{problem.message}\n")
         store.write(FAILED, problem.message)
-        store.remove_tree(PID_FILE)
+        for path in (PID_FILE, daemon_flags.PATH):
+            store.remove_tree(path)
         return 1
     await start(here, ["containerd", "--config", "/var/run/docker/containerd/containerd.toml"])
     for path in (SOCKET, forwarding.SOCKET):
@@ -137,13 +135,13 @@ async def _default_bridge(engine: Engine) -> Record | None:
     import ipaddress
     import json
 
-    config, store = engine.config, engine.store
-    if config["bridge"] == "none":
+    settings, store = engine.config, engine.store
+    if settings["bridge"] == "none":
         await engine.here.run(["ip", "link", "del", DEFAULT_BRIDGE])
         return None
     old = next((one for one in store.networks() if one["name"] == "bridge"), None)
-    device = config["bridge"] or DEFAULT_BRIDGE
-    address = str(config["bip"])
+    device = settings["bridge"] or DEFAULT_BRIDGE
+    address = str(settings["bip"])
     if not address:
         shown = await engine.here.run(["ip", "-j", "-4", "addr", "show", "dev", device])
         found = json.loads(shown.stdout or "[]") if shown.returncode == 0 else []
@@ -153,14 +151,14 @@ async def _default_bridge(engine: Engine) -> Record | None:
     if address:
         interface = ipaddress.ip_interface(address)
         pools = [{"Subnet": str(interface.network), "Gateway": str(interface.ip)}]
-    if config["fixed-cidr"] and pools:
-        pools[0]["IPRange"] = str(ipaddress.ip_network(config["fixed-cidr"], strict=False))
-    ipv6 = bool(config["ipv6"])
-    if ipv6 and config["bip6"]:
-        six = ipaddress.ip_interface(config["bip6"])
+    if settings["fixed-cidr"] and pools:
+        pools[0]["IPRange"] = str(ipaddress.ip_network(settings["fixed-cidr"], strict=False))
+    ipv6 = bool(settings["ipv6"])
+    if ipv6 and settings["bip6"]:
+        six = ipaddress.ip_interface(settings["bip6"])
         pools.append({"Subnet": str(six.network), "Gateway": str(six.ip)})
-    elif ipv6 and config["fixed-cidr-v6"]:
-        pools.append({"Subnet": str(ipaddress.ip_network(config["fixed-cidr-v6"], strict=False))})
+    elif ipv6 and settings["fixed-cidr-v6"]:
+        pools.append({"Subnet": str(ipaddress.ip_network(settings["fixed-cidr-v6"], strict=False))})
     network = new_network(
         store,
         "bridge",
@@ -170,11 +168,11 @@ async def _default_bridge(engine: Engine) -> Record | None:
         device=device,
         options={
             BRIDGE + "default_bridge": "true",
-            BRIDGE + "enable_icc": str(config["icc"]).lower(),
-            BRIDGE + "enable_ip_masquerade": str(config["ip-masq"]).lower(),
-            BRIDGE + "host_binding_ipv4": config["ip"] or "0.0.0.0",
+            BRIDGE + "enable_icc": str(settings["icc"]).lower(),
+            BRIDGE + "enable_ip_masquerade": str(settings["ip-masq"]).lower(),
+            BRIDGE + "host_binding_ipv4": settings["ip"] or "0.0.0.0",
             BRIDGE + "name": device,
-            MTU: str(config["mtu"]),
+            MTU: str(settings["mtu"]),
         },
     )
     if old is not None:
@@ -205,8 +203,8 @@ async def _end(engine: Engine, agent: Agent) -> None:
     for pid in (_containerd(store),):
         if pid:
             await engine.here.run(["kill", pid])
-    store.remove_tree(SOCKET)
-    store.remove_tree(PID_FILE)
+    for path in (SOCKET, daemon_flags.PATH, PID_FILE):
+        store.remove_tree(path)
 
 
 def _containerd(store: Store) -> str:

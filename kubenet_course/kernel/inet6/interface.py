@@ -77,13 +77,12 @@ def _configure(net: NetNamespace, dev: NetDevice) -> None:
     implied.add_group_route(net, dev)
     net.ipv6.devices[dev].filters = True
     mcast.device_up(net, dev)
-    if addrconf.link_local_address(net, dev, tentative=True) is None:
-        local = generated(net, dev)
-        if local is not None:
-            address = Inet6Address(local, 64, fib.RT_SCOPE_LINK, {"permanent"}, proto=IFAPROT_KERNEL_LL)
-            addrconf.insert(net, dev, address)
-            implied.insert_once(net, implied.prefix_route(net, dev, address.network, 0))
-            addrconf.dad_start(net, dev, address)
+    local = generated(net, dev)
+    if local is not None and all(one.local != local for one in net.ipv6.addresses[dev]):
+        address = Inet6Address(local, 64, fib.RT_SCOPE_LINK, {"permanent"}, proto=IFAPROT_KERNEL_LL)
+        addrconf.insert(net, dev, address)
+        implied.insert_once(net, implied.prefix_route(net, dev, address.network, 0))
+        addrconf.dad_start(net, dev, address)
     for address in net.ipv6.addresses[dev]:
         if "tentative" in address.flags and "dadfailed" not in address.flags and address.timer is None:
             addrconf.dad_start(net, dev, address)
