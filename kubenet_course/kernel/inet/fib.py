@@ -84,6 +84,8 @@ class FibRoute:
     #: The object of `ip nexthop` that the next hops come from, and the type that was asked for where that is a blackhole.
     nhid: int = 0
     given_type: str = ""
+    #: That object is a group, be it of one.
+    grouped: bool = False
     #: Where the packet must come from (IPv6 only).
     source: Network | None = None
 

@@ -107,6 +107,7 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
 
     `fields`: which of tos, metric, type, scope, protocol, prefsrc, nexthops were said.
     """
+    net.ipv4.nexthops.named(wanted.nhid)
     table = net.ipv4.tables.get(wanted.table)
     if table is None or not table.created:
         raise KernelError(errno.ESRCH, "FIB table does not exist")

@@ -76,6 +76,7 @@ class NexthopTable:
     def __init__(self, net: NetNamespace):
         self.net = net
         self.objects: dict[int, NexthopObject] = {}
+        self.last_id_allocated = 0
 
     def get(self, number: int) -> NexthopObject:
         """KernelError(ENOENT)."""
@@ -92,7 +93,7 @@ class NexthopTable:
         """rtm_new_nexthop(): add (create, excl) or replace (create)."""
         made = self._group(wanted) if wanted.group is not None else self._single(wanted)
         if not made.id:
-            made.id = next(number for number in range(1, 1 << 32) if number not in self.objects)
+            made.id = self._unused_id()
         old = self.objects.get(made.id)
         if old is None:
             if not create:
@@ -113,6 +114,8 @@ class NexthopTable:
                 raise KernelError(
                     errno.EINVAL, "Blackhole attribute can not be used with gateway, oif, encap or fdb"
                 )
+            if not self.net.loopback.up:
+                raise KernelError(errno.ENETDOWN, "Device for nexthop is not up")
             hop = fib.NextHop(self.net.loopback)
             return NexthopObject(
                 wanted.id, wanted.family or 4, hop, True, protocol=wanted.protocol
@@ -135,8 +138,16 @@ class NexthopTable:
         if wanted.onlink and wanted.gateway is None:
             raise KernelError(errno.EINVAL, "ONLINK flag can not be set for nexthop without a gateway")
         hop = fib.NextHop(wanted.dev, wanted.gateway, onlink=wanted.onlink)
+        number = wanted.id or self._unused_id()  # spent before the gateway is looked at
         self._check(hop, wanted.family)
-        return NexthopObject(wanted.id, wanted.family, hop, protocol=wanted.protocol)
+        return NexthopObject(number, wanted.family, hop, protocol=wanted.protocol)
+
+    def _unused_id(self) -> int:
+        """nh_find_unused_id(): the next one after that which was given last."""
+        self.last_id_allocated += 1
+        while self.last_id_allocated in self.objects:
+            self.last_id_allocated += 1
+        return self.last_id_allocated
 
     def _check(self, hop: fib.NextHop, family: int) -> None:
         """fib_check_nh() with the scope of a route that has one, or fib6_nh_init()."""
@@ -145,6 +156,7 @@ class NexthopTable:
 
         if family == 6:
             fib6_semantics.check_nexthop(self.net, hop, fib.FibRoute(Network(IPv6Address(0), 0)))
+            hop.scope = fib.RT_SCOPE_LINK  # its gateway counts in routes of IPv4 too
         else:
             fib_semantics._check_nexthop(self.net, hop, fib.RT_SCOPE_UNIVERSE, fib.RT_TABLE_MAIN)
 
@@ -224,11 +236,15 @@ class NexthopTable:
         self.net.ipv4.flush_cache()
         self.net.ipv6.flush_cache()
 
+    def named(self, number: int) -> Any:
+        """The object of that id, None for 0; KernelError(EINVAL) where there is none."""
+        if number and number not in self.objects:
+            raise KernelError(errno.EINVAL, "Nexthop id does not exist")
+        return self.objects.get(number)
+
     def check(self, route: fib.FibRoute, family: int) -> None:
         """fib_check_nexthop() or fib6_check_nexthop(): whether a route may use the object it names."""
-        found = self.objects.get(route.nhid)
-        if found is None:
-            raise KernelError(errno.EINVAL, "Nexthop id does not exist")
+        found = self.named(route.nhid)
         if found.fdb:
             raise KernelError(errno.EINVAL, "Route cannot point to a fdb nexthop")
         members = [member for member, _ in found.group] or [found]
@@ -246,6 +262,7 @@ class NexthopTable:
         """Give the route the ways out of the object it names."""
         found = self.objects[route.nhid]
         route.nexthops = found.hops()
+        route.grouped = bool(found.group)
         first = found.group[0][0] if found.group else found
         if first.blackhole:
             route.given_type, route.type = route.given_type or route.type, fib.BLACKHOLE

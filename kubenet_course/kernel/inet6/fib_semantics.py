@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.kernel.devices.vrf import l3mdev_table
 from kubenet_course.kernel.inet import fib
 from kubenet_course.wire.addresses import IPv6Address
 
@@ -193,12 +194,15 @@ def _check_gateway(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> 
 
 
 def _check_onlink(net: NetNamespace, hop: fib.NextHop, route: fib.FibRoute) -> None:
-    """ip6_route_check_nh_onlink(): the gateway must not be an address of another kind."""
+    """ip6_route_check_nh_onlink(): what table main says of the gateway must not be another device or an own address."""
+    from kubenet_course.kernel.inet6.route import select_route
+
     assert hop.gateway is not None and hop.dev is not None
-    found = _lookup(net, hop.gateway, hop.dev.ifindex)
-    if found is None or found[0].prefix.prefixlen == 0:
+    table = net.ipv6.table(l3mdev_table(hop.dev) or fib.RT_TABLE_MAIN)
+    found = select_route(net, table, fib.FlowKey(int(hop.gateway)), hop.dev.ifindex, strict=False)
+    if found is None or found[0].prefix.address == 0 or found[0].type in fib.TYPE_ERRORS:
         return
-    if found[0].type in (fib.LOCAL, fib.ANYCAST):
+    if found[0].type != fib.UNICAST or found[1][0].dev is not hop.dev:
         raise KernelError(errno.EINVAL, "Nexthop has invalid gateway or device mismatch")
 
 
@@ -242,6 +246,7 @@ def route_delete(net: NetNamespace, wanted: fib.FibRoute, fields: set[str]) -> f
     `fields`: which of metric, type, protocol, prefsrc, nexthops were said. A next hop named alone is
     taken out of a multipath route; without one the whole route goes.
     """
+    net.ipv4.nexthops.named(wanted.nhid)
     table = net.ipv6.tables.get(wanted.table)
     if table is None:
         raise KernelError(errno.ESRCH, "FIB table does not exist")

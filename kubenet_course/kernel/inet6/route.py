@@ -75,7 +75,7 @@ def fib6_lookup(
             code = {"blackhole": errno.EINVAL, "unreachable": errno.ENETUNREACH, "prohibit": errno.EACCES}
             raise KernelError(code.get(rule.action, errno.EINVAL))
         table = net.ipv6.tables.get(rule.table)
-        found = _select(net, table, key, oif, strict) if table is not None else None
+        found = select_route(net, table, key, oif, strict) if table is not None else None
         if found is None:
             continue
         route, hops = found
@@ -89,7 +89,7 @@ def fib6_lookup(
     raise KernelError(errno.ENETUNREACH)
 
 
-def _select(
+def select_route(
     net: NetNamespace, table: fib.FibTable, key: fib.FlowKey, oif: int, strict: bool
 ) -> tuple[fib.FibRoute, list[fib.NextHop]] | None:
     """fib6_table_lookup() and find_rr_leaf(): longest prefix, lowest metric, then a live router."""
@@ -111,7 +111,7 @@ def _select(
             score = _score(net, route, hops)
             if oif and not strict:
                 over = [hop for hop in hops if hop.dev.ifindex == oif]  # type: ignore[union-attr]
-                hops, score = over or hops[:1], score + 2 * bool(over)
+                score += 2 * bool(over)  # of several next hops the hash chooses all the same
             if best is None or score > best[0]:
                 best = (score, route, hops)
         if best is not None:

@@ -48,7 +48,7 @@ class Filter:
         if self.groups and not known.group:
             return False
         dev = known.hop.dev if known.hop is not None else None
-        if self.dev is not None and (dev is not self.dev or known.blackhole):
+        if self.dev is not None and dev is not self.dev:
             return False
         if self.master is not None and (dev is None or dev.master is not self.master):
             return False
@@ -288,10 +288,10 @@ def _bucket(words: Words, session: Session) -> int:
     raise Quit(255, f'Command "{word}" is unknown, try "ip nexthop help".\n')
 
 
-def print_nexthop(known: NexthopObject, out: Printer, session: Session, prefix: str = "") -> None:
-    """print_nexthop()."""
+def print_nexthop(known: NexthopObject, out: Printer, session: Session, prefix: str = "", *, key: str | None = None) -> None:
+    """print_nexthop(), as an object of that key."""
     details = session.options.details
-    out.open_object()
+    out.open_object(key)
     out.fp(prefix)
     out.any("id", "id %u ", known.id)
     if known.group:

@@ -26,7 +26,6 @@ from kubenet_course.userland.commands.ip.words import (
     matches,
     number,
     u32,
-    unsupported,
 )
 from kubenet_course.wire.addresses import IPv6Address
 from kubenet_course.wire.ipv4 import IPPROTO_UDP
@@ -51,6 +50,7 @@ class _Asked:
     dport: int = 0
     fibmatch: bool = False
     connected: bool = False
+    notify: bool = False
 
 
 def run(words: Words, session: Session) -> int:
@@ -64,9 +64,14 @@ def run(words: Words, session: Session) -> int:
     if asked.destination.given and asked.destination.length != bits and not asked.destination.unspec:
         warning = f"Warning: /{asked.destination.length} as prefix is invalid, only /{bits} (or none) is supported.\n"
     if asked.destination.family == 6:
+        if asked.notify:
+            raise KernelError(errno.EINVAL, "ipv6: Invalid flags for get route request")
         line = _get6(asked, session, iif, oif)
     else:
         line = _get4(asked, session, iif, oif)
+        if asked.notify and line.cache is not None:
+            line.flags = [*line.flags, "notify"]
+            line.cache.append("notify")
     with session.output() as out:
         hidden = Hidden(protocol=False)
         if not session.options.details:
@@ -108,7 +113,7 @@ def _parse(words: Words, session: Session) -> _Asked:
         elif matches(word, "oif") or word == "dev":
             asked.oif = words.value()
         elif matches(word, "notify"):
-            unsupported("ip route get: notify")
+            asked.notify = True
         elif matches(word, "connected"):
             asked.connected = True
         elif matches(word, "vrf"):
@@ -244,7 +249,8 @@ def _get6(asked: _Asked, session: Session, iif: NetDevice | None, oif: NetDevice
     if asked.fibmatch:
         return line_of(rt.route, 6, now)
     line = line_of(rt.route, 6, now)
-    line.nhid = 0
+    line.nhid, line.grouped = 0, False
+    line.expires = None  # rt6_set_from() leaves out RTF_EXPIRES
     line.type = rt.route.type if rt.type != fib.MULTICAST else fib.MULTICAST
     line.destination = str(rt.destination)
     line.nexthops = [fib.NextHop(rt.dev if rt.type != fib.LOCAL else rt.iif, rt.gateway)]

@@ -43,6 +43,7 @@ class RouteLine:
     pref: str | None = None
     users: int = 2
     nhid: int = 0
+    grouped: bool = False
     encap: str = ""
 
 
@@ -61,12 +62,13 @@ def line_of(route: fib.FibRoute, family: int, now: int) -> RouteLine:
         metrics=route.metrics, locks=route.locks, nhid=route.nhid,
         source=str(route.source) if route.source is not None else None,
     )  # fmt: skip
-    if len(route.nexthops) == 1:
+    if len(route.nexthops) == 1 and not (family == 6 and route.grouped):
         line.flags = hop_flags(route.nexthops[0])
     elif route.nexthops and all(hop.linkdown for hop in route.nexthops):
         line.flags = ["linkdown"]
     if family == 6:
         line.pref = route.pref
+        line.grouped = route.grouped  # rt6_fill_node() lists a group of one too
         if route.expires is not None:
             line.expires = seconds_left(route.expires, now)
     return line
@@ -116,8 +118,8 @@ def print_route(line: RouteLine, out: Printer, session: Session, hidden: Hidden)
             out.color("", "from", "from %s ", line.source)
     if line.tos and not hidden.tos:
         out.any("tos", "tos %s ", tables.name("dsfield", line.tos))
-    multipath = len(line.nexthops) > 1
-    hop = line.nexthops[0] if len(line.nexthops) == 1 else None
+    multipath = len(line.nexthops) > 1 or line.grouped
+    hop = line.nexthops[0] if line.nexthops and not multipath else None
     if line.nhid:
         out.any("nhid", "nhid %u ", line.nhid)
     if hop is not None:
@@ -182,9 +184,7 @@ def _nexthop_info(number: int, out: Printer, session: Session) -> None:
         print_nexthop(known, info, session, f"{out.sl}\tnh_info ")
         out.fp(info.done().rstrip("\n"))
         return
-    out.open_array("nh_info")
-    print_nexthop(known, out, session)
-    out.close()
+    print_nexthop(known, out, session, key="nh_info")
 
 
 def print_flags(flags: list[str], out: Printer) -> None:

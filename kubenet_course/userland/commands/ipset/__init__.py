@@ -61,10 +61,9 @@ class Request:
 
 
 async def main(proc: Process, argv: list[str]) -> int:
-    quiet = False
+    quiet = any(FLAGS.get(word) == "quiet" for word in argv[1:])
     try:
         request = Request(argv[1:])
-        quiet = "quiet" in request.flags
         if not request.command:
             raise UsageError("No command specified.")
         if request.command == "restore":
@@ -76,7 +75,7 @@ async def main(proc: Process, argv: list[str]) -> int:
 
 def complain(proc: Process, failure: Exception, quiet: bool, line: int = 0) -> int:
     usage = isinstance(failure, UsageError)
-    if not quiet or usage:
+    if not quiet:
         where = f"Error in line {line}: " if line and not usage else ""
         proc.error(f"{VERSION}: {where}{failure}")
         if usage:

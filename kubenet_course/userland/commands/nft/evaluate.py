@@ -32,7 +32,7 @@ from kubenet_course.kernel.netfilter.nf_tables.exthdrs import TCP_FIELDS
 from kubenet_course.kernel.netfilter.nf_tables.protocols import ICMP_IMPLIED
 from kubenet_course.userland.commands.nft.commands import RuleData
 from kubenet_course.userland.commands.nft.context import merged
-from kubenet_course.userland.commands.nft.errors import NftError, no_such, refused
+from kubenet_course.userland.commands.nft.errors import NftError, refused
 from kubenet_course.userland.commands.nft.evaluate_elsewhere import ElsewhereEvaluator
 from kubenet_course.userland.commands.nft.lhs import described, folded_match, types_of
 from kubenet_course.userland.commands.nft.pieces import Tail
@@ -198,10 +198,7 @@ class RuleEvaluator(ElsewhereEvaluator):
 
     # -- sets -------------------------------------------------------------------------------
     def find_set(self, reference: SetRef) -> Any:
-        found = self.sets.get(reference.name)
-        if found is None:
-            raise no_such(reference.loc)
-        return found
+        return self.sets.find(reference.name, reference.loc)
 
     def set_reference(self, reference: SetRef, left: Expr) -> SetRef:
         found = self.find_set(reference)

@@ -21,7 +21,7 @@ from kubenet_course.userland.commands.nft.execute_objects import details
 from kubenet_course.userland.commands.nft.execute_sets import SetCommands
 from kubenet_course.userland.commands.nft.rhs import Constants
 from kubenet_course.userland.commands.nft.show import Show
-from kubenet_course.userland.commands.nft.suggest import suggestion
+from kubenet_course.userland.commands.nft.suggest import SetCache, suggestion, table_not_found
 
 if TYPE_CHECKING:
     from kubenet_course.userland.commands.nft.values import Names
@@ -92,7 +92,7 @@ class Executor(SetCommands):
             place = refusal.subject.loc
         if refusal.about == "policy":
             place = command.data.policy_loc
-        if refusal.code == errno.ENOENT and command.obj != "element":
+        if refusal.code == errno.ENOENT and command.obj != "element" and command.op != "flush":
             found = suggestion(self.ruleset, command)
             if found:
                 return NftError(f"No such file or directory; did you mean {found}?", place, kernel=True)
@@ -180,11 +180,11 @@ class Executor(SetCommands):
                 self.transaction.delete_table(table)
 
     # -- chains -----------------------------------------------------------------------------
-    def _table_there(self, spec: Spec) -> Table:
-        """The table, as nft itself looks for it before it asks the kernel."""
+    def _table_there(self, spec: Spec, *, listing: bool = False) -> Table:
+        """The table, as nft itself looks for it before it asks the kernel; only a listing suggests no other."""
         table = self.ruleset.table(spec.af, spec.table)
         if table is None:
-            raise no_such(spec.table_loc)
+            raise no_such(spec.table_loc) if listing else table_not_found(self.ruleset, spec)
         return table
 
     def _chain_only(self, command: Command, nested: bool = False) -> None:
@@ -223,7 +223,8 @@ class Executor(SetCommands):
     def rename_chain(self, command: Command) -> None:
         table = self._table_there(command.spec)
         if command.spec.name not in table.chains:
-            raise no_such(command.spec.name_loc)
+            near = suggestion(self.ruleset, command)
+            raise NftError("No such file or directory" + (f"; did you mean {near}?" if near else ""), command.spec.name_loc)
         self.transaction.rename_chain(self._chain(command), command.data)
 
     # -- rules ------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ class Executor(SetCommands):
         data: RuleData = command.data
         spec = command.spec
         table = self.ruleset.table(spec.af, spec.table)
-        evaluator = RuleEvaluator(spec.af, table.sets if table is not None else {}, self.constants)
+        evaluator = RuleEvaluator(spec.af, SetCache(self.ruleset, spec), self.constants)
         if table is not None:
             data = self._inner_chains(command, table, data)
         statements = evaluator.rule(data)
@@ -350,22 +351,20 @@ class Executor(SetCommands):
         self.show.chains(command.spec.family)
 
     def list_table(self, command: Command) -> None:
-        self.show.table(self._table_there(command.spec))
+        self.show.table(self._table_there(command.spec, listing=True))
 
     def list_chain(self, command: Command) -> None:
-        table = self._table_there(command.spec)
+        table = self._table_there(command.spec, listing=True)
         chain = table.chains.get(command.spec.name)
         if chain is None:
             raise self._missing(command)
         self.show.chain(chain)
 
     def _missing(self, command: Command) -> NftError:
-        found = suggestion(self.ruleset, command)
-        tail = f"; did you mean {found}?" if found else ""
-        return NftError(f"No such file or directory{tail}", command.spec.name_loc)
+        return no_such(command.spec.name_loc)
 
     def list_set(self, command: Command) -> None:
-        table = self._table_there(command.spec)
+        table = self._table_there(command.spec, listing=True)
         found = table.sets.get(command.spec.name)
         if found is None or found.meter or (command.obj == "map") != found.is_map:
             raise self._missing(command)
@@ -374,21 +373,21 @@ class Executor(SetCommands):
     list_map = list_set
 
     def list_meter(self, command: Command) -> None:
-        table = self._table_there(command.spec)
+        table = self._table_there(command.spec, listing=True)
         found = table.sets.get(command.spec.name)
         if found is None or not found.meter:
             raise self._missing(command)
         self.show.set(found)
 
     def flush_meter(self, command: Command) -> None:
-        table = self._table_there(command.spec)
+        table = self._table_there(command.spec, listing=True)
         found = table.sets.get(command.spec.name)
         if found is None or not found.meter:
             raise self._missing(command)
         raise refused("Operation not supported", command.loc)
 
     def list_object(self, command: Command) -> None:
-        table = self._table_there(command.spec)
+        table = self._table_there(command.spec, listing=True)
         found = table.objects.get((command.obj, command.spec.name))
         if found is None:
             raise self._missing(command)
@@ -407,7 +406,7 @@ class Executor(SetCommands):
 
     def _filtered(self, command: Command) -> None:
         if command.spec.table:
-            self._table_there(command.spec)
+            self._table_there(command.spec, listing=True)
 
     def list_counters(self, command: Command) -> None:
         self._filtered(command)

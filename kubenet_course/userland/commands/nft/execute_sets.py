@@ -14,10 +14,11 @@ from kubenet_course.kernel.netfilter.nf_tables.sets import NftSet, bounds, key_o
 from kubenet_course.kernel.netfilter.nf_tables.transaction import Refusal, Transaction
 from kubenet_course.kernel.netfilter.tables import Ruleset, Table
 from kubenet_course.userland.commands.nft.commands import Command, SetData, Spec
-from kubenet_course.userland.commands.nft.errors import NftError, misread, no_such
+from kubenet_course.userland.commands.nft.errors import NftError, misread, refused
 from kubenet_course.userland.commands.nft.lhs import LeftSides, types_of
 from kubenet_course.userland.commands.nft.pieces import milliseconds
 from kubenet_course.userland.commands.nft.rhs import Constants, conflict, is_interval, merged, unique
+from kubenet_course.userland.commands.nft.suggest import SetCache
 
 OBJECT_KINDS = ("counter", "quota", "limit")
 
@@ -65,6 +66,8 @@ class SetCommands:
         made.gc_interval = self._time(data.gc_interval)
         if made.timeout:
             made.flags.add("timeout")
+        if made.gc_interval and "timeout" not in made.flags:
+            raise refused(errno.strerror(errno.EINVAL), command.loc)
         made.size = self._number(data.size)
         made.policy, made.auto_merge, made.comment = data.policy, data.auto_merge, data.comment
         made.statements = tuple(data.statements)
@@ -129,10 +132,7 @@ class SetCommands:
 
     # -- elements ---------------------------------------------------------------------------
     def _set(self, command: Command) -> NftSet:
-        table = self._table_there(command.spec)
-        found = table.sets.get(command.spec.name)
-        if found is None:
-            raise no_such(command.spec.name_loc)
+        found: NftSet = SetCache(self.ruleset, command.spec).find(command.spec.name, command.spec.name_loc)
         return found
 
     def _typed(self, owner: NftSet, expr: Any) -> list[Element]:

@@ -32,7 +32,7 @@ from kubenet_course.kernel.netfilter.nf_tables.expressions import (
 from kubenet_course.kernel.netfilter.nf_tables.exthdrs import EXTENSION_HEADERS
 from kubenet_course.kernel.netfilter.nf_tables.statements import Match
 from kubenet_course.userland.commands.nft.context import ProtocolContext
-from kubenet_course.userland.commands.nft.errors import NftError, no_such, refused
+from kubenet_course.userland.commands.nft.errors import NftError, refused
 from kubenet_course.userland.commands.nft.rhs import PREFIXED, Constants, conflict, is_interval, ordered
 from kubenet_course.userland.commands.nft.typed import Integer, RangeExpr, SlashExpr
 
@@ -40,9 +40,9 @@ TYPED = (Symbol, Integer, RangeExpr, SlashExpr, ListExpr, Value)
 
 
 class LeftSides:
-    """`sets` are the table's sets by name."""
+    """`sets`: the SetCache of the rule's table."""
 
-    def __init__(self, family: str, sets: dict[str, Any], constants: Constants):
+    def __init__(self, family: str, sets: Any, constants: Constants):
         self.family = family
         self.sets = sets
         self.constants = constants
@@ -148,9 +148,7 @@ class LeftSides:
         """@name or { … } of a map whose key is `key` and whose data are of type `data`."""
         expr = self.constants.resolve(expr)
         if isinstance(expr, SetRef):
-            found = self.sets.get(expr.name)
-            if found is None:
-                raise no_such(expr.loc)
+            found = self.sets.find(expr.name, expr.loc)
             have, want = [kind.name for kind in types_of(key)], [kind.name for kind in found.types]
             self.no_short_address(key)
             if not found.is_map:
