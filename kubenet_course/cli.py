@@ -35,7 +35,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="kubenet-course", description="How packets travel through Linux and Kubernetes.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser, prog=parser.prog)
 
     lab = commands.add_parser("lab", help="open the course in JupyterLab")
     lab.add_argument("--folder", help="where the notebooks are, or are copied to")

@@ -14,6 +14,14 @@ from types import ModuleType
 from kubenet_course.errors import KubenetError
 
 
+def text_of(package: str, name: str) -> str:
+    """A text file that lies in a package. (`importlib.resources` would bring zipfile and tempfile with it.)"""
+    found = pkgutil.get_data(package, name)
+    if found is None:
+        raise FileNotFoundError(f"{package}: {name}")
+    return found.decode()
+
+
 def discover(package: str) -> dict[str, ModuleType]:
     """Import every public module of `package` and return them by name.
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from kubenet_course import errno
 from kubenet_course.errors import KernelError
+from kubenet_course.registry import text_of
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
@@ -42,7 +42,7 @@ CONGESTION_CONTROLS = ("reno", "cubic", "bbr")
 
 @lru_cache(1)
 def _defaults() -> tuple[tuple[Path, str], ...]:
-    text = resources.files("kubenet_course.kernel").joinpath("sysctl_defaults.json").read_text()
+    text = text_of("kubenet_course.kernel", "sysctl_defaults.json")
     return tuple((tuple(path.split("/")), value) for path, value in json.loads(text).items())
 
 
@@ -265,7 +265,7 @@ def _default_values() -> dict[Path, str]:
 
 @lru_cache(1)
 def _ranges() -> dict[str, tuple[int, int]]:
-    text = resources.files("kubenet_course.kernel").joinpath("sysctl_ranges.json").read_text()
+    text = text_of("kubenet_course.kernel", "sysctl_ranges.json")
     return {path: (low, high) for path, (low, high) in json.loads(text).items()}
 
 

@@ -20,9 +20,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from importlib import resources
 from types import MappingProxyType
 from typing import Any
+
+from kubenet_course.registry import text_of
 
 Reduction = Callable[[list[Any]], Any]
 Reductions = Mapping[str, Reduction]
@@ -145,8 +146,7 @@ class Parse:
 
 def load(package: str, reduction: Callable[[str], Reduction]) -> Grammar:
     """The grammar of `package`; `reduction` gives for a rule's name (or alias) what becomes of its children."""
-    text = resources.files(package).joinpath("tables.json").read_text(encoding="utf-8")
-    return Grammar(json.loads(text), reduction)
+    return Grammar(json.loads(text_of(package, "tables.json")), reduction)
 
 
 def methods_of(builder: object) -> Callable[[str], Reduction]:

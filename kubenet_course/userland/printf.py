@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
 
 from kubenet_course.userland.echo import unescape
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _SPEC = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\*|\d*)(?:\.(?P<precision>\*|-?\d*))?"
                    r"(?:hh|h|ll|l|L|j|z|t)?(?:(?P<time>\((?P<form>[^)]*)\)T)|(?P<kind>.))", re.S)  # fmt: skip
@@ -88,6 +91,8 @@ class _Format:
         return value
 
     def floating(self, text: str | None) -> Decimal:
+        from decimal import Decimal, InvalidOperation
+
         if not text:
             return Decimal(0)
         if text[0] in "'\"":
@@ -220,7 +225,7 @@ def _float(value: Decimal, kind: str, flags: str, width: int, precision: int | N
         if kind in "fF":
             body = (
                 format(value, spec.replace("#", ""))
-                if abs(value) < Decimal("1e300")
+                if abs(value) < 10**300
                 else format(float(value), spec)
             )
         else:

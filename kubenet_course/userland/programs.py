@@ -14,14 +14,16 @@ import re
 import sys
 from collections.abc import Awaitable, Mapping
 from functools import lru_cache
-from importlib import resources
 
 from kubenet_course.errors import KubenetError
-from kubenet_course.registry import discover
+from kubenet_course.registry import discover, text_of
 from kubenet_course.userland.process import Process, Program
 
 COMMANDS = "kubenet_course.userland.commands"
 _NAMES = re.compile(r"^NAMES(?:\s*:[^=\n]+)?\s*=\s*(\([^()]*\)|\[[^\[\]]*\])", re.M)
+
+#: `NAMES` made or imported in another way: only importing can tell.
+_BOUND = re.compile(r"^\s*NAMES\b|^\s*(?:from|import)\b.*\bNAMES\b(?! as)|\bas NAMES\b", re.M)
 
 
 def _lazy(name: str) -> Program:
@@ -38,12 +40,12 @@ def _lazy(name: str) -> Program:
 
 def _declared(package: str, module: str, is_package: bool) -> tuple[str, ...] | None:
     """The names of a command module by its text; None where only importing can tell."""
-    root = resources.files(package)
-    path = root.joinpath(module, "__init__.py") if is_package else root.joinpath(f"{module}.py")
-    text = path.read_text(encoding="utf-8")
+    text = text_of(package, f"{module}/__init__.py" if is_package else f"{module}.py")
+    if "NAMES" not in text:
+        return (module,)
     match = _NAMES.search(text)
     if match is None:
-        return None if "NAMES" in text.replace("SIGNAL_NAMES", "") else (module,)
+        return None if _BOUND.search(text) else (module,)
     try:
         names = ast.literal_eval(match[1])
     except (ValueError, SyntaxError):

@@ -11,7 +11,6 @@ Duplicate address detection is skipped while building, as there.
 from __future__ import annotations
 
 import gc
-import hashlib
 import importlib
 import importlib.util
 import shlex
@@ -118,6 +117,8 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _digests(path: str, folder: Directory, found: dict[str, str]) -> None:
+    import hashlib  # loads OpenSSL
+
     for name, node in sorted(folder.entries.items()):
         if f"{path}/{name}" in limits.ENGINE_FOLDERS:
             continue

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel import mib
+from kubenet_course.registry import text_of
 
 if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @cache
 def names() -> dict[str, Any]:
     """``snmp`` and ``netstat``: names by group; ``snmp6``: names. Each a text of words."""
-    found: dict[str, Any] = json.loads(resources.files(__package__).joinpath("mib.json").read_text())
+    found: dict[str, Any] = json.loads(text_of("kubenet_course.userland.files", "mib.json"))
     return found
 
 

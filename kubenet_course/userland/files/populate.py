@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache, partial
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from kubenet_course.errno import ENOSPC
+from kubenet_course.registry import text_of
 from kubenet_course.sim.loop import MILLISECOND
 from kubenet_course.userland.files import procfs, sysfs
 from kubenet_course.userland.files.loader import image
@@ -200,7 +200,7 @@ PLUGINS = {"usr/lib/cni": ("cni/", ""), "opt/cni/bin": ("cni/", "/usr/lib/cni")}
 @lru_cache(1)
 def _netdb() -> dict[str, str]:
     """/etc/services and /etc/protocols as text."""
-    raw = json.loads(resources.files("kubenet_course.userland.files").joinpath("netdb.json").read_text())
+    raw = json.loads(text_of("kubenet_course.userland.files", "netdb.json"))
     return {
         "etc/services": "".join(_columns(line) for line in raw["services"]),
         "etc/protocols": "".join(_columns(line) for line in raw["protocols"]),
@@ -210,9 +210,7 @@ def _netdb() -> dict[str, str]:
 @lru_cache(1)
 def _daemon_files() -> dict[str, str]:
     """What Debian's nginx package brings: its configuration and its pages."""
-    return json.loads(
-        resources.files("kubenet_course.userland.daemons").joinpath("nginx/files.json").read_text()
-    )
+    return json.loads(text_of("kubenet_course.userland.daemons", "nginx/files.json"))
 
 
 @lru_cache(1)

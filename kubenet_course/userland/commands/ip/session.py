@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kubenet_course.errors import KernelError
+from kubenet_course.registry import text_of
 from kubenet_course.userland.commands.ip.printer import Printer
 from kubenet_course.userland.commands.ip.tables import NameTables
 from kubenet_course.userland.commands.ip.words import Quit
@@ -148,8 +148,7 @@ def find_device(net: NetNamespace, name: str) -> NetDevice | None:
 
 @lru_cache(4)
 def _usages(package: str) -> dict[str, str]:
-    root = resources.files(f"kubenet_course.userland.commands.{package}")
-    return json.loads(root.joinpath("usage.json").read_text(encoding="utf-8"))
+    return json.loads(text_of(f"kubenet_course.userland.commands.{package}", "usage.json"))
 
 
 def usage_text(package: str, what: str) -> str:

@@ -13,12 +13,13 @@ from kubenet_course.userland.commands.iptables import restore, run, save, transl
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
 
-NAMES = tuple(
-    f"{family}tables{flavour}{tool}"
-    for family in ("ip", "ip6")
-    for flavour in ("", "-nft", "-legacy")
-    for tool in ("", "-save", "-restore")
-) + ("iptables-translate", "ip6tables-translate", "iptables-restore-translate", "ip6tables-restore-translate")
+NAMES = (
+    "iptables", "iptables-save", "iptables-restore", "iptables-nft", "iptables-nft-save", "iptables-nft-restore",
+    "iptables-legacy", "iptables-legacy-save", "iptables-legacy-restore", "ip6tables", "ip6tables-save", "ip6tables-restore",
+    "ip6tables-nft", "ip6tables-nft-save", "ip6tables-nft-restore", "ip6tables-legacy", "ip6tables-legacy-save",
+    "ip6tables-legacy-restore", "iptables-translate", "ip6tables-translate", "iptables-restore-translate",
+    "ip6tables-restore-translate",
+)  # fmt: skip
 
 
 async def main(proc: Process, argv: list[str]) -> int:

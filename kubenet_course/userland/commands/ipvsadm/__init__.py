@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from kubenet_course.errors import KernelError
 from kubenet_course.kernel.ipvs import state
+from kubenet_course.registry import text_of
 from kubenet_course.userland.commands.ipvsadm import listing
 from kubenet_course.userland.commands.ipvsadm.arguments import Fail, Request, read
 
@@ -68,7 +68,7 @@ def run(request: Request, proc: Process) -> int:
     command = request.command
     room = state.ipvs(proc.net)
     if command == "help":
-        proc.print(resources.files(__package__).joinpath("help.txt").read_text(encoding="utf-8"), end="")
+        proc.print(text_of(__name__, "help.txt"), end="")
         return 0
     if command == "version":
         proc.print(VERSION)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
+
+from kubenet_course.registry import text_of
 
 if TYPE_CHECKING:
     from kubenet_course.userland.process import Process
@@ -28,9 +29,7 @@ PLAIN, DEEP = 4, 8
 
 @cache
 def _words() -> dict[str, dict[str, tuple[str, str]]]:
-    found: dict[str, dict[str, tuple[str, str]]] = json.loads(
-        resources.files(__package__).joinpath("statistics.json").read_text()
-    )
+    found: dict[str, dict[str, tuple[str, str]]] = json.loads(text_of("kubenet_course.userland.commands.netstat", "statistics.json"))
     return found
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
+from kubenet_course.registry import text_of
 from kubenet_course.userland.commands.ss import render as columns
 from kubenet_course.userland.commands.ss.details import extended, memory, tcp_info, timer_text
 from kubenet_course.userland.commands.ss.filter import (
@@ -47,7 +47,7 @@ EVERYTHING = frozenset({"raw", "udp", "tcp", "unix", "packet", "netlink"})
 
 @lru_cache(1)
 def usage() -> str:
-    return json.loads(resources.files(__package__).joinpath("usage.json").read_text())
+    return json.loads(text_of(__name__, "usage.json"))
 
 
 class View:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course.errors import KernelError
+from kubenet_course.registry import text_of
 from kubenet_course.userland.commands.tcpdump.capture import Source, device_list, from_file, live
 from kubenet_course.userland.commands.tcpdump.dissect import Printer
 from kubenet_course.userland.commands.tcpdump.filter import FilterError, Lookups, View, compile_filter
@@ -40,7 +40,7 @@ UNSUPPORTED = {"C": "-C", "d": "-d", "E": "-E", "G": "-G", "I": "-I", "M": "-M",
 
 @lru_cache(1)
 def _texts() -> dict[str, str]:
-    return json.loads(resources.files(__package__).joinpath("usage.json").read_text())
+    return json.loads(text_of(__name__, "usage.json"))
 
 
 class Settings:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from importlib import resources
 from typing import Any, NamedTuple
 
+from kubenet_course.registry import text_of
 from kubenet_course.userland.commands.tcpdump.filter.arithmetic import relation
 from kubenet_course.userland.commands.tcpdump.filter.frame import OutOfPacket, Test, View
 from kubenet_course.userland.commands.tcpdump.filter.names import PROTOCOL_NUMBERS, FilterError, integer
@@ -39,7 +39,7 @@ class Lookups(NamedTuple):
 def _parser() -> Any:
     from lark import Lark
 
-    grammar = resources.files(__package__).joinpath("filter.lark").read_text()
+    grammar = text_of("kubenet_course.userland.commands.tcpdump.filter", "filter.lark")
     return Lark(grammar, parser="earley", lexer="basic", maybe_placeholders=False)
 
 
