@@ -9,14 +9,19 @@ are not shared at all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from kubenet_course.kernel.devices.base import netif_receive
 from kubenet_course.kernel.devices.veth import Veth
+from kubenet_course.kernel.inet.arp import NOT_ASKED_FOR, RECEIVE_TIME
+from kubenet_course.kernel.neighbour import HEARD
 from kubenet_course.kernel.skbuff import PACKET_BROADCAST
+from kubenet_course.wire.arp import ARP_REQUEST
 from kubenet_course.wire.ethernet import ETH_P_ARP
 
 if TYPE_CHECKING:
+    from kubenet_course.kernel.devices._bridge_port import BridgePort
     from kubenet_course.kernel.devices.base import NetDevice
     from kubenet_course.kernel.skbuff import SkBuff
 
@@ -32,29 +37,57 @@ def shared(skb: SkBuff) -> SkBuff | None:
     return twin
 
 
-def xmit_shared(dev: NetDevice, skb: SkBuff) -> bool:
-    """dev_queue_xmit() and veth_xmit() of a shared packet; False where `dev` is no plain cable to another namespace."""
-    if dev.__class__ is not Veth:
-        return False
-    peer, net = dev.peer, dev.net
-    if peer is None or not peer.up or not dev.up or dev.delay or dev.qdisc is not None or dev.taps or net.taps or peer.net is net:
-        return False
-    dev.tx_packets += 1
-    dev.tx_bytes += skb.len + 14
-    net.loop._soon.append((receive_shared, (peer, skb)))
-    return True
+def xmit_shared(ports: list[BridgePort], skb: SkBuff, own: Callable[[BridgePort], None]) -> None:
+    """dev_queue_xmit() and veth_xmit() of a shared packet; `own` sends a port one that is no plain cable to another namespace.
+
+    Those who get the frame one after the other get it in one event.
+    """
+    net = skb.dev.net  # type: ignore[union-attr]
+    soon, size, tapped = net.loop._soon, skb.len, bool(net.taps)
+    takers: list[NetDevice] = []
+    for port in ports:
+        dev: Any = port.dev
+        if (
+            dev.__class__ is not Veth or (peer := dev.peer) is None or not peer.up or not dev.up or size > dev.mtu or tapped
+            or dev.taps or dev.qdisc is not None or dev.nf_egress is not None or dev.delay or peer.net is net
+        ):  # fmt: skip
+            if takers:
+                soon.append((receive_shared, (takers, skb)))
+                takers = []
+            own(port)
+            continue
+        dev.tx_packets += 1
+        dev.tx_bytes += size + 14
+        takers.append(peer)
+    if takers:
+        soon.append((receive_shared, (takers, skb)))
 
 
-def receive_shared(dev: NetDevice, skb: SkBuff) -> None:
-    """netif_receive() of a packet that others look at as well."""
-    net = dev.net
-    if (
-        dev.rx_handler is not None or dev.taps or net.taps or dev.ingress is not None or dev.nf_ingress is not None
-        or net.netfilter.arp_hooks is not None or not dev.up or skb.ledger is not None or skb.eth[0] != dev.broadcast  # type: ignore[index]
-    ):  # fmt: skip
-        netif_receive(dev, skb.clone(net.loop))
-        return
-    dev.rx_packets += 1
-    dev.rx_bytes += skb.len + 14
-    skb.dev = skb.in_dev = dev
-    net.ipv4.receive_arp(skb)
+def receive_shared(takers: list[NetDevice], skb: SkBuff) -> None:
+    """netif_receive() and arp_rcv() of a packet that others look at as well, by each in turn."""
+    size, arp = skb.len + 14, skb.network
+    operation, mac, sender, _, target = arp
+    loop, alone = takers[0].net.loop, skb.ledger is not None
+    group = skb.eth[0]  # type: ignore[index]
+    # A question that others ask each other is of no account to who does not know the one who asks, or as what he says.
+    ordinary = operation == ARP_REQUEST and sender != 0 and target != sender and target >> 24 not in NOT_ASKED_FOR
+    for dev in takers:
+        net = dev.net
+        if (
+            alone or dev.rx_handler is not None or dev.taps or net.taps or dev.ingress is not None or dev.nf_ingress is not None
+            or net.netfilter.arp_hooks is not None or not dev.up or group != dev.broadcast
+        ):  # fmt: skip
+            netif_receive(dev, skb.clone(loop))
+            continue
+        dev.rx_packets += 1
+        dev.rx_bytes += size
+        ipv4 = net.ipv4
+        if ordinary and target not in ipv4.locals and not ipv4.forwarding[dev] and dev in ipv4.addresses and not dev.noarp:
+            entry = net.arp.entries.get((sender, dev))
+            if not dev.pointopoint and (
+                entry is None or entry.mac == mac and entry.state in HEARD and not entry.queue
+            ):
+                loop.now += RECEIVE_TIME
+                continue
+        skb.dev = skb.in_dev = dev
+        ipv4.receive_arp(skb)

@@ -375,12 +375,13 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         loop = self.net.loop
         last = targets.pop()
         for_all = shared(skb) if plain and group and targets else None
-        for port in targets:
-            if for_all is None or skb.len > port.dev.mtu or not xmit_shared(port.dev, for_all):
+        if for_all is not None:
+            xmit_shared(targets, for_all, lambda port: self._to_port(skb.clone(loop), port, vlan))
+            for_all.consume(self)
+        else:
+            for port in targets:
                 self._to_port(skb.clone(loop), port, vlan)
         self._to_port(skb, last, vlan)
-        if for_all is not None:
-            for_all.consume(self)
 
     def _to_port(self, skb: SkBuff, port: BridgePort, vlan: int) -> None:
         """__br_forward() and br_forward_finish()."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubenet_course.kernel.devices import _shared
+from kubenet_course.kernel.devices.base import NetDevice
 from kubenet_course.kernel.skbuff import Ledger, SkBuff
 from kubenet_course.lab.lab import Lab
 from kubenet_course.lab.topology import Topology
@@ -17,6 +18,8 @@ BUSY = {
     "h5": "nft add table arp t; nft add chain arp t input '{ type filter hook input priority 0; }';"
     " nft add rule arp t input counter",
     "h6": "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress matchall action ok",
+    "s1": "nft add table netdev t; nft add chain netdev t out '{ type filter hook egress device s1-eth3 priority 0; }';"
+    " nft add rule netdev t out counter",
 }
 
 
@@ -41,9 +44,9 @@ def test_sharing_cannot_be_told_from_copies(monkeypatch: pytest.MonkeyPatch) -> 
     taken = []
     receive = _shared.receive_shared
 
-    def counting(dev: object, skb: SkBuff) -> None:
-        taken.append(dev)
-        receive(dev, skb)  # type: ignore[arg-type]
+    def counting(takers: list[NetDevice], skb: SkBuff) -> None:
+        taken.extend(takers)
+        receive(takers, skb)
 
     monkeypatch.setattr(_shared, "receive_shared", counting)
     shared = seen(None)
