@@ -203,6 +203,10 @@ class FibTable:
                     continue
                 if route.type in TYPE_ERRORS:
                     return route, []
+                if len(route.nexthops) == 1 and not oif and not ignore_linkdown:
+                    if route.nexthops[0].dead:
+                        continue
+                    return route, [*route.nexthops]
                 usable = [
                     hop
                     for hop in route.nexthops

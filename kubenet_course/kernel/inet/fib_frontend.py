@@ -33,7 +33,7 @@ def fib_lookup(
         if found is None:
             continue
         route, hops = found
-        if rule.suppresses(route, hops):
+        if ipv4.rules.custom and rule.suppresses(route, hops):
             continue
         if route.type == fib.THROW:
             continue
@@ -50,11 +50,9 @@ def fib_validate_source(net: NetNamespace, skb: SkBuff, dev: NetDevice, oif: Net
 
     The reason to drop it for, or whether its sender is on the link of `dev`.
     """
-    conf = net.sysctl.conf
-    mode = max(conf("ipv4", "all", "rp_filter"), conf("ipv4", dev.name, "rp_filter"))
-    redirects = conf("ipv4", "all", "send_redirects") | conf("ipv4", dev.name, "send_redirects")
+    _, mode, redirects, accepts_local = net.ipv4.arrivals[dev]
     if not mode and (dev is not oif or not redirects):
-        if _accepts_local(net, dev):
+        if accepts_local:
             return False
         if not net.ipv4.custom_local_routes and not net.ipv4.rules.custom:
             return "IP_LOCAL_SOURCE" if skb.network.source in net.ipv4.locals else False
@@ -76,7 +74,7 @@ def _full_check(net: NetNamespace, skb: SkBuff, dev: NetDevice, oif: NetDevice |
     if back.type != fib.UNICAST:
         if back.type != fib.LOCAL:
             return "IP_INVALID_SOURCE"
-        if not _accepts_local(net, dev):
+        if not net.ipv4.arrivals[dev].accept_local:
             return "IP_LOCAL_SOURCE"
     if any(hop.dev is dev for hop in back.nexthops) or back.type == fib.LOCAL and dev.is_loopback:
         return hops[0].scope >= fib.RT_SCOPE_HOST
@@ -89,10 +87,6 @@ def _full_check(net: NetNamespace, skb: SkBuff, dev: NetDevice, oif: NetDevice |
     except KernelError:
         return False
     return back.type == fib.UNICAST and hops[0].scope >= fib.RT_SCOPE_HOST
-
-
-def _accepts_local(net: NetNamespace, dev: NetDevice) -> bool:
-    return any(net.sysctl.conf("ipv4", name, "accept_local") for name in ("all", dev.name))
 
 
 def inet_addr_onlink(net: NetNamespace, dev: NetDevice, address: int, gateway: IpAddress | None) -> bool:

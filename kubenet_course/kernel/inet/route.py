@@ -225,7 +225,7 @@ def _route_output(
         if rt.source is None:
             rt.source = IPv4Address(0)
     if rt.source.is_loopback and hop.dev is not None and not hop.dev.is_loopback:
-        if not any(net.sysctl.conf("ipv4", name, "route_localnet") for name in ("all", hop.dev.name)):
+        if not net.ipv4.arrivals[hop.dev].route_localnet:
             raise KernelError(errno.EINVAL)
     return rt
 
@@ -273,8 +273,7 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
         return "IP_INVALID_SOURCE"
     if destination.is_zeronet:
         return "IP_INVALID_DEST"
-    route_localnet = any(net.sysctl.conf("ipv4", name, "route_localnet") for name in ("all", dev.name))
-    if not route_localnet and (destination.is_loopback or source.is_loopback):
+    if (destination.is_loopback or source.is_loopback) and not net.ipv4.arrivals[dev].route_localnet:
         return "IP_LOCALNET"
     if destination.is_multicast:
         if net.ipv4.joined(dev, destination):
@@ -285,7 +284,7 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
     flow = fib.FlowKey(
         int(destination), int(source), dev.name, "", skb.mark, ip.tos, ip.protocol, *_ports(skb)
     )
-    forwarding = bool(net.sysctl.conf("ipv4", dev.name, "forwarding"))
+    forwarding = net.ipv4.forwarding[dev]
     try:
         rule, route, hops = fib_lookup(net, flow)
     except KernelError as failure:
@@ -314,9 +313,7 @@ def _route_input(net: NetNamespace, skb: SkBuff) -> Rtable | str:
     rt = Rtable(net, fib.UNICAST, hop.dev, destination)
     rt.tclassid = hop.realms
     rt.route, rt.rule, rt.iif, rt.gateway, rt.forward = route, rule, dev, _gateway(hop), True
-    if hop.dev is dev and on_link and net.sysctl.conf("ipv4", dev.name, "send_redirects") | net.sysctl.conf(
-        "ipv4", "all", "send_redirects"
-    ):
+    if hop.dev is dev and on_link and net.ipv4.arrivals[dev].send_redirects:
         shared = net.sysctl.conf("ipv4", dev.name, "shared_media") | net.sysctl.conf(
             "ipv4", "all", "shared_media"
         )
@@ -357,7 +354,7 @@ def _error_route(
 # -- what ICMP teaches --------------------------------------------------------------------------
 def _apply_exception(net: NetNamespace, rt: Rtable) -> None:
     """Use a learned path MTU or redirect for this destination, while it lasts."""
-    known = net.ipv4.exceptions.get(int(rt.destination))
+    known = net.ipv4.exceptions.get(rt.destination)
     if known is None or rt.type != fib.UNICAST:
         return
     if known.expires and known.expires <= net.loop.now:

@@ -7,7 +7,7 @@ This is where the rooms of IPv4 meet; the work is in `devinet.py` (addresses), `
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubenet_course.kernel.devices.vrf import l3mdev_table
 from kubenet_course.kernel.inet.fib import (
@@ -40,6 +40,33 @@ class Forwarding(dict["NetDevice", bool]):
         return known
 
 
+class Arrival(NamedTuple):
+    """What settings say about packets that come in at a device: IN_DEV_ROUTE_LOCALNET(), IN_DEV_RPFILTER(),
+    IN_DEV_TX_REDIRECTS() by `all` or the device's own, IN_DEV_ACCEPT_LOCAL()."""
+
+    route_localnet: bool
+    rp_filter: int
+    send_redirects: bool
+    accept_local: bool
+
+
+class Arrivals(dict["NetDevice", Arrival]):
+    """By device, found out when first asked for."""
+
+    def __init__(self, net: NetNamespace):
+        super().__init__()
+        self.net = net
+
+    def __missing__(self, dev: NetDevice) -> Arrival:
+        def either(key: str) -> int:
+            return max(self.net.sysctl.conf("ipv4", "all", key), self.net.sysctl.conf("ipv4", dev.name, key))
+
+        known = self[dev] = Arrival(
+            bool(either("route_localnet")), either("rp_filter"), bool(either("send_redirects")), bool(either("accept_local"))
+        )
+        return known
+
+
 class InetState:
     """`addresses[dev]` are a device's addresses in order; `locals` counts each local address."""
 
@@ -59,6 +86,7 @@ class InetState:
         self.input_cache: dict[tuple, Any] = {}
         self.output_cache: dict[tuple, Any] = {}
         self.forwarding = Forwarding(net)
+        self.arrivals = Arrivals(net)
         self.exceptions: dict[int, Any] = {}
         self.peers = InetPeers()
         self.nexthops = NexthopTable(net)
@@ -103,6 +131,7 @@ class InetState:
         self.input_cache.clear()
         self.output_cache.clear()
         self.forwarding.clear()
+        self.arrivals.clear()
 
     def sysctl_changed(self, path: tuple[str, ...]) -> None:
         self.flush_cache()
