@@ -10,7 +10,7 @@ Values are the text that a read gives, without the newline. The defaults in
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,23 @@ class _FirstNumbers(dict[Path, int]):
         return number
 
 
+class _DeviceFiles:
+    """A device's files: what was written since it came, over what they began with, which many devices share."""
+
+    __slots__ = ("own", "first")
+
+    def __init__(self, first: Mapping[str, str], own: dict[str, str] | None = None):
+        self.first = first
+        self.own = own or {}
+
+    def get(self, name: str) -> str | None:
+        value = self.own.get(name)
+        return value if value is not None else self.first.get(name)
+
+    def names(self) -> set[str]:
+        return {*self.first, *self.own}
+
+
 class Sysctl:
     """Read, write and list by path tuple, ``("net", "ipv4", "ip_forward")``.
 
@@ -79,7 +96,7 @@ class Sysctl:
         self._own: dict[Path, str] = {}
         self._gone: set[Path] = set()
         #: (net, family, conf or neigh, device) → its files, copied from `default` when it came.
-        self._devices: dict[Path, dict[str, str]] = {}
+        self._devices: dict[Path, _DeviceFiles] = {}
         self._watchers: dict[Path, list[Callable[[str], object]]] = {}
         self._numbers_read = _FirstNumbers(self)
 
@@ -89,10 +106,11 @@ class Sysctl:
             return self._own[path]
         if len(path) == 5:
             files = self._devices.get(path[:4])
-            if files is not None and path[4] in files:
-                if path[4] == "stable_secret" and not files[path[4]]:
+            value = files.get(path[4]) if files is not None else None
+            if value is not None:
+                if path[4] == "stable_secret" and not value:
                     raise KernelError(errno.EIO)  # none was set
-                return files[path[4]]
+                return value
         default = _default_values().get(path)
         if default is None or path in self._gone or not self._visible(path):
             raise KernelError(errno.ENOENT)
@@ -122,7 +140,7 @@ class Sysctl:
         names = set(_default_tree().get(path, ()))
         names.update(known[depth] for known in self._own if len(known) > depth and known[:depth] == path)
         if depth == 4:
-            names.update(self._devices.get(path, ()))
+            names.update(self._devices[path].names() if path in self._devices else ())
         elif depth < 4:
             names.update(known[depth] for known in self._devices if known[:depth] == path)
         if depth == 1 and not self._visible((*path, "bridge")):
@@ -153,12 +171,12 @@ class Sysctl:
         for root in PER_DEVICE:
             # A namespace of its own has no neigh/default: new devices begin with lo's values.
             like = "default" if _files_below((*root, "default")) else "lo"
-            files = dict(_files_below((*root, like)))
-            for key in files if self._own else ():
-                own = self._own.get((*root, like, key))
-                if own is not None:
-                    files[key] = own
-            self._devices[(*root, name)] = files
+            first, own = _files_below((*root, like)), {}
+            for key in first if self._own else ():
+                changed = self._own.get((*root, like, key))
+                if changed is not None:
+                    own[key] = changed
+            self._devices[(*root, name)] = _DeviceFiles(first, own)
 
     def device_removed(self, name: str) -> None:
         self._numbers_read.clear()
@@ -174,9 +192,9 @@ class Sysctl:
             files = self._devices.pop((*root, old), None)
             if files is None:  # lo's files are everybody's defaults until it gets another name
                 defaults = _files_below((*root, old))
-                files = {key: self._own.pop((*root, old, key), value) for key, value in defaults.items()}
+                files = _DeviceFiles({key: self._own.pop((*root, old, key), value) for key, value in defaults.items()})
                 self._gone.update((*root, old, key) for key in defaults)
-            if files:
+            if files.names():
                 self._devices[(*root, new)] = files
 
     # -- inside -----------------------------------------------------------------------------
@@ -189,7 +207,7 @@ class Sysctl:
         self._numbers_read.clear()
         files = self._devices.get(path[:4]) if len(path) == 5 else None
         if files is not None:
-            files[path[4]] = value
+            files.own[path[4]] = value
         else:
             self._own[path] = value
 

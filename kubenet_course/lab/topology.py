@@ -23,6 +23,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from kubenet_course.errors import LabError
@@ -70,10 +71,14 @@ class Node:
     setup: Any = field(default=None, compare=False, repr=False)
 
     def interface(self, name: str) -> Interface:
-        for interface in self.interfaces:
-            if interface.name == name:
-                return interface
+        found = self._by_name.get(name)
+        if found is not None:
+            return found
         raise LabError(f"{self.name} has no interface {name}")
+
+    @cached_property
+    def _by_name(self) -> dict[str, Interface]:
+        return {interface.name: interface for interface in reversed(self.interfaces)}
 
     @property
     def all_sysctls(self) -> dict[str, str]:
@@ -206,11 +211,15 @@ class Topology:
 
     # -- reading ----------------------------------------------------------------------------
     def node(self, name: str) -> Node:
-        for node in self.nodes:
-            if node.name == name:
-                return node
+        found = self._by_name.get(name)
+        if found is not None:
+            return found
         known = ", ".join(n.name for n in self.nodes) or "none yet"
         raise LabError(f"there is no machine {name!r} in this lab; there are: {known}")
+
+    @cached_property
+    def _by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in reversed(self.nodes)}
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)

@@ -102,18 +102,22 @@ class ForwardingDatabase:
         now = self.net.loop.now
         if entry is None:
             self.fdb[(mac, vlan)] = FdbEntry(mac, port, vlan, now)
+            port.learned = True
             if skb.trace is not None:
                 skb.trace.fdb(skb, self, mac, port.dev)
         elif not entry.local:
             entry.updated = now
             if entry.port is not port and not entry.sticky:
                 entry.port = port
+                port.learned = True
                 entry.extern_learn = False
                 if skb.trace is not None:
                     skb.trace.fdb(skb, self, mac, port.dev)
 
     def fdb_flush(self: Bridge, port: BridgePort | None, *, everything: bool) -> None:  # type: ignore[misc]
         """br_fdb_delete_by_port(), and br_fdb_flush() where `everything` takes the static and local ones too."""
+        if port is not None and not everything and not port.learned:
+            return
         for key in [k for k, e in self.fdb.items() if port is None or e.port is port]:
             entry = self.fdb[key]
             if everything and entry.local and port is not None:
@@ -154,6 +158,8 @@ class ForwardingDatabase:
             raise KernelError(errno.EINVAL)
         now = self.net.loop.now
         entry = self.fdb.get((mac, vlan))
+        if port is not None:
+            port.learned = True
         if extern_learn:
             if entry is None:
                 entry = self.fdb[(mac, vlan)] = FdbEntry(mac, port, vlan, now)

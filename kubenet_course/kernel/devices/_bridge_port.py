@@ -52,6 +52,8 @@ class BridgePort:
         self.dev = dev
         self.number = number
         self.state = "disabled"
+        #: Whether the forwarding database may have entries for it that were not made by hand.
+        self.learned = False
         self.state_ends = 0
         self.cost = dev.path_cost
         self.cost_set = False

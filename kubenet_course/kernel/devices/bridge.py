@@ -11,6 +11,7 @@ The forwarding database lives in `_bridge_fdb.py`, ports' settings in `_bridge_p
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from kubenet_course import errno
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from kubenet_course.kernel.netns import NetNamespace
 
 __all__ = ["Bridge", "BridgePort", "FdbEntry"]
+
+STATE, MAC, MTU = attrgetter("state"), attrgetter("mac"), attrgetter("mtu")
 
 
 class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
@@ -67,6 +70,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         self.id_mac = MacAddress(0)
         self.opened_once = False
         self.had_ports = False
+        self.highest_port = 0
         self.gc_started: int | None = None
         #: br_port_state_selection() has run: only a forwarding port gives carrier from then on.
         self.selected = False
@@ -104,8 +108,11 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
             raise KernelError(errno.EBUSY)
         if dev.dont_bridge:
             raise KernelError(errno.EOPNOTSUPP, "Device does not allow enslaving to a bridge")
-        used = {port.number for port in self.ports.values()}
-        number = next(n for n in range(1, len(used) + 2) if n not in used)
+        number = len(self.ports) + 1
+        if self.highest_port != number - 1:  # else all up to the highest are taken
+            used = {port.number for port in self.ports.values()}
+            number = next(n for n in range(1, len(used) + 2) if n not in used)
+        self.highest_port = max(self.highest_port, number)
         port = BridgePort(self, dev, number)
         self.ports[dev] = port
         self.had_ports = self.selected = True
@@ -198,11 +205,11 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
     def _recalculate(self) -> None:
         """br_stp_recalculate_bridge_id() and br_mtu_auto_adjust(): the lowest address and the lowest MTU."""
         if not self.mac_set:
-            lowest = min((dev.mac for dev in self.ports), default=MacAddress(0))
+            lowest = min(map(MAC, self.ports), default=MacAddress(0))
             if lowest != self.id_mac:
                 self._set_own_mac(lowest)
         if not self.mtu_set:
-            mtu = min((dev.mtu for dev in self.ports), default=1500)
+            mtu = min(map(MTU, self.ports), default=1500)
             if mtu != self.mtu:
                 self.mtu = mtu
                 self.net.ipv4.mtu_changed(self)
@@ -261,7 +268,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
     def update_carrier(self) -> None:
         """br_port_state_selection(): carrier while a port forwards; a bridge for which it never ran keeps its own."""
         if self.selected:
-            self.set_carrier(self.up and any(port.state == "forwarding" for port in self.ports.values()))
+            self.set_carrier(self.up and "forwarding" in map(STATE, self.ports.values()))
 
     def select(self) -> None:
         """br_port_state_selection(), after a change of what the bridge is: address, priority, ports, protocol."""
@@ -359,7 +366,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         netfilter = self.net.netfilter
         # Whether _may_send() and _to_port() have little to ask.
         plain = not self.vlan_filtering and netfilter.bridge_forward is netfilter.bridge_hooks is None
-        ports = [port for port in self.ports.values() if anyway or getattr(port, kind)]
+        ports = self.ports.values() if anyway else filter(attrgetter(kind), self.ports.values())
         if plain and came is not None and not came.isolated:
             targets = [port for port in ports if port.state == "forwarding" and (port is not came or port.hairpin)]
         else:

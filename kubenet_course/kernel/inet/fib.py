@@ -116,6 +116,7 @@ class FibTable:
         #: A table comes into being with its first use (fib_new_table()); until then there is none to delete from.
         self.created = False
         self._lengths: list[tuple[int, int, dict[int, list[FibRoute]]]] = []
+        self._by_device: dict[NetDevice | None, list[FibRoute]] = {}
 
     def insert(self, route: FibRoute, position: int | None = None) -> None:
         """Add after those of equal TOS and metric, or at `position` of its prefix's list."""
@@ -131,12 +132,30 @@ class FibTable:
             if routes and routes[-1].order > key:
                 position = sum(1 for r in routes if r.order <= key)
         routes.insert(position, route)
+        self.leads(route)
+
+    def leads(self, route: FibRoute) -> None:
+        """A route of this table has new next hops."""
+        for hop in route.nexthops:
+            known = self._by_device.setdefault(hop.dev, [])
+            if route not in known:
+                known.append(route)
+
+    def of_device(self, dev: NetDevice) -> list[FibRoute]:
+        """The routes that lead over a device."""
+        return [route for route in self._by_device.get(dev, ()) if any(hop.dev is dev for hop in route.nexthops)]
 
     def remove(self, route: FibRoute) -> None:
         length = route.prefix.prefixlen
         bucket = self.by_length[length]
         routes = bucket[int(route.prefix.address)]
         routes.remove(route)
+        for hop in route.nexthops:
+            known = self._by_device.get(hop.dev, [])
+            if route in known:
+                known.remove(route)
+                if not known:
+                    del self._by_device[hop.dev]
         if not routes:
             del bucket[int(route.prefix.address)]
             if not bucket:

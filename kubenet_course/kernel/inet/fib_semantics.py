@@ -278,7 +278,7 @@ def flush_device(net: NetNamespace, dev: NetDevice, *, force: bool) -> None:
 def sync_linkdown(net: NetNamespace, dev: NetDevice) -> None:
     """fib_sync_down_dev()/up() on carrier changes: mark next hops `linkdown`, revive dead ones."""
     for table in net.ipv4.tables.values():
-        for route in table:
+        for route in table.of_device(dev):
             for hop in route.nexthops:
                 if hop.dev is dev and hop.scope != fib.RT_SCOPE_NOWHERE:
                     hop.linkdown = not dev.carrier

@@ -202,8 +202,9 @@ class NexthopTable:
     def _changed(self, changed: NexthopObject) -> None:
         users = [changed, *(other for other in self.objects.values() if any(m is changed for m, _ in other.group))]
         for user in users:
-            for route, _ in self._routes(user.id):
+            for route, table in self._routes(user.id):
                 self.bind(route)
+                table.leads(route)
         self._flush_caches()
 
     def remove(self, gone: NexthopObject) -> None:

@@ -81,6 +81,7 @@ def _add_one(table: fib.FibTable, here: list[fib.FibRoute], route: fib.FibRoute,
     sibling = next((old for old in same if _can_multipath(old) and _can_multipath(route)), None)
     if sibling is not None:
         sibling.nexthops += route.nexthops
+        table.leads(sibling)
     else:
         table.insert(route)
 
@@ -325,7 +326,7 @@ def sync_up(net: NetNamespace, dev: NetDevice) -> None:
 def sync_linkdown(net: NetNamespace, dev: NetDevice) -> None:
     """rt6_sync_up() and rt6_sync_down_dev(): mark the next hops of a device without carrier."""
     for table in net.ipv6.tables.values():
-        for route in table.unordered():
+        for route in table.of_device(dev):
             for hop in route.nexthops:
                 if hop.dev is dev and route.type not in (fib.LOCAL, fib.ANYCAST):
                     hop.linkdown = not dev.carrier

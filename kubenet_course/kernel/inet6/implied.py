@@ -86,9 +86,9 @@ def insert_once(net: NetNamespace, route: fib.FibRoute) -> bool:
     """Add the route unless one of the same device, type and metric is there; whether it was new."""
     table = net.ipv6.table(route.table)
     dev = route.dev
-    for old in table.at(route.prefix):  # as many as the namespace has devices
-        if old.nexthops and old.nexthops[0].dev is dev and old.nexthops[0].gateway is None:
-            if (old.type, old.metric) == (route.type, route.metric):
+    for old in table.of_device(dev) if dev is not None else ():
+        if old.nexthops[0].dev is dev and old.nexthops[0].gateway is None:
+            if (old.prefix, old.type, old.metric) == (route.prefix, route.type, route.metric):
                 return False
     table.insert(route)
     net.ipv6.flush_cache()

@@ -113,6 +113,10 @@ def _collector_paused() -> Iterator[None]:
         yield
     finally:
         if was:
+            if not gc.get_freeze_count():
+                # What was built goes to the oldest generation unvisited: it stays as long as the lab.
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
