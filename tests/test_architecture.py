@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+
+from tests.support.grammars import LANGUAGES, digest
+from tests.support.grammars import ROOT as GRAMMARS
 
 PACKAGE = Path(__file__).parent.parent / "kubenet_course"
 
@@ -302,3 +306,9 @@ def test_error_numbers_are_those_of_linux_everywhere() -> None:
         if module == "errno" or module.startswith("errno.")
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_parser_tables_are_those_of_the_grammar_beside_them() -> None:
+    for folder in LANGUAGES:
+        shipped = json.loads((GRAMMARS / folder / "tables.json").read_text(encoding="utf-8"))
+        assert shipped["grammar"] == digest(folder), f"{folder}: run python -m tests.support.grammars"
