@@ -3,6 +3,12 @@
     python benchmarks/import_time.py
 
 Aim: the import under 150 ms. The peer is `import mininet.net`, and an empty Python for scale.
+
+Where the time goes: `kubenet-course run` of one command is 600 million instructions (`valgrind --tool=cachegrind`
+counts the same on a busy computer), 90 million of them an empty Python. Two thirds of the rest load modules: 230 of
+this package, of which a quarter is the making of dataclasses (22 in `userland/shell/nodes.py` alone), and Python's own
+(`dataclasses` with `inspect`, `typing`, `enum`, `argparse`). Parsers come from tables (`userland/lalr.py`), commands
+are imported when they are first run, and `importlib.resources` (zipfile, tempfile) and OpenSSL are not loaded.
 """
 
 from __future__ import annotations

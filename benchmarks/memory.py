@@ -6,6 +6,10 @@ Memory of a namespace and of a host (resident set, growth over many), and a netw
 switch: built, all hosts asked for their address, 1,000 pings round the ring. The peer is Mininet's hosts
 (their process and the kernel's memory, by the computer's free memory) where this computer has it.
 Aims: 1,000 hosts in under a second and under 100 MB.
+
+Where it goes: a host is 67 kB (a namespace alone 15), 83 after its first command. Settings of devices and the files of
+machines are those of all until written. Building is 0.7 ms a host, however many there are: half of it IPv6 (addresses,
+their detection, routes and groups of three devices), a quarter cables and ports, the rest IPv4 and sysctl.
 """
 
 from __future__ import annotations

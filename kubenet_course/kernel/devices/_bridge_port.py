@@ -52,7 +52,7 @@ class BridgePort:
         self.dev = dev
         self.number = number
         self.state = "disabled"
-        #: Whether the forwarding database may have entries for it that were not made by hand.
+        #: Whether the forwarding database may have entries of it that a flush takes.
         self.learned = False
         self.state_ends = 0
         self.cost = dev.path_cost
@@ -66,6 +66,16 @@ class BridgePort:
         self.pvid = 0
         #: What it last said of itself as designated port: its identifier, and the bridge's priority.
         self.designated = (self.port_id, bridge.priority)
+
+    def takes(self, came: BridgePort | None, vlan: int) -> bool:
+        """should_deliver(): whether what came in at a port (None: from the machine itself) may leave here."""
+        if self is came and not self.hairpin:
+            return False
+        if self.state != "forwarding":
+            return False
+        if came is not None and came.isolated and self.isolated:
+            return False
+        return not self.bridge.vlan_filtering or vlan in self.vlans
 
     @property
     def port_id(self) -> int:

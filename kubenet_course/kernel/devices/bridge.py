@@ -339,22 +339,12 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
             entry.used = self.net.loop.now
             if skb.trace is not None:
                 skb.trace.bridge(skb, self, "forward", (entry.port.dev,))
-            if self._may_send(entry.port, port, vlan):
+            if entry.port.takes(port, vlan):
                 self._to_port(skb, entry.port, vlan)
             else:
                 skb.drop("NO_TX_TARGET", self)
         else:
             self._flood(skb, port, vlan)
-
-    def _may_send(self, to: BridgePort, came: BridgePort | None, vlan: int) -> bool:
-        """should_deliver()."""
-        if to is came and not to.hairpin:
-            return False
-        if to.state != "forwarding":
-            return False
-        if came is not None and came.isolated and to.isolated:
-            return False
-        return not self.vlan_filtering or vlan in to.vlans
 
     def _flood(self, skb: SkBuff, came: BridgePort | None, vlan: int) -> None:
         """br_flood(): a copy to every port that may have it; consumes `skb`."""
@@ -364,13 +354,13 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         kind = "flood" if not group else "bcast_flood" if destination == self.broadcast else "mcast_flood"
         anyway = bool(group) and came is None  # what the machine itself sends to groups reaches every port
         netfilter = self.net.netfilter
-        # Whether _may_send() and _to_port() have little to ask.
+        # Whether takes() and _to_port() have little to ask.
         plain = not self.vlan_filtering and netfilter.bridge_forward is netfilter.bridge_hooks is None
         ports = self.ports.values() if anyway else filter(attrgetter(kind), self.ports.values())
         if plain and came is not None and not came.isolated:
             targets = [port for port in ports if port.state == "forwarding" and (port is not came or port.hairpin)]
         else:
-            targets = [port for port in ports if self._may_send(port, came, vlan)]
+            targets = [port for port in ports if port.takes(came, vlan)]
         if skb.trace is not None:
             skb.trace.bridge(skb, self, "flood", [port.dev for port in targets])
         if not targets:
@@ -450,7 +440,7 @@ class Bridge(NetDevice, ForwardingDatabase, VlanFilter):
         elif entry is not None and entry.port is not None:
             if skb.trace is not None:
                 skb.trace.bridge(skb, self, "forward", (entry.port.dev,))
-            if self._may_send(entry.port, None, vlan):
+            if entry.port.takes(None, vlan):
                 self._to_port(skb, entry.port, vlan)
             else:
                 skb.drop("NO_TX_TARGET", self)
