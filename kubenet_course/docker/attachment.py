@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubenet_course.docker import events
-from kubenet_course.docker.engine import Engine
+from kubenet_course.docker.engine import CONFIGURATION, Engine
 from kubenet_course.docker.errors import DaemonError
 from kubenet_course.docker.store import Record
 
@@ -26,6 +26,8 @@ async def connect(engine: Engine, record: Record, network: Record, endpoint: Rec
             "container sharing network namespace with another container or host cannot be connected to any other network",
             400,
         )
+    if network.get("config_only"):
+        raise DaemonError(CONFIGURATION, 403)
     engine.check_endpoints({network["name"]: endpoint})
     if "none" in record["endpoints"] or (network["name"] == "none" and record["endpoints"]):
         raise DaemonError(

@@ -30,6 +30,7 @@ from kubenet_course.docker.swarm.state import TASK_LABEL, Swarm
 from kubenet_course.errors import KernelError
 
 START_SECONDS = 30.0
+CONFIGURATION = "cannot create endpoint on configuration-only network"
 CANNOT_START = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create "
     "failed: unable to start container process: error during container init: {problem}: unknown"
@@ -114,6 +115,8 @@ class Engine(Creator):
             if name == "bridge" and self.config["bridge"] == "none":
                 continue
             network = self.networks.find(name)
+            if network.get("config_only"):
+                raise DaemonError(CONFIGURATION, 403)
             record["endpoints"] = {
                 (network["name"] if key == name else key): value for key, value in record["endpoints"].items()
             }

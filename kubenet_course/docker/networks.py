@@ -88,6 +88,8 @@ class Networks:
         for network in self.store.networks():
             if network["name"] in PREDEFINED or network.get("ingress") or network["id"] in wanted:
                 continue
+            if network.get("config_only"):
+                continue
             if not any(one["state"]["Running"] for one, _ in self.endpoints(network)):
                 found.append(network)
         return found
@@ -97,6 +99,9 @@ class Networks:
         """Check, choose subnets, make the device and its rules, remember."""
         networks = self.store.networks()
         self._check(network, networks)
+        if network.get("config_only"):
+            self.store.save_networks([*networks, network])
+            return
         await self._assign(network, networks)
         self._check_device(network, networks)
         if network["driver"] == "bridge":
@@ -129,6 +134,9 @@ class Networks:
             raise DaemonError("invalid network config:\n" + "\n".join(problems), 400)
         if any(other["name"] == name for other in networks):
             raise DaemonError(f"network with name {name} already exists", 409)
+        if network.get("config_only"):
+            check_advertising(network["options"])
+            return
         if driver not in DRIVERS:
             raise DaemonError(f'plugin "{driver}" not found', 404)
         if driver in ("host", "null"):
@@ -322,6 +330,12 @@ class Networks:
         if network["name"] in PREDEFINED:
             raise DaemonError(f"{network['name']} is a pre-defined network and cannot be removed", 403)
         self._check_swarm(network)
+        if network.get("config_only") and any(
+            one.get("config_from") == network["name"] for one in self.store.networks()
+        ):
+            raise DaemonError(
+                f'error while removing network: configuration network "{network["name"]}" is in use', 403
+            )
         attached = [
             (container, endpoint)
             for container, endpoint in self.endpoints(network)
@@ -398,13 +412,13 @@ class Networks:
             "IPAM": {
                 "Driver": "default",
                 "Options": None if predefined or swarm else network["ipam_options"],
-                "Config": pools or (None if network["driver"] in ("host", "null") else []),
+                "Config": pools or (None if network["driver"] in ("host", "null") and predefined else []),
             },
             "Internal": network["internal"],
             "Attachable": network["attachable"],
             "Ingress": bool(network.get("ingress")),
-            "ConfigFrom": {"Network": ""},
-            "ConfigOnly": False,
+            "ConfigFrom": {"Network": network.get("config_from", "")},
+            "ConfigOnly": network.get("config_only", False),
             "Containers": dict(sorted(containers.items())) if containers or not swarm else None,
             "Options": network["options"],
             "Labels": network["labels"] if network["labels"] or not swarm else None,

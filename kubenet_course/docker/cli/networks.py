@@ -36,6 +36,11 @@ INGRESS_WARNING = (
     "version. Otherwise, removal may not be effective and functionality of newly created ingress networks will be impaired.\n"
     "Are you sure you want to continue? [y/N] "
 )
+OPERATORS = (
+    "configuration network can only contain network specific fields. Network operator fields like "
+    "[ ingress | internal | attachable | scope ] are not supported."
+)
+SPECIFIED = "{what} are not supported if the network depends on a configuration network"
 FILTERS = ("driver", "id", "label", "name", "scope", "type", "dangling")
 
 
@@ -105,9 +110,10 @@ async def inspect(session: Session, options: dict[str, Any], words: list[str]) -
 
 # -- create -------------------------------------------------------------------------------------
 async def create(session: Session, options: dict[str, Any], words: list[str]) -> int:
-    for name in ("config-from", "config-only", "ipam-driver"):
-        if name in options and options[name] not in (False, "default", ""):
-            raise UsageError(f"kubenet: docker network create: option --{name} is not emulated", 1)
+    if options.get("ipam-driver", "default") not in ("default", ""):
+        raise UsageError("kubenet: docker network create: option --ipam-driver is not emulated", 1)
+    if options.get("config-only") or options.get("config-from"):
+        return await _by_configuration(session, options, words[0])
     driver = options.get("driver", "bridge")
     scope = options.get("scope", "")
     if scope not in ("", "swarm" if driver == "overlay" else "local"):
@@ -166,6 +172,51 @@ async def create(session: Session, options: dict[str, Any], words: list[str]) ->
     events.of_network(session.engine.store, network, "create")
     if network.get("ingress"):
         await knock(session.here)
+    session.line(network["id"])
+    return 0
+
+
+async def _by_configuration(session: Session, options: dict[str, Any], name: str) -> int:
+    """--config-only keeps settings under a name; --config-from makes a network by them."""
+    pools = _pools(options)
+    settings = dict(_pair(text) for text in options.get("opt", []))
+    labels = dict(_pair(text) for text in options.get("label", []))
+    ipam_options = dict(_pair(text) for text in options.get("ipam-opt", []))
+    source = options.get("config-from", "")
+    driver = options.get("driver", "bridge")
+    ipv4, ipv6 = options.get("ipv4", True), options.get("ipv6", False)
+
+    async def work() -> Record:
+        make = partial(new_network, session.engine.store, name)
+        if options.get("config-only"):
+            if any(options.get(key) for key in ("ingress", "internal", "attachable", "scope")):
+                raise DaemonError(OPERATORS, 403)
+            if source:
+                raise DaemonError("a configuration network cannot depend on another configuration network", 403)
+            kept = {**(session.engine.config["default-network-opts"].get(driver) or {}), **settings}
+            network = make(
+                driver="null", pools=pools, ipv4=ipv4, ipv6=ipv6, options=kept, labels=labels,
+                ipam_options=ipam_options, config_only=True, user_subnet=bool(pools),
+            )  # fmt: skip
+        else:
+            if not ipv4 or ipv6 or labels or ipam_options or pools:
+                raise DaemonError(SPECIFIED.format(what="user specified configurations"), 403)
+            if settings:
+                raise DaemonError(SPECIFIED.format(what="network driver options"), 403)
+            known = [one for one in session.engine.store.networks() if one.get("config_only")]
+            found = next((one for one in known if one["name"] == source), None)
+            if found is None:
+                raise DaemonError(f'configuration network "{source}" does not exist', 404)
+            copied = {key: found[key] for key in ("pools", "ipv4", "ipv6", "options", "labels", "ipam_options", "user_subnet")}
+            network = make(
+                driver=driver, internal=options.get("internal", False), attachable=options.get("attachable", False),
+                config_from=source, **copied,
+            )  # fmt: skip
+        await session.engine.networks.create(network)
+        return network
+
+    network = await session.locked(work)
+    events.of_network(session.engine.store, network, "create")
     session.line(network["id"])
     return 0
 

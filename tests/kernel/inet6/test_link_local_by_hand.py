@@ -1,4 +1,4 @@
-"""A link-local address given by hand does not keep a device from getting its own: as a real kernel of 6.12 shows."""
+"""A link-local address given by hand does not keep a device from getting its own, as a real kernel shows."""
 
 from __future__ import annotations
 
