@@ -53,7 +53,7 @@ class _Format:
                 self.out.append(int(octal, 8) & 255)
             elif hexa is not None:
                 self.out.append(int(hexa, 16))
-            elif simple == "c":
+            elif simple == "c" and not self.builtin:
                 raise _Stop
             elif simple is not None:
                 self.out += _bytes(_SIMPLE.get(simple, "\\" + simple))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Callable
 
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.files_io import complain, lines, open_input
 from kubenet_course.userland.options import OptionError, extra_operand, letters, parse, value
 from kubenet_course.userland.process import Process
 from kubenet_course.userland.quoting import quote
-from kubenet_course.userland.streams import Writer
+from kubenet_course.userland.streams import Reader, Writer
 
 LONG = {
     "count": "c", "repeated": "d", "unique": "u", "ignore-case": "i", "skip-fields=": "f", "skip-chars=": "s",
@@ -34,10 +35,11 @@ def _key(flags: set[str], fields: int, chars: int, width: int | None) -> Callabl
 
 async def main(proc: Process, argv: list[str]) -> int:
     try:
-        options, names = parse(argv, "cduif:s:w:D", LONG, unsupported="z")
+        options, names = parse(argv, "cduif:s:w:Dz", LONG)
     except OptionError as error:
         return error.report(proc, argv[0])
     flags = letters(options)
+    mark = b"\0" if "z" in flags else b"\n"
     if len(names) > 2:
         return extra_operand(proc, argv[0], names[2])
     numbers: dict[str, int | None] = {"f": 0, "s": 0, "w": None}
@@ -61,30 +63,40 @@ async def main(proc: Process, argv: list[str]) -> int:
     group: list[bytes] = []
     last = b""
     try:
-        async for line in lines(reader):
-            body = line.removesuffix(b"\n")
+        async for line in _records(reader, mark):
+            body = line.removesuffix(mark)
             this = key(body)
             if group and this == last:
                 group.append(body)
                 continue
-            _show(out, group, flags)
+            _show(out, group, flags, mark)
             group, last = [body], this
     except KernelError as error:
         proc.error(f"{argv[0]}: error reading {quote(names[0])}: {error.strerror}")
         return 1
-    _show(out, group, flags)
+    _show(out, group, flags, mark)
     return 0
 
 
-def _show(out: Writer, group: list[bytes], flags: set[str]) -> None:
+async def _records(reader: Reader, mark: bytes) -> AsyncIterator[bytes]:
+    """Lines, or with -z what stands before each NUL."""
+    if mark == b"\n":
+        async for line in lines(reader):
+            yield line
+    else:
+        for record in re.findall(rb"[^\0]*\0|[^\0]+$", await reader.read()):
+            yield record
+
+
+def _show(out: Writer, group: list[bytes], flags: set[str], mark: bytes) -> None:
     if not group:
         return
     if "D" in flags:
         if len(group) > 1:
-            out.write(b"".join(line + b"\n" for line in group))
+            out.write(b"".join(line + mark for line in group))
         return
     repeated = len(group) > 1
     if ("d" in flags and not repeated) or ("u" in flags and repeated):
         return
     head = b"%7d " % len(group) if "c" in flags else b""
-    out.write(head + group[0] + b"\n")
+    out.write(head + group[0] + mark)

@@ -267,7 +267,7 @@ class Shell(Pipelines):
     def builtin(self, name: str) -> Builtin | None:
         from kubenet_course.userland.shell.builtins import table
 
-        return table().get(name)
+        return table().get(name) if name not in self.state.disabled else None
 
     async def call_builtin(self, builtin: Builtin, argv: list[str], assigned: dict[int, Assign]) -> int:
         self.assigned_arguments = assigned

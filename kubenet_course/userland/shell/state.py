@@ -57,6 +57,9 @@ class ShellState:
     positional: list[str] = field(default_factory=list)
     options: set[str] = field(default_factory=set)
     shopts: set[str] = field(default_factory=set)
+    shopts_off: set[str] = field(default_factory=set)
+    #: Builtins that `enable -n` has switched off.
+    disabled: set[str] = field(default_factory=set)
     traps: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
@@ -92,6 +95,8 @@ class ShellState:
             positional=list(self.positional),
             options=set(self.options),
             shopts=set(self.shopts),
+            shopts_off=set(self.shopts_off),
+            disabled=set(self.disabled),
             traps={name: text for name, text in self.traps.items() if self.inherits(name)},
             aliases=dict(self.aliases),
             history=self.history,

@@ -52,6 +52,8 @@ async def cd(shell: Shell, argv: list[str]) -> int:
     else:
         target = words[0]
     if not target:
+        if show:
+            shell.proc.print("")
         return 0
     if words and not target.startswith(("/", "./", "../")) and target not in (".", ".."):
         for directory in (shell.state.get("CDPATH") or "").split(":"):
@@ -103,13 +105,14 @@ def _stack(shell: Shell) -> list[str]:
     return [shell.proc.cwd, *rest]
 
 
-def _show_stack(shell: Shell) -> None:
+def _short(shell: Shell, path: str) -> str:
+    """With ``~`` for the home directory."""
     home = shell.state.get("HOME") or ""
-    words = [
-        "~" + path[len(home) :] if home and (path == home or path.startswith(home + "/")) else path
-        for path in _stack(shell)
-    ]
-    shell.proc.print(" ".join(words))
+    return "~" + path[len(home) :] if home and (path == home or path.startswith(home + "/")) else path
+
+
+def _show_stack(shell: Shell) -> None:
+    shell.proc.print(" ".join(_short(shell, path) for path in _stack(shell)))
 
 
 def _keep_stack(shell: Shell, rest: list[str]) -> None:
@@ -147,7 +150,29 @@ async def popd(shell: Shell, argv: list[str]) -> int:
 
 
 async def dirs(shell: Shell, argv: list[str]) -> int:
-    _show_stack(shell)
+    """dirs [-clpv] [+N] [-N]."""
+    flags = "".join(word[1:] for word in argv[1:] if re.fullmatch("-[clpv]+", word))
+    words = [word for word in argv[1:] if not re.fullmatch("-[clpv]+", word)]
+    stack = _stack(shell)
+    if "c" in flags:
+        _keep_stack(shell, [])
+        return 0
+    for word in words:
+        if not re.fullmatch(r"[-+]\d+", word):
+            shell.complain(f"dirs: {word}: invalid option")
+            shell.proc.error("dirs: usage: dirs [-clpv] [+N] [-N]")
+            return 2
+        at = int(word[1:]) if word[0] == "+" else len(stack) - 1 - int(word[1:])
+        if not 0 <= at < len(stack):
+            shell.complain(f"dirs: {word[1:]}: directory stack index out of range")
+            return 1
+        stack = [stack[at]]
+    shown = stack if "l" in flags else [_short(shell, path) for path in stack]
+    if "v" in flags:
+        for at, path in enumerate(shown):
+            shell.proc.print(f"{at:2d}  {path}")
+    else:
+        shell.proc.print(("\n" if "p" in flags else " ").join(shown))
     return 0
 
 

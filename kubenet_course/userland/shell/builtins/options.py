@@ -22,12 +22,13 @@ _ALWAYS = frozenset({"braceexpand", "hashall", "interactive-comments"})
 LETTERS = frozenset(letter for letter in LONG.values() if len(letter) == 1)
 SHOPTS = frozenset(
     """assoc_expand_once autocd cdable_vars cdspell checkhash checkjobs checkwinsize cmdhist compat31
-    compat32 complete_fullquote dirspell dotglob execfail expand_aliases extdebug extglob extquote
-    failglob force_fignore globasciiranges globskipdots globstar gnu_errfmt histappend histreedit
-    histverify hostcomplete huponexit inherit_errexit interactive_comments lastpipe lithist
-    localvar_inherit localvar_unset login_shell mailwarn no_empty_cmd_completion nocaseglob
-    nocasematch noexpand_translation nullglob patsub_replacement progcomp progcomp_alias promptvars
-    restricted_shell shift_verbose sourcepath varredir_close xpg_echo""".split()
+    compat32 compat40 compat41 compat42 compat43 compat44 complete_fullquote direxpand dirspell
+    dotglob execfail expand_aliases extdebug extglob extquote failglob force_fignore
+    globasciiranges globskipdots globstar gnu_errfmt histappend histreedit histverify hostcomplete
+    huponexit inherit_errexit interactive_comments lastpipe lithist localvar_inherit localvar_unset
+    login_shell mailwarn no_empty_cmd_completion nocaseglob nocasematch noexpand_translation
+    nullglob patsub_replacement progcomp progcomp_alias promptvars restricted_shell shift_verbose
+    sourcepath varredir_close xpg_echo""".split()
 )
 USAGE = "set: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]"
 
@@ -91,27 +92,67 @@ def _long(shell: Shell, name: str | None, on: bool) -> int:
     return 0
 
 
+#: Those that are on in a shell that reads a script, and the order in which all are listed.
+_ON = frozenset(
+    """checkwinsize cmdhist complete_fullquote extquote force_fignore globasciiranges globskipdots hostcomplete
+    interactive_comments patsub_replacement progcomp promptvars sourcepath""".split()
+)
+_LISTED = ("autocd", "assoc_expand_once", *sorted(SHOPTS - {"autocd", "assoc_expand_once"}))
+
+
+def _shopt_o(shell: Shell, mode: str, words: list[str]) -> int:
+    """``shopt -o``: the options of `set -o`."""
+    if words and ("s" in mode or "u" in mode):
+        return max(_long(shell, name, "s" in mode) for name in words)
+    status = 0
+    for name in words or sorted(LONG):
+        if name not in LONG:
+            shell.complain(f"shopt: {name}: invalid option name")
+            return 1
+        on = LONG[name] in shell.state.options or name in _ALWAYS
+        status |= not on
+        if not words and ("s" in mode and not on or "u" in mode and on):
+            continue
+        if "p" in mode:
+            shell.proc.print(f"set {'-' if on else '+'}o {name}")
+        elif "q" not in mode:
+            shell.proc.print(f"{name:<15}\t{'on' if on else 'off'}")
+    return status if words else 0
+
+
 async def shopt(shell: Shell, argv: list[str]) -> int:
     words = argv[1:]
     mode = ""
     while words and words[0].startswith("-"):
         mode += words.pop(0)[1:]
-    if "s" in mode or "u" in mode:
+    bad = next((letter for letter in mode if letter not in "pqsuo"), None)
+    if bad is not None:
+        shell.complain(f"shopt: -{bad}: invalid option")
+        shell.proc.error("shopt: usage: shopt [-pqsu] [-o] [optname ...]")
+        return 2
+    if "o" in mode:
+        return _shopt_o(shell, mode, words)
+    if ("s" in mode or "u" in mode) and words:
         for name in words:
             if name not in SHOPTS:
                 shell.complain(f"shopt: {name}: invalid shell option name")
                 return 1
             (shell.state.shopts.add if "s" in mode else shell.state.shopts.discard)(name)
+            (shell.state.shopts_off.discard if "s" in mode else shell.state.shopts_off.add)(name)
         return 0
     status = 0
-    for name in words or sorted(SHOPTS):
+    for name in words or _LISTED:
         if name not in SHOPTS:
             shell.complain(f"shopt: {name}: invalid shell option name")
             return 1
-        on = name in shell.state.shopts
+        on = name in shell.state.shopts or name in _ON and name not in shell.state.shopts_off
         status |= not on
-        if "q" not in mode:
-            shell.proc.print(f"{name:<20}\t{'on' if on else 'off'}")
+        if not words and ("s" in mode and not on or "u" in mode and on):
+            continue
+        if "p" in mode:
+            shell.proc.print(f"shopt -{'s' if on else 'u'} {name}")
+        elif "q" not in mode:
+            shell.proc.print(f"{name:<15}\t{'on' if on else 'off'}")
     return status if words else 0
 
 
@@ -260,8 +301,28 @@ async def enable(shell: Shell, argv: list[str]) -> int:
         for name in sorted(table()):
             shell.proc.print(f"enable {quote_backslash(name)}")
         return 0
-    shell.proc.error("kubenet: enable: builtins cannot be switched on or off")
-    return 1
+    from kubenet_course.userland.shell.builtins import table
+
+    words, off = argv[1:], shell.state.disabled
+    flags = ""
+    while words and re.fullmatch("-[anps]+", words[0]):
+        flags += words.pop(0)[1:]
+    if words and words[0].startswith("-"):
+        shell.complain(f"enable: {words[0][:2]}: invalid option")
+        shell.proc.error("enable: usage: enable [-a] [-dnps] [-f filename] [name ...]")
+        return 2
+    status = 0
+    for name in words:
+        if name not in table():
+            shell.complain(f"enable: {name}: not a shell builtin")
+            status = 1
+        else:
+            (off.add if "n" in flags else off.discard)(name)
+    if not words:
+        for name in sorted(table()):
+            if (name in off) == ("n" in flags) or "a" in flags:
+                shell.proc.print(f"enable {'-n ' if name in off else ''}{quote_backslash(name)}")
+    return status
 
 
 async def history(shell: Shell, argv: list[str]) -> int:
