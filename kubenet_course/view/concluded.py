@@ -143,13 +143,15 @@ class Facts:
         destination, source = str(last.network.destination), str(last.network.source)
         error = self.no_route(last.space, destination, "from", source, "iif", last.device)
         if error in _SPECIAL and told in ("", "IP_INNOROUTES", "NETFILTER_DROP", "NEIGH_FAILED"):
-            forbidden = self.forbidding(last.space, destination, "from", source, "iif", last.device)
-            return f"ROUTE_{_SPECIAL[error].upper()}" if forbidden else "IP_INNOROUTES"
+            if self.forbidding(last.space, destination, "from", source, "iif", last.device):
+                return f"ROUTE_{_SPECIAL[error].upper()}"
+            # The kernel says No route to host also where it does not forward (ip_route_input_slow()).
+            return "IP_INADDRERRORS" if self._forwards_nothing(last.space, destination) else "IP_INNOROUTES"
         if told:
             return told
         if last.network.ttl <= 1:
             return "IP_INHDR"
-        if self._ask(last.space, "cat", f"/proc/sys/net/{self._forwarding(destination)}") == "0":
+        if self._forwards_nothing(last.space, destination):
             return "IP_INADDRERRORS"
         if self._filtered(last, source):
             return "IP_RPFILTER"
@@ -157,9 +159,9 @@ class Facts:
             return "IP_INNOROUTES"
         return "NEIGH_FAILED" if self.open_question(last, groups) is not None else "NOT_SPECIFIED"
 
-    @staticmethod
-    def _forwarding(address: str) -> str:
-        return "ipv6/conf/all/forwarding" if ":" in address else "ipv4/ip_forward"
+    def _forwards_nothing(self, space: Target, address: str) -> bool:
+        key = "ipv6/conf/all/forwarding" if ":" in address else "ipv4/ip_forward"
+        return self._ask(space, "cat", f"/proc/sys/net/{key}") == "0"
 
     def _told(self, last: Seen, groups: list[list[Seen]]) -> str:
         """From the ICMP error that this machine sent about the packet."""

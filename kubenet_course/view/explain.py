@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_interface, ip_network
 
 from kubenet_course.view.case import Finding
 from kubenet_course.view.journey import Journey, Packet, Stage, Unsent
@@ -18,6 +19,7 @@ from kubenet_course.view.netmap import NetMap, Port
 from kubenet_course.view.reasons import RULE_ERRORS, dropped
 from kubenet_course.view.segments import Segments
 
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 _NAME_TROUBLE = re.compile(
     r"Name or service not known|Temporary failure in name resolution|[Cc]ould not resolve|unable to resolve"
     r"|no servers could be reached|unknown host|NXDOMAIN|No address associated",
@@ -227,7 +229,7 @@ def _unanswered(journey: Journey, request: Packet, segments: Segments) -> Findin
         return None
     for unsent in journey.unsent:
         if unsent.machine == end.machine:
-            finding = unsent_finding(unsent, segments)
+            finding = unsent_finding(unsent, segments, answer=True)
             first = (
                 f"The packet arrives at {_who(end)}, but the answer cannot be sent: {finding.sentences[0]}"
             )
@@ -243,8 +245,8 @@ def _who(stage: Stage) -> str:
     return f"{stage.machine}[{stage.namespace}]" if stage.namespace else stage.machine
 
 
-def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
-    """No route: who has that address, and would somebody on the link lead there?"""
+def unsent_finding(unsent: Unsent, segments: Segments, answer: bool = False) -> Finding:
+    """No route: who has that address, and would somebody on the link lead there? `answer`: to a packet that came."""
     who = f"{unsent.machine}[{unsent.namespace}]" if unsent.namespace else unsent.machine
     prompt = segments.prompt(unsent.machine, unsent.namespace, "ip")
     if unsent.route:
@@ -304,8 +306,19 @@ def unsent_finding(unsent: Unsent, segments: Segments) -> Finding:
     if gateways:
         router, address = gateways[0]
         mend = f"the routing table of {who}: a route via {address} ({router.machine}) would lead on"
+        if answer and _for_private_use(unsent.destination) and not any(_for_private_use(prefix(port)) for port in usable):
+            mend += f"; or somebody before it must translate the source address {unsent.destination} (MASQUERADE)"
         return Finding((sentence,), command, mend)
     return Finding((sentence,), command, f"the routing table of {who}")
+
+
+def _for_private_use(address: str) -> bool:
+    """RFC 1918: nobody on the internet has a route to such an address."""
+    try:
+        found = ip_interface(address).ip
+    except ValueError:
+        return False
+    return found.version == 4 and any(found in network for network in _PRIVATE)
 
 
 def _without_packets(

@@ -71,12 +71,13 @@ def _forwarding_off(case: Case) -> Finding:
     astray = _astray(case)
     if astray is not None:
         return astray
-    family = "net.ipv6.conf.all.forwarding" if ":" in case.field("destination") else "net.ipv4.ip_forward"
-    return Finding(
-        (f"{case.arrival} {case.who} is not its destination and does not forward packets: {family} is 0.",),
-        f"{case.prompt}sysctl {family}",
-        f"`sysctl -w {family}=1` on {case.who}",
-    )
+    destination = case.field("destination")
+    family = "net.ipv6.conf.all.forwarding" if ":" in destination else "net.ipv4.ip_forward"
+    sentence = f"{case.arrival} {case.who} is not its destination and does not forward packets: {family} is 0."
+    if case.segments.owner(destination) is None:
+        nobody = f"No machine of this lab has the address {destination}."
+        return Finding((sentence, nobody), f"{case.prompt}sysctl {family}", f"the address {destination}: is it the right one?")
+    return Finding((sentence,), f"{case.prompt}sysctl {family}", f"`sysctl -w {family}=1` on {case.who}")
 
 
 def _no_route(case: Case) -> Finding:
@@ -128,7 +129,7 @@ def _no_way_back(case: Case) -> Finding:
 
     for unsent in case.journey.unsent:
         if unsent.machine == case.last.machine:
-            finding = unsent_finding(unsent, case.segments)
+            finding = unsent_finding(unsent, case.segments, answer=True)
             first = f"The packet arrives at {case.who}, but the answer cannot be sent: {finding.sentences[0]}"
             return Finding((first, *finding.sentences[1:]), finding.command, finding.look_at)
     source = case.field("source")

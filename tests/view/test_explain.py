@@ -241,6 +241,22 @@ CASES = {
         ["rule 1 of the chain PREROUTING (table raw) drops it", "-d 172.17.0.2/32 ! -i docker0 -j DROP"],
         (),
     ),
+    "an answer to a private address": (
+        "docker",
+        [("host", "docker run -d --name web nginx"), ("host", "iptables -t nat -F POSTROUTING")],
+        "host",
+        "docker exec web ping -c1 -W1 8.8.8.8",
+        ["internet has no route to 172.17.0.2", "translate the source address 172.17.0.2 (MASQUERADE)"],
+        [("host", "iptables -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE")],
+    ),
+    "an address that nobody has, beyond a host that does not forward": (
+        "linux-router",
+        [("A", "ip route add default via 192.168.1.6"), ("B", "ip route add default via 192.168.2.5")],
+        "A",
+        "ping -c1 -W1 10.9.9.9",
+        ["does not forward packets", "No machine of this lab has the address 10.9.9.9", "is it the right one?"],
+        (),
+    ),
     "no such name": ("two-networks", (), "A", "ping -c1 nosuchname", ["name could not be looked up"], ()),
     "no such command": ("two-networks", (), "A", "pnig 1.2.3.4", ["sent no packet", "command not found"], ()),
 }
