@@ -117,6 +117,12 @@ def _sorted(text: str) -> str:
     return "".join(header + sorted(lines[len(header) :]))
 
 
+def _fdb(text: str) -> str:
+    """`bridge -s fdb`: how many seconds ago an entry was used and updated depends on the computer's speed."""
+    text = re.sub(r"\bused \d+/\d+", "used N/N", text)
+    return _sorted(re.sub(r'("(?:used|updated)": ?)\d+', r"\1N", text))
+
+
 def _statistics(text: str) -> str:
     """Counters of devices: the kernel's own IPv6 chatter is in them."""
     lines = []
@@ -142,7 +148,7 @@ _BY_COMMAND: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (re.compile(r"\b(neigh\w*|arp)\b"), _neighbours),
     (re.compile(r"\b(dig|host|nslookup)\b"), _dns),
     (re.compile(r"\bip\b.* n(?:ei|e)?\b"), _neighbours),
-    (re.compile(r"\bfdb\b"), _sorted),
+    (re.compile(r"\bfdb\b"), _fdb),
     (re.compile(r"\bshowmacs\b"), lambda text: _sorted(re.sub(r"[\d.]+$", "T", text, flags=re.M))),
     (re.compile(r"\bshowstp\b"), lambda text: re.sub(r"\b\d+\.\d\d\b", "T", text)),
     (re.compile(r"\bip\b.* -s\b|-s(?:tat\w*)? link|\bifconfig\b|\bnetstat -i|/proc/net/dev"), _statistics),
