@@ -56,7 +56,7 @@ class Dig(Client):
             except KernelError:
                 text = b""
             for line in text.decode("utf-8", "surrogateescape").splitlines():
-                await parser.words(line.split())
+                await parser.words(line.split(), config=True)
         await parser.words(argv[1:])
         if not parser.batch:
             parser.finish()

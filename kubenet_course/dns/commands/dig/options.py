@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 
+from kubenet_course import errno
 from kubenet_course.dns.client.engine import VERSION, Client, Fatal
 from kubenet_course.dns.client.lookup import ANY, AXFR, IXFR, NS, PTR, Lookup
 from kubenet_course.dns.client.wire import class_from_text, type_from_text
@@ -41,16 +42,24 @@ class Parser(PlusOptions):
         self.servers_found = 0
         self.open_type_class = True
         self.read_digrc = True
+        self.config = False
         self.batch = ""
 
     # -- words ----------------------------------------------------------------------------------
-    async def words(self, argv: list[str], batch: bool = False) -> None:
-        """parse_args()"""
+    async def words(self, argv: list[str], batch: bool = False, config: bool = False) -> None:
+        """parse_args(): the command line, a line of a `batch`, or of ~/.digrc (`config`, where names are passed over)."""
+        common, self.in_file, self.config = self.default, batch or config, config
+        if batch:  # what stands before a name holds for this line only
+            self.default = self.current = common.clone()
+        try:
+            await self._words(argv)
+        finally:
+            self.default = common
+
+    async def _words(self, argv: list[str]) -> None:
         at = 0
-        if batch:
-            self.current = self.default
         self.open_type_class = True
-        while at < len(argv):
+        while at < len(argv) and not argv[at].startswith("%"):
             word = argv[at]
             at += 1
             if word.startswith("@"):
@@ -61,7 +70,7 @@ class Parser(PlusOptions):
                 self.plus(word[1:])
             elif word.startswith("-"):
                 at += self.dash(word[1:], argv[at] if at < len(argv) else None)
-            elif not (self.open_type_class and self._type_or_class(word)):
+            elif not (self.open_type_class and self._type_or_class(word)) and not self.config:
                 self.name(word)
 
     def name(self, text: str, **changes: object) -> None:
@@ -220,7 +229,8 @@ class Parser(PlusOptions):
         self.batch = value
 
     def _query(self, value: str) -> None:
-        self.name(value)
+        if not self.config:
+            self.name(value)
 
     def _reverse(self, value: str) -> None:
         changes: dict[str, object] = {} if self.default.type_set else {"rdtype": PTR, "asked_type": PTR}
@@ -260,6 +270,8 @@ async def read_lines(proc: Process, path: str) -> list[str] | None:
         try:
             text = proc.files.read(path, proc, cwd=proc.cwd)
         except KernelError as failure:
+            if failure.errno == errno.EISDIR:
+                return []  # it can be opened, and has no lines
             proc.error(f"{path}: {failure.strerror}")
             return None
     return text.decode("utf-8", "surrogateescape").splitlines()

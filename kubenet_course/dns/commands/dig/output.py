@@ -92,7 +92,8 @@ class Printer:
         style = style_of(lookup, self.parser.split)
         if lookup.comments:
             self._header(query, message, sending)
-        if lookup.question and message.questions:
+        bare = sending and lookup.header_only
+        if lookup.question and (message.questions or bare):
             if lookup.comments:
                 self.proc.print(f";; {_title('QUESTION', message)} SECTION:")
             for question in message.questions:
@@ -244,7 +245,7 @@ class Printer:
                 f"          {line}" if line else ""
                 for line in option_lines(edns, message.cookie, yaml=True, sending=sending and lookup.padding > 0)
             ]
-        if lookup.question and message.questions:
+        if lookup.question and (message.questions or (sending and lookup.header_only)):
             lines.append(f"      {_title('QUESTION', message)}_SECTION:")
             lines += [
                 f"        - '{_yaml_text(f'{q.name.to_text()} {class_text(q.rdclass)} {type_text(q.rdtype)}')}'"

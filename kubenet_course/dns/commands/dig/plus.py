@@ -76,6 +76,8 @@ class PlusOptions:
     client: Client
     default: Lookup
     current: Lookup
+    #: Whether the words come from a file.
+    in_file = False
     short = False
     show_command = True
     keep_comments = False
@@ -190,7 +192,8 @@ class PlusOptions:
             lookup.answer, lookup.rrcomments = True, -1
 
     def _tcp(self, state: bool) -> None:
-        self.current.tcp, self.current.tcp_set = state, True
+        if not self.in_file:
+            self.current.tcp, self.current.tcp_set = state, True
 
     _vc = _tcp
 
