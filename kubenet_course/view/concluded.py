@@ -146,7 +146,10 @@ class Facts:
             if self.forbidding(last.space, destination, "from", source, "iif", last.device):
                 return f"ROUTE_{_SPECIAL[error].upper()}"
             # The kernel says No route to host also where it does not forward (ip_route_input_slow()).
-            return "IP_INADDRERRORS" if self._forwards_nothing(last.space, destination) else "IP_INNOROUTES"
+            if self._forwards_nothing(last.space, destination):
+                return "IP_INADDRERRORS"
+            # fib_validate_source() says Invalid argument, as a rule that swallows does.
+            return "IP_RPFILTER" if self._filtered(last, source) else "IP_INNOROUTES"
         if told:
             return told
         if last.network.ttl <= 1:
@@ -212,14 +215,20 @@ class Facts:
 
     def open_question(self, last: Seen, groups: list[list[Seen]]) -> Seen | None:
         """A question for a MAC address that this machine asked and nobody answered."""
-        return next(
-            (
-                group[0]
-                for group in groups
-                if group[0].out
-                and group[0].space == last.space
-                and asked_address(group[0])
-                and not answered(group[0], groups)
-            ),
-            None,
-        )
+        asked = [
+            group[0]
+            for group in groups
+            if group[0].out
+            and group[0].space == last.space
+            and asked_address(group[0])
+            and not answered(group[0], groups)
+        ]
+        source = str(last.network.source)
+        hop = self.next_hop(last.space, str(last.network.destination), "from", source, "iif", last.device)
+        asked.sort(key=lambda one: asked_address(one) != hop)
+        return asked[0] if asked else None
+
+    def next_hop(self, space: Target, destination: str, *more: str) -> str:
+        """Whose MAC address is needed: the gateway's, or the destination's own."""
+        via = re.search(r" via (?:inet6? )?(\S+)", self.route(space, [destination, *more]))
+        return via[1] if via else destination

@@ -295,8 +295,8 @@ class _Builder:
         if forbidden:
             error = self.facts.no_route(one.space, *words)
             return self._stage(number, one, start, "route", spot, f"{destination} matches `{forbidden}`: {error}")
-        via = re.search(r" via (?:inet6? )?(\S+)", answer)
-        hop = f": next hop {via[1]}" if via else ""
+        gateway = self.facts.next_hop(one.space, *words)
+        hop = f": next hop {gateway}" if gateway != destination else ""
         return self._stage(number, one, start, "route", spot, f"{destination}: `{answer}`{hop}")
 
     def _with_unseen(self, groups: list[list[Seen]]) -> list[list[Seen]]:

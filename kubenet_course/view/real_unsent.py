@@ -84,7 +84,8 @@ def waiting(
     route = facts.route(target, [destination])
     if not asked:
         return _no_carrier(facts, target, packets, destination, route)
-    number, hop = asked[0]
+    wanted = facts.next_hop(target, destination)
+    number, hop = min(asked, key=lambda question: question[1] != wanted)
     first = packets[number].stages[0]
     device = next((s.device for s in packets[number].stages if s.device), "")
     common = (first.time, 1, first.machine, first.namespace, device)
