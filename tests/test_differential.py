@@ -14,7 +14,7 @@ from tests.differential.compare import check_many
 FULL = bool(os.environ.get("CI")) or os.environ.get("KUBENET_DIFFERENTIAL") == "full"
 COUNTS = {
     "base": (40, 4), "routed": (30, 2), "nat": (26, 2), "natted": (26, 1), "filter": (26, 1), "bridged": (24, 1),
-    "vxlan": (26, 1), "failures": (24, 1), "ip6": (24, 1), "policy": (26, 2), "devices": (12, 1), "sockets": (20, 1), "addr6": (20, 1), "nexthops": (20, 1),
+    "vxlan": (26, 1), "failures": (24, 1), "ip6": (24, 1), "policy": (26, 2), "devices": (12, 1), "sockets": (20, 1),
 }  # fmt: skip
 FAMILIES = {name: module for name, module in discover("tests.differential.families").items() if not name.startswith("_")}
 
