@@ -146,7 +146,7 @@ class Facts:
             if self.forbidding(last.space, destination, "from", source, "iif", last.device):
                 return f"ROUTE_{_SPECIAL[error].upper()}"
             # The kernel says No route to host also where it does not forward (ip_route_input_slow()).
-            if self._forwards_nothing(last.space, destination):
+            if self._forwards_nothing(last, destination):
                 return "IP_INADDRERRORS"
             # fib_validate_source() says Invalid argument, as a rule that swallows does.
             return "IP_RPFILTER" if self._filtered(last, source) else "IP_INNOROUTES"
@@ -154,7 +154,7 @@ class Facts:
             return told
         if last.network.ttl <= 1:
             return "IP_INHDR"
-        if self._forwards_nothing(last.space, destination):
+        if self._forwards_nothing(last, destination):
             return "IP_INADDRERRORS"
         if self._filtered(last, source):
             return "IP_RPFILTER"
@@ -162,9 +162,10 @@ class Facts:
             return "IP_INNOROUTES"
         return "NEIGH_FAILED" if self.open_question(last, groups) is not None else "NOT_SPECIFIED"
 
-    def _forwards_nothing(self, space: Target, address: str) -> bool:
-        key = "ipv6/conf/all/forwarding" if ":" in address else "ipv4/ip_forward"
-        return self._ask(space, "cat", f"/proc/sys/net/{key}") == "0"
+    def _forwards_nothing(self, last: Seen, address: str) -> bool:
+        """IN_DEV_FORWARD() of the device it came in by; of IPv6, one switch for all."""
+        key = "ipv6/conf/all/forwarding" if ":" in address else f"ipv4/conf/{last.device}/forwarding"
+        return self._ask(last.space, "cat", f"/proc/sys/net/{key}") == "0"
 
     def _told(self, last: Seen, groups: list[list[Seen]]) -> str:
         """From the ICMP error that this machine sent about the packet."""

@@ -6,14 +6,14 @@ namespaces, bridges and their ports, tunnels) is read from `ip -j -d addr` of ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from kubenet_course.view import ovs
 from kubenet_course.view.records import Link
 from kubenet_course.view.tables import links
-from kubenet_course.view.target import containers, namespaces, spaces
+from kubenet_course.view.target import Target, containers, namespaces, spaces
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,15 @@ class Cable:
 
 @dataclass(frozen=True)
 class NetMap:
-    """What `read` found; `str()` is the whole of it as text."""
+    """What `read` found; `str()` is the whole of it as text.
+
+    `sysctl(machine, namespace, name)` is what that setting is now, "" where it is not there.
+    """
 
     name: str
     machines: tuple[MachineMap, ...]
     cables: tuple[Cable, ...]
+    sysctl: Callable[[str, str, str], str] = field(default=lambda *_: "", compare=False, repr=False)
 
     def machine(self, name: str) -> MachineMap:
         return next(machine for machine in self.machines if machine.name == name)
@@ -105,6 +109,7 @@ def read(lab: Any) -> NetMap:
     """Ask every machine of the lab, and put the answers together."""
     machines = []
     nsids: dict[str, dict[int, str]] = {}
+    targets: dict[tuple[str, str], Target] = {}
     for node in lab.spec:
         names = namespaces(lab, node.name)
         nsids[node.name] = {nsid: name for name, nsid in names.items() if nsid >= 0}
@@ -112,6 +117,7 @@ def read(lab: Any) -> NetMap:
         owners = {one.space: one.name for one in held}
         inside = []
         for target in spaces(lab, node.name, held):
+            targets[node.name, target.namespace] = target
             seen = links(lab, target)
             seen = seen if target.namespace else ovs.plugged(lab, node.name, seen)
             inside.append(Space(target.namespace, tuple(seen), owners.get(target.namespace, "")))
@@ -122,7 +128,12 @@ def read(lab: Any) -> NetMap:
     taken = {port for cable in cables for port in (cable.a, cable.b)}
     for machine in machines:
         cables += _virtual_cables(machine, nsids[machine.name], taken)
-    return NetMap(lab.name, tuple(machines), tuple(cables))
+
+    def sysctl(machine: str, namespace: str, name: str) -> str:
+        asked = targets[machine, namespace].command("sysctl", "-n", name)
+        return str(lab.query(machine, asked).stdout).strip()
+
+    return NetMap(lab.name, tuple(machines), tuple(cables), sysctl)
 
 
 def _topology_cable(link: Any, by_port: dict[Port, Link]) -> Cable | None:

@@ -73,6 +73,8 @@ def _forwarding_off(case: Case) -> Finding:
         return astray
     destination = case.field("destination")
     family = "net.ipv6.conf.all.forwarding" if ":" in destination else "net.ipv4.ip_forward"
+    if case.segments.map.sysctl(case.last.machine, case.last.namespace, family) == "1":
+        family = f"net.ipv4.conf.{case.last.device}.forwarding"  # IN_DEV_FORWARD(): who it came in by decides
     sentence = f"{case.arrival} {case.who} is not its destination and does not forward packets: {family} is 0."
     if case.segments.owner(destination) is None:
         nobody = f"No machine of this lab has the address {destination}."

@@ -36,6 +36,14 @@ CASES = {
         ["comes as far as router", "net.ipv4.ip_forward is 0", "sysctl -w net.ipv4.ip_forward=1"],
         [("router", "sysctl -w net.ipv4.ip_forward=1")],
     ),
+    "forwarding off where it came in": (
+        "two-networks",
+        [("router", "sysctl -w net.ipv4.conf.eth0.forwarding=0")],
+        "A",
+        PING,
+        ["comes as far as router", "net.ipv4.conf.eth0.forwarding is 0", "sysctl -w net.ipv4.conf.eth0.forwarding=1"],
+        [("router", "sysctl -w net.ipv4.conf.eth0.forwarding=1")],
+    ),
     "no way back": (
         "two-networks",
         [("B", "ip route del default")],
