@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parent.parent / "kubenet_course"
 #: Lowest first; a room imports from its own level and from those before it.
 LAYERS = (
     ("errno", "errors", "registry"),
-    ("wire", "sim"),
+    ("wire", "sim", "gotemplate"),
     ("kernel",),
     ("userland",),
     ("dns",),

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from kubenet_course.dns.corefile import CorefileError
 from kubenet_course.dns.expressions import ExpressionError, compile_expression
-from kubenet_course.dns.gotemplate import Template, TemplateError
 from kubenet_course.dns.host import Host
 from kubenet_course.dns.recursor import Recursor
 from kubenet_course.dns.resolverd import ConfigError, parse_settings
 from kubenet_course.dns.zone import Zone, ZoneError
+from kubenet_course.gotemplate import Template, TemplateError
 from tests.support.coredns import World
 
 FEW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -114,7 +114,7 @@ rewrite name regex (.*)-ip\\.lan {1}.lan answer name (.*)\\.lan {1}-ip.lan;hosts
 rewrite type ANY A;hosts /h | db ANY | NOERROR | db. 3600 A 10.0.0.7
 rewrite ttl exact db 30-60;hosts /h | db A | NOERROR | db. 60 A 10.0.0.7
 rewrite rcode exact nothing SERVFAIL NXDOMAIN;template ANY ANY lan { rcode NXDOMAIN };template ANY ANY { answer "{{ .Name }} 5 IN A 9.9.9.9" } | x.lan A | NXDOMAIN |
-template IN A ip { match ^(\\d+)-(\\d+)\\.ip\\.$;answer "{{ .Name }} 60 IN A 10.0.{{ index .Match 1 }}.{{ .Group.2 }}" } | 3-4.ip A | NOERROR | 3-4.ip. 60 A 10.0.3.4
+template IN A ip { match ^(\\d+)-(\\d+)\\.ip\\.$;answer "{{ .Name }} 60 IN A 10.0.{{ index .Match 1 }}.{{ index .Group `2` }}" } | 3-4.ip A | NOERROR | 3-4.ip. 60 A 10.0.3.4
 template IN A ip { match ^nope$ };hosts /h | 3-4.ip A | SERVFAIL |
 template IN A ip { match ^nope$;fallthrough };template IN A . { answer "{{ .Name }} 1 IN A 1.1.1.1" } | 3-4.ip A | NOERROR | 3-4.ip. 1 A 1.1.1.1
 template IN AAAA . { rcode NXDOMAIN };hosts /h | db A | NOERROR | db. 3600 A 10.0.0.7

@@ -27,11 +27,11 @@ import dns.zonefile
 from kubenet_course.dns.dispenser import Dispenser
 from kubenet_course.dns.expressions import BUILTINS, KEYWORDS, Code, ExpressionError, compile_expression
 from kubenet_course.dns.goregexp import LONGEST, RegexpError, compile_regexp
-from kubenet_course.dns.gotemplate import Template as Text
-from kubenet_course.dns.gotemplate import TemplateError
 from kubenet_course.dns.names import longest_match
 from kubenet_course.dns.plugin import Fallthrough, Plugin, PluginError, Request, ServerConfig
 from kubenet_course.dns.plugins.view import FUNCTIONS, functions
+from kubenet_course.gotemplate import Template as Text
+from kubenet_course.gotemplate import TemplateError
 
 A, CNAME, AAAA, ANY = 1, 5, 28, 255
 
@@ -79,13 +79,25 @@ class Template:
                 return None
         except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError):
             return None
-        return {
+        return _Record({
             "Zone": zone, "Name": request.name, "Class": request.klass, "Type": request.type,
-            "Match": [match[0], *(value or "" for value in match.groups())], "Group": groups,
+            "Match": [match[0], *(value or "" for value in match.groups())], "Group": _Open(groups),
             "Message": {"Id": request.message.id}, "Question": {"Name": request.name},
-            "Remote": request.client, "Var": {name: values[name] for name in self.variables},
+            "Remote": request.client, "Var": _Open({name: values[name] for name in self.variables}),
             "Meta": lambda label: (request.metadata.get(label) or str)(),
-        }  # fmt: skip
+        })  # fmt: skip
+
+
+class _Record(dict[str, Any]):
+    """What a template sees; it has no other fields."""
+
+    go_type = "*template.templateData"
+
+
+class _Open(dict[str, Any]):
+    """A map, in which a key that is not there has no value."""
+
+    open = True
 
 
 @dataclass
@@ -137,7 +149,7 @@ class Templates(Plugin):
             line = text.render(data)
         except TemplateError as problem:
             metrics.count("coredns_template_template_failures_total", **labels)
-            raise PluginError("template", str(problem)) from None
+            raise PluginError("template", f"template: {problem}") from None
         try:
             return _parse_record(line)
         except (dns.exception.DNSException, ValueError) as problem:
@@ -169,7 +181,16 @@ def _origin(line: str) -> tuple[str, str]:
 
 
 def _parse_int(text: str, base: int, bits: int) -> int:
-    return int(text, base)
+    """strconv.ParseUint(). ValueError in its words."""
+    try:
+        number = int(text, base) if re.fullmatch(r"\w+", text, re.A) else -1
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise ValueError(f'strconv.ParseUint: parsing "{text}": invalid syntax')
+    if number >> (bits or 64):
+        raise ValueError(f'strconv.ParseUint: parsing "{text}": value out of range')
+    return number
 
 
 def setup(c: Dispenser, config: ServerConfig) -> Plugin:
@@ -223,7 +244,7 @@ def _property(c: Dispenser, handler: Template) -> None:
             try:
                 getattr(handler, word).append(Text(text, {"parseInt": _parse_int}, word))
             except TemplateError as problem:
-                raise c.error(f"could not compile template: {c.text}, {problem}") from None
+                raise c.error(f"could not compile template: {c.text}, template: {problem}") from None
     elif word == "rcode":
         if not words:
             raise c.arg_error()

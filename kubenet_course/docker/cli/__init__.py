@@ -14,7 +14,7 @@ from kubenet_course.docker import daemon
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.engine import Engine
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.gotemplate_functions import TemplateError
+from kubenet_course.docker.templates import TemplateError
 from kubenet_course.errors import KernelError
 from kubenet_course.userland.surroundings import Surroundings
 

@@ -11,8 +11,7 @@ from kubenet_course.docker import events
 from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.filters import grouped
 from kubenet_course.docker.cli.flags import Command, UsageError, duration
-from kubenet_course.docker.gotemplate import Template
-from kubenet_course.docker.gotemplate_functions import TemplateError
+from kubenet_course.docker.templates import Template, TemplateError
 
 FILTERS = (
     "config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service",

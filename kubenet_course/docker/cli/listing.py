@@ -11,9 +11,9 @@ from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.filters import grouped
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.tables import Listing
-from kubenet_course.docker.gotemplate_functions import TemplateError
 from kubenet_course.docker.store import Record, seconds_of
 from kubenet_course.docker.swarm.state import TASK_LABEL
+from kubenet_course.docker.templates import TemplateError
 
 _HEADERS = {
         "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "RunningFor": "CREATED", "CreatedAt": "CREATED AT",

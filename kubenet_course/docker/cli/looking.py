@@ -10,11 +10,11 @@ from kubenet_course.docker.cli import Session
 from kubenet_course.docker.cli.flags import Command, UsageError
 from kubenet_course.docker.cli.output import Follower
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.gotemplate import Template
 from kubenet_course.docker.process import log_paths, processes
 from kubenet_course.docker.store import VOLUMES
 from kubenet_course.docker.swarm import services
 from kubenet_course.docker.swarm.state import Swarm
+from kubenet_course.docker.templates import Template
 
 #: Known, and without effect: there is no terminal to detach from.
 KEYS = "      --detach-keys string   Override the key sequence for detaching a container\n"

@@ -12,9 +12,9 @@ from kubenet_course.docker.cli.looking import show_objects
 from kubenet_course.docker.cli.swarm import facts, info_text
 from kubenet_course.docker.cli.tables import Listing
 from kubenet_course.docker.errors import DaemonError
-from kubenet_course.docker.gotemplate import Template
 from kubenet_course.docker.store import VOLUMES
 from kubenet_course.docker.swarm.state import Swarm
+from kubenet_course.docker.templates import Template
 
 API = "1.51"
 BUILD = {"GoVersion": "go1.24.8", "Os": "linux", "Arch": "amd64", "BuildTime": "Wed Oct  8 12:17:26 2025"}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kubenet_course.docker.gotemplate import Template
+from kubenet_course.docker.templates import HEADER_FUNCTIONS, Template
 
 GAP = 3
 LEAST = 10
@@ -60,7 +60,7 @@ class Listing:
             return "".join(template.render(self._entry(entry)) + "\n" for entry in entries)
         columns = layout[5:].strip().replace("\\t", "\t")
         template = self._template(columns)
-        rows = [template.render(self._entry(self.headers)).split("\t")]
+        rows = [Template(columns, HEADER_FUNCTIONS).render(self._entry(self.headers)).split("\t")]
         rows += [template.render(self._entry(entry)).split("\t") for entry in entries]
         return table(rows)
 

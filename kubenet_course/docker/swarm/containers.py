@@ -108,7 +108,7 @@ def _volume(mount: Record) -> str:
 
 def _filled(texts: list[str], swarm: Swarm, service: Record, task: Record) -> list[str]:
     """{{.Node.Hostname}} and its like in an environment or a host name."""
-    from kubenet_course.docker.gotemplate import Template
+    from kubenet_course.docker.templates import Template
 
     facts = {
         "Service": {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubenet_course.docker.gotemplate import render
-from kubenet_course.docker.gotemplate_functions import TemplateError
+from kubenet_course.docker.templates import TemplateError, render
 
 DATA = {
     "Name": "/web",
