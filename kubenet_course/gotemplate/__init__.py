@@ -32,7 +32,10 @@ class Template:
         self.name = name
         self.functions: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, **(functions or {})}
         parser = Parser(text, self.functions, name)
-        self.body = parser.parse()
+        try:
+            self.body = parser.parse()
+        except RecursionError:
+            raise TemplateError("max expression depth exceeded", f"{name}:1") from None
         self.defined = parser.defined
 
     def render(self, data: Any) -> str:
@@ -41,7 +44,10 @@ class Template:
         Raises:
             TemplateError: the data have not what the template asks for.
         """
-        return Execution(self.text, self.name, self.functions, self.defined).run(self.body, data)
+        try:
+            return Execution(self.text, self.name, self.functions, self.defined).run(self.body, data)
+        except RecursionError:
+            raise TemplateError("exceeded maximum template depth", f"{self.name}:1") from None
 
 
 def render(text: str, data: Any, functions: Mapping[str, Callable[..., Any]] | None = None) -> str:

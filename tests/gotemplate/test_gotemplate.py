@@ -46,3 +46,9 @@ def test_says_what_gos_own_says(row: dict[str, str]) -> None:
     assert applied(row["template"]) == {kind: row[kind] for kind in ("text", "error") if kind in row}, row[
         "template"
     ]
+
+
+@pytest.mark.parametrize("text", ["{{" + "(" * 5000 + "1" + ")" * 5000 + "}}", "{{if 1}}" * 3000 + "{{end}}" * 3000])
+def test_what_is_too_deep_is_an_error(text: str) -> None:
+    with pytest.raises(TemplateError, match="depth"):
+        Template(text).render({})
