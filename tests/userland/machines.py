@@ -47,7 +47,7 @@ def run(system: System, script: str, **changes: object) -> Outcome:
 
 
 #: Undo what `nohup` and `nice` around the tests would hand down.
-UNTOUCHED = ("nice", "-n", str(-os.nice(0)), "env", "--default-signal=INT,QUIT")
+UNTOUCHED = ("nice", "-n", str(-os.nice(0)), "env", "--default-signal=HUP,INT,QUIT,TERM")
 
 
 def real(script: str) -> Outcome:
