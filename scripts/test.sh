@@ -23,7 +23,8 @@ step "style" $bin/ruff check .
 step "types" $bin/mypy kubenet_course
 # Once, and not anew in each of the thousands of processes that the tests start.
 $bin/python -m compileall -q kubenet_course tests/support
-step "tests" $bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
+# The first of them, on real namespaces, mostly wait: one more at a time than there are processors.
+step "tests" $bin/pytest -n 3 --dist loadfile --no-loadscope-reorder -rs
 if compgen -G 'notebooks/*.ipynb' >/dev/null; then
     step "notebooks" $bin/pytest -p no:cacheprovider -p tests.support.ipc_kernels -n 2 --dist loadfile --nbval \
         --nbval-cell-timeout=60 notebooks
